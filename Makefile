@@ -1,0 +1,60 @@
+# The front door. Everything real is in meson.build, tools/ and tests/; this says which of it to run.
+#
+#   make            the libraries and the command, in build/
+#   make demo       set-up, build, and Debian's OpenCL driver on top of it
+#   make check      set-up, build, all tests; ends in "N passed, M failed, K skipped"
+#   make bench      the measures of our goals, each with its anchor
+#   make install    DESTDIR and PREFIX are honoured
+#   make asan       the tests again, under AddressSanitizer and UndefinedBehaviorSanitizer
+#   make tsan       the tests again, under ThreadSanitizer
+#   make clean
+#
+# BUILD names the build folder, MESON_ARGS goes to meson setup, TESTS picks tests by name for check.
+
+BUILD ?= build
+PREFIX ?= /usr/local
+MESON_ARGS ?=
+TESTS ?=
+
+meson_flags := --prefix=$(PREFIX) -Dwerror=true
+
+.PHONY: all build setup demo check bench install asan tsan clean
+
+all: build
+
+build: setup $(BUILD)/build.ninja
+	@ninja -C $(BUILD) all
+
+setup:
+	@tools/setup.sh build
+
+$(BUILD)/build.ninja:
+	meson setup $(BUILD) $(meson_flags) $(MESON_ARGS)
+
+demo:
+	@tools/setup.sh build demo
+	@$(MAKE) --no-print-directory build
+	@tools/demo.sh $(BUILD)
+
+check:
+	@tools/setup.sh build demo check
+	@$(MAKE) --no-print-directory $(BUILD)/build.ninja
+	@tools/check.py $(BUILD) $(TESTS)
+
+bench: build
+	@meson test -C $(BUILD) --benchmark --verbose
+
+install: build
+	@meson configure $(BUILD) --prefix=$(PREFIX)
+	@DESTDIR=$(DESTDIR) meson install -C $(BUILD)
+
+asan:
+	@$(MAKE) --no-print-directory check BUILD=$(BUILD)-asan \
+	    MESON_ARGS='-Db_sanitize=address,undefined -Db_lundef=false -Db_ndebug=false $(MESON_ARGS)'
+
+tsan:
+	@$(MAKE) --no-print-directory check BUILD=$(BUILD)-tsan \
+	    MESON_ARGS='-Db_sanitize=thread -Db_lundef=false -Db_ndebug=false $(MESON_ARGS)'
+
+clean:
+	rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-tsan $(BUILD)-clang

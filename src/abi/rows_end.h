@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+/* Takes away what abi/rows.h and the includer of src/abi/thunks.def have defined. No include guard. */
+#undef THUNK
+#undef THUNK_END
+#undef SHAPE
+#undef SHAPE_END
+#undef NOT_YET
+#undef NOT_YET_OPAQUE
+#undef NOT_YET_ODD
+#undef LOCAL
+#undef FIELD_
+#undef CHECK_
+#undef GIVE_
+#undef KEEP_
+
+#undef ARGS
+#undef CONST_ARGS
+#undef OPTIONAL
+#undef RECOUNT
+#undef NOTE
+#undef WHEN_IS
+#undef WHEN_NOT
+#undef WHEN_SET
+#undef WHEN_CLEAR
+
+#undef IN
+#undef OUT
+#undef OUT_ALWAYS
+#undef INOUT
+#undef FLAGS
+#undef FLAGS_INOUT
+#undef HINTS
+#undef RESERVED
+#undef IGNORED
+#undef REST
+
+#undef HANDLE
+#undef HANDLE_OUT
+#undef HANDLE_INOUT
+#undef NT_HANDLE
+#undef ADDRESS
+
+#undef COUNT
+#undef COUNT_FROM
+#undef COUNT_INOUT
+#undef FOLLOW_
+#undef MANY_
+#undef ONE_
+#undef BUFFER_
+#undef BUFFER_IN
+#undef BUFFER_INOUT
+#undef HANDLES_IN
+#undef VALUES_IN
+#undef VALUES_OUT
+#undef VALUE_IN
+#undef VALUE_OUT
+#undef STRUCTS_OUT
+#undef STRUCTS_INOUT
+#undef STRUCT_IN
+#undef HANDLES_HERE
+
+#pragma pop_macro("OPTIONAL")
+#pragma pop_macro("OUT")
+#pragma pop_macro("IN")

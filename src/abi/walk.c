@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The walk: enter copies the arguments of one call, and all they point to, into a frame; leave copies the
+ * outputs back. It reads each byte of the client once, so what was checked is what the handler sees.
+ *
+ * What it does not do: look up handles, judge one field by another beyond the table's conditions, or touch
+ * memory that a field only names (ADDRESS).
+ *
+ * Locks: none. A frame belongs to one call and one thread.
+ */
+#include "abi/thunk.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "abi/shape.h"
+#include "base/os.h"
+
+#define COPY_ALIGNMENT 16u
+
+struct heap_block {
+    struct heap_block *next;
+    _Alignas(COPY_ALIGNMENT) unsigned char bytes[];
+};
+
+/* Fields have any alignment: some structs are packed. */
+static uint32_t load32(const void *from)
+{
+    uint32_t value;
+    memcpy(&value, from, sizeof(value));
+    return value;
+}
+
+static uint64_t load64(const void *from)
+{
+    uint64_t value;
+    memcpy(&value, from, sizeof(value));
+    return value;
+}
+
+/* Most fields have 4 or 8 bytes, and a call into libc for each would be half of the walk. */
+static void copy_field(void *to, const void *from, size_t size)
+{
+    if (size == sizeof(uint32_t))
+        memcpy(to, from, sizeof(uint32_t));
+    else if (size == sizeof(uint64_t))
+        memcpy(to, from, sizeof(uint64_t));
+    else
+        memcpy(to, from, size);
+}
+
+static void zero_field(void *at, size_t size)
+{
+    if (size == sizeof(uint32_t))
+        memset(at, 0, sizeof(uint32_t));
+    else if (size == sizeof(uint64_t))
+        memset(at, 0, sizeof(uint64_t));
+    else
+        memset(at, 0, size);
+}
+
+static void *load_pointer(const void *from)
+{
+    void *value;
+    memcpy(&value, from, sizeof(value));
+    return value;
+}
+
+static bool applies(const struct udxg_field *field, const unsigned char *copy)
+{
+    const struct udxg_when *when = &field->when;
+    if (!when->mask) return true; /* most: no need to wait for the copy */
+    return ((load32(copy + when->offset) & when->mask) == when->value) != when->negate;
+}
+
+/* ---- the frame's memory ---- */
+
+static void *take_heap(struct udxg_frame *frame, size_t bytes)
+{
+    struct heap_block *block = malloc(sizeof(*block) + bytes);
+    if (!block) return NULL;
+    block->next = frame->heap;
+    frame->heap = block;
+    return block->bytes;
+}
+
+/* BYTES of uninitialised memory that live as long as the frame; NULL when the heap is out. */
+static void *take(struct udxg_frame *frame, size_t bytes)
+{
+    size_t start = udxg_align_up(frame->used, COPY_ALIGNMENT);
+    if (start <= UDXG_FRAME_BYTES && bytes <= UDXG_FRAME_BYTES - start) {
+        frame->used = (uint32_t)(start + bytes);
+        return frame->bytes + start;
+    }
+    return take_heap(frame, bytes);
+}
+
+static void give_heap(struct udxg_frame *frame)
+{
+    for (struct heap_block *block = frame->heap; block;) {
+        struct heap_block *next = block->next;
+        free(block);
+        block = next;
+    }
+    frame->heap = NULL;
+}
+
+static bool double_spans(struct udxg_frame *frame)
+{
+    size_t bytes = frame->span_capacity * sizeof(struct udxg_span);
+    struct udxg_span *larger = take_heap(frame, 2 * bytes);
+    if (!larger) return false;
+    memcpy(larger, frame->spans, bytes);
+    frame->spans = larger;
+    frame->span_capacity *= 2;
+    return true;
+}
+
+/* Room for one more span, to be filled where it lies: going through a second copy of it costs 15 ns. */
+static inline struct udxg_span *add_span(struct udxg_frame *frame)
+{
+    if (frame->span_count == frame->span_capacity && !double_spans(frame)) return NULL;
+    return &frame->spans[frame->span_count++];
+}
+
+/* ---- entering ---- */
+
+static udxg_status enter_struct(struct udxg_frame *frame, const struct udxg_shape *shape, unsigned char *copy);
+
+/*
+ * Makes the copy of a span whose other members are set. What will be written is checked now: after the handler
+ * has run there would be no way to refuse.
+ */
+static udxg_status enter_span(struct udxg_frame *frame, struct udxg_span *span)
+{
+    uint32_t bytes = span->bytes;
+    if (bytes > UDXG_MAX_CALL - frame->taken) return STATUS_INVALID_PARAMETER;
+    frame->taken += bytes;
+    void *copy = take(frame, bytes);
+    if (!copy) return STATUS_NO_MEMORY;
+    span->copy = copy;
+
+    bool in = span->direction & UDXG_IN;
+    bool out = span->direction & UDXG_OUT && (!span->shape || span->shape->leave[0].action != UDXG_DONE);
+    if (in && !out) return udxg_os_copy_in(copy, span->client, bytes);
+    if (out) {
+        udxg_status status = udxg_os_probe_argument(span->client, bytes, true);
+        if (udxg_failed(status)) return status;
+    }
+    if (in) /* what may be written may be read */
+        memcpy(copy, span->client, bytes);
+    else
+        memset(copy, 0, bytes);
+    return STATUS_SUCCESS;
+}
+
+static udxg_status enter_elements(struct udxg_frame *frame, const struct udxg_shape *shape, unsigned char *element,
+                                  uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++, element += shape->size) {
+        udxg_status status = enter_struct(frame, shape, element);
+        if (udxg_failed(status)) return status;
+    }
+    return STATUS_SUCCESS;
+}
+
+static udxg_status follow(struct udxg_frame *frame, const struct udxg_field *field, unsigned char *copy)
+{
+    bool single = field->count_offset == UDXG_NO_COUNT;
+    uint32_t count = single ? 1 : load32(copy + field->count_offset);
+    void *client = load_pointer(copy + field->offset);
+    if (!client) return count && !field->optional ? STATUS_INVALID_PARAMETER : STATUS_SUCCESS;
+    if (count > field->maximum) return STATUS_INVALID_PARAMETER;
+
+    void *target = frame->bytes + UDXG_FRAME_BYTES; /* leads nowhere, is not NULL */
+    if (count) {
+        struct udxg_span *span = add_span(frame);
+        if (!span) return STATUS_NO_MEMORY;
+        span->client = client;
+        span->shape = field->element;
+        span->recount = field->recount ? copy + field->count_offset : NULL;
+        span->bytes = count * field->element_size; /* tests/unit holds the maxima against UDXG_MAX_CALL */
+        span->count = count;
+        span->direction = field->direction;
+        udxg_status status = enter_span(frame, span);
+        if (udxg_failed(status)) return status;
+        target = span->copy;
+    }
+    memcpy(copy + field->offset, &target, sizeof(target));
+    if (!field->element || !(field->direction & UDXG_IN)) return STATUS_SUCCESS;
+    return enter_elements(frame, field->element, target, count);
+}
+
+static bool has_other_bits(const struct udxg_field *field, const unsigned char *at)
+{
+    uint64_t value = field->size == sizeof(uint64_t) ? load64(at) : load32(at); /* no others: tests/unit */
+    return value & ~field->mask;
+}
+
+static void keep_bits(const struct udxg_field *field, unsigned char *at)
+{
+    uint32_t value = load32(at) & (uint32_t)field->mask;
+    memcpy(at, &value, sizeof(value));
+}
+
+/* Zeros what stands after the count of an array inside of the struct; false when the count is too large. */
+static bool cut(const struct udxg_field *field, unsigned char *copy)
+{
+    uint32_t count = load32(copy + field->count_offset);
+    if (count > field->maximum) return false;
+    size_t used = (size_t)count * field->element_size;
+    memset(copy + field->offset + used, 0, field->size - used);
+    return true;
+}
+
+static udxg_status enter_field(struct udxg_frame *frame, const struct udxg_field *field, unsigned char *copy)
+{
+    unsigned char *at = copy + field->offset;
+    bool good = true;
+    switch ((enum udxg_field_action)field->action) {
+    case UDXG_DONE:
+    case UDXG_NOTHING:
+        break;
+    case UDXG_ZERO:
+        zero_field(at, field->size);
+        break;
+    case UDXG_MASK:
+        keep_bits(field, at);
+        break;
+    case UDXG_REFUSE:
+        good = !has_other_bits(field, at);
+        break;
+    case UDXG_AT_LEAST:
+        good = load32(at) >= field->minimum;
+        break;
+    case UDXG_CUT:
+        good = cut(field, copy);
+        break;
+    case UDXG_FOLLOW:
+        return follow(frame, field, copy);
+    }
+    return good ? STATUS_SUCCESS : STATUS_INVALID_PARAMETER;
+}
+
+static udxg_status enter_struct(struct udxg_frame *frame, const struct udxg_shape *shape, unsigned char *copy)
+{
+    for (const struct udxg_field *field = shape->enter; field->action != UDXG_DONE; field++) {
+        if (!applies(field, copy)) continue;
+        udxg_status status = enter_field(frame, field, copy);
+        if (udxg_failed(status)) return status;
+    }
+    return STATUS_SUCCESS;
+}
+
+udxg_status udxg_thunk_enter(enum udxg_thunk_id id, const void *args, struct udxg_frame *frame, void **ret_args)
+{
+    if (!args || (unsigned)id >= UDXG_THUNK_COUNT) return STATUS_INVALID_PARAMETER;
+    const struct udxg_thunk *thunk = &udxg_thunks[id];
+    if (!thunk->implemented) return STATUS_NOT_SUPPORTED;
+
+    frame->thunk = thunk;
+    frame->spans = frame->inline_spans;
+    frame->span_count = 0;
+    frame->span_capacity = UDXG_FRAME_SPANS;
+    frame->used = 0;
+    frame->taken = 0;
+    frame->heap = NULL;
+
+    struct udxg_span *span = add_span(frame);
+    span->client = (void *)args; /* const in some prototypes, outputs or not: that is how the interface is */
+    span->shape = thunk->shape;
+    span->recount = NULL;
+    span->bytes = thunk->shape->size;
+    span->count = 1;
+    span->direction = UDXG_IN | UDXG_OUT;
+    udxg_status status = enter_span(frame, span);
+    void *copy = span->copy;
+    if (!udxg_failed(status)) status = enter_struct(frame, thunk->shape, copy);
+    if (udxg_failed(status)) {
+        give_heap(frame);
+        return status;
+    }
+    *ret_args = copy;
+    return STATUS_SUCCESS;
+}
+
+/*
+ * ---- leaving ----
+ *
+ * What is written was probed when the call entered. A client that takes its memory away while its call runs
+ * hurts itself, as with any C function.
+ */
+
+/* Writes those fields of one struct that have one of the DIRECTIONS. */
+static void leave_struct(const struct udxg_shape *shape, unsigned char *client, const unsigned char *copy,
+                         unsigned directions)
+{
+    for (const struct udxg_field *field = shape->leave; field->action != UDXG_DONE; field++) {
+        if (!(field->direction & directions) || !applies(field, copy)) continue;
+        copy_field(client + field->offset, copy + field->offset, field->size);
+    }
+}
+
+static void leave_span(const struct udxg_span *span, unsigned directions)
+{
+    uint32_t count = span->count, bytes = span->bytes;
+    if (span->recount) {
+        uint32_t counted = load32(span->recount);
+        uint32_t size = bytes / count;
+        if (counted < count) count = counted;
+        bytes = count * size;
+    }
+    if (!span->shape) {
+        if (span->direction & directions) memcpy(span->client, span->copy, bytes);
+        return;
+    }
+    unsigned char *client = span->client;
+    const unsigned char *copy = span->copy;
+    for (uint32_t i = 0; i < count; i++) {
+        leave_struct(span->shape, client, copy, directions);
+        client += span->shape->size;
+        copy += span->shape->size;
+    }
+}
+
+udxg_status udxg_thunk_leave(struct udxg_frame *frame, udxg_status status)
+{
+    unsigned directions = udxg_failed(status) ? UDXG_ALWAYS : UDXG_OUT;
+    for (uint32_t i = 0; i < frame->span_count; i++) {
+        if (frame->spans[i].direction & UDXG_OUT) leave_span(&frame->spans[i], directions);
+    }
+    if (frame->heap) give_heap(frame);
+    return status;
+}
+
+const void *udxg_thunk_client_address(const struct udxg_frame *frame, const void *copy)
+{
+    const unsigned char *wanted = copy;
+    for (uint32_t i = 0; i < frame->span_count; i++) {
+        const struct udxg_span *span = &frame->spans[i];
+        const unsigned char *start = span->copy;
+        if (wanted >= start && wanted < start + span->bytes) return (const char *)span->client + (wanted - start);
+    }
+    return NULL;
+}

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The one door to the operating system: every system call of the library is here, and errno becomes a
+ * status here and nowhere else. Nothing in this file keeps state but the cache of checked pages.
+ */
+#ifndef UDXG_BASE_OS_H
+#define UDXG_BASE_OS_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/status.h"
+
+#define UDXG_PAGE_SIZE 4096u
+
+static inline uint64_t udxg_align_up(uint64_t value, uint64_t power_of_two)
+{
+    return (value + power_of_two - 1) & ~(power_of_two - 1);
+}
+
+/* The status that an errno of a system call stands for: ENOMEM is NO_MEMORY, EMFILE too, ... */
+udxg_status udxg_os_status(int error);
+
+/* A memory file of SIZE bytes, all zero and sparse; closed on exec. The caller owns *ret_fd. */
+udxg_status udxg_os_memfd(const char *name, uint64_t size_bytes, int *ret_fd) UDXG_MUST_CHECK;
+
+/*
+ * Maps SIZE bytes of a memory file, shared; read-only when WRITE is false. Not inherited over fork, not dumped.
+ * The address is a multiple of 64 KiB, and of 2 MiB where SIZE is at least that.
+ */
+udxg_status udxg_os_map(int fd, uint64_t offset, uint64_t size_bytes, bool write, void **ret_address) UDXG_MUST_CHECK;
+/* Maps the first SIZE bytes of a file that exists and is that large, writable and shared. */
+udxg_status udxg_os_map_file(const char *path, uint64_t size_bytes, void **ret_address) UDXG_MUST_CHECK;
+void udxg_os_unmap(void *address, uint64_t size_bytes);
+
+/* Anonymous, private, zero, lazily backed, without a charge for what is not touched. */
+udxg_status udxg_os_map_anonymous(uint64_t size_bytes, void **ret_address) UDXG_MUST_CHECK;
+
+/* Seals a memory file: it cannot shrink, and no mapping made from now on can be writable. */
+udxg_status udxg_os_seal_readonly(int fd) UDXG_MUST_CHECK;
+
+/* Gives the pages of [offset, offset + size) of a memory file back; on success they read zero afterwards. */
+udxg_status udxg_os_punch(int fd, uint64_t offset, uint64_t size_bytes) UDXG_MUST_CHECK;
+
+/* The RAM of the machine, in bytes. */
+uint64_t udxg_os_ram_bytes(void);
+
+/* CLOCK_MONOTONIC in nanoseconds. */
+uint64_t udxg_os_now_ns(void);
+/* CLOCK_MONOTONIC_RAW in nanoseconds: the clock that profiling clients read. */
+uint64_t udxg_os_now_raw_ns(void);
+/* Sleeps for about that long; may return early. */
+void udxg_os_nap_ns(uint64_t duration_ns);
+
+/* Adds 1 to an eventfd of ours; never blocks, a full counter stays as it is. */
+void udxg_os_event_signal(int fd);
+/* A descriptor of our own for a client's eventfd; STATUS_INVALID_HANDLE when FD is none. The caller closes it. */
+udxg_status udxg_os_event_dup(intptr_t fd, int *ret_fd) UDXG_MUST_CHECK;
+
+/* A joinable thread with all signals blocked: they are the client's. False when the system gives none. */
+bool udxg_os_thread_create(pthread_t *ret_thread, const char *name, void *(*main)(void *), void *argument) UDXG_MUST_CHECK;
+
+/*
+ * Copies from and to memory of the client that may not be there: STATUS_INVALID_PARAMETER instead of a
+ * signal, with nothing or a prefix copied. Pages seen good before are copied with memcpy: a client that
+ * unmaps under our feet in-process hurts itself, as with any C function.
+ */
+udxg_status udxg_os_copy_in(void *destination, const void *client, size_t size_bytes) UDXG_MUST_CHECK;
+udxg_status udxg_os_copy_out(void *client, const void *source, size_t size_bytes) UDXG_MUST_CHECK;
+
+/*
+ * The same without any cache, for memory that the client may unmap at any time (pSystemMem): each call asks
+ * the kernel. *ret_copied, where not NULL, says how many bytes went before the first bad page.
+ */
+udxg_status udxg_os_read_foreign(void *destination, const void *client, size_t size_bytes, size_t *ret_copied) UDXG_MUST_CHECK;
+udxg_status udxg_os_write_foreign(void *client, const void *source, size_t size_bytes, size_t *ret_copied) UDXG_MUST_CHECK;
+
+/* STATUS_SUCCESS when every page of the range is mapped and readable (and writable, if WRITE), without changing it,
+ * as of now: no cache. Up to 1 MiB the pages are populated, above that they are not touched. */
+udxg_status udxg_os_probe(const void *client, uint64_t size_bytes, bool write) UDXG_MUST_CHECK;
+/* The same with the cache of copy_in and copy_out, for the arguments of a call: outputs before there is any. */
+udxg_status udxg_os_probe_argument(const void *client, uint64_t size_bytes, bool write) UDXG_MUST_CHECK;
+
+#endif

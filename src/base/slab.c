@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A slab takes chunks from the system, hands out fresh objects from the front of the newest chunk and freed
+ * ones last in, first out. A chunk begins with a cache line that links it to the others.
+ *
+ * Invariant: an object is in use, or on the free list, or in [fresh, fresh_end).
+ * Locks: SLAB, held for a few instructions, and while a chunk is mapped.
+ * It does not give memory back before its end, and it does not find double frees.
+ */
+#include "base/slab.h"
+
+#include <string.h>
+
+#include "base/os.h"
+
+#define CHUNK_BYTES (256u << 10) /* lazily backed: a slab of few objects costs one page */
+#define CHUNK_HEADER_BYTES 64u
+
+static void **link_of(void *object)
+{
+    return object;
+}
+
+void udxg_slab_init(struct udxg_slab *slab, size_t object_bytes)
+{
+    memset(slab, 0, sizeof(*slab));
+    udxg_mutex_init_SLAB(&slab->lock);
+    slab->object_bytes = udxg_align_up(object_bytes, 16);
+}
+
+static void unmap_chunks_locked(struct udxg_slab *slab) UDXG_REQUIRES(SLAB)
+{
+    while (slab->chunks) {
+        void *chunk = slab->chunks;
+        slab->chunks = *link_of(chunk);
+        udxg_os_unmap(chunk, CHUNK_BYTES);
+    }
+    slab->free_objects = NULL;
+    slab->fresh = slab->fresh_end = NULL;
+}
+
+void udxg_slab_fini(struct udxg_slab *slab)
+{
+    udxg_lock(SLAB, &slab->lock);
+    unmap_chunks_locked(slab);
+    udxg_unlock(SLAB, &slab->lock);
+    udxg_mutex_fini_SLAB(&slab->lock);
+}
+
+static bool add_chunk_locked(struct udxg_slab *slab) UDXG_REQUIRES(SLAB)
+{
+    size_t objects = (CHUNK_BYTES - CHUNK_HEADER_BYTES) / slab->object_bytes;
+    void *chunk;
+    if (udxg_failed(udxg_os_map_anonymous(CHUNK_BYTES, &chunk))) return false;
+    *link_of(chunk) = slab->chunks;
+    slab->chunks = chunk;
+    slab->fresh = (char *)chunk + CHUNK_HEADER_BYTES;
+    slab->fresh_end = slab->fresh + objects * slab->object_bytes;
+    return true;
+}
+
+/* *ret_recycled: whether the object holds an old one's bytes. Fresh ones are zero as the system gave them. */
+static void *take_locked(struct udxg_slab *slab, bool *ret_recycled) UDXG_REQUIRES(SLAB)
+{
+    void *object = slab->free_objects;
+    *ret_recycled = object != NULL;
+    if (object) {
+        slab->free_objects = *link_of(object);
+        return object;
+    }
+    if (slab->fresh == slab->fresh_end && !add_chunk_locked(slab)) return NULL;
+    object = slab->fresh;
+    slab->fresh += slab->object_bytes;
+    return object;
+}
+
+void *udxg_slab_alloc(struct udxg_slab *slab)
+{
+    bool recycled;
+    udxg_lock(SLAB, &slab->lock);
+    void *object = take_locked(slab, &recycled);
+    udxg_unlock(SLAB, &slab->lock);
+    if (recycled) memset(object, 0, slab->object_bytes);
+    return object;
+}
+
+void udxg_slab_free(struct udxg_slab *slab, void *object)
+{
+    if (!object) return;
+    udxg_lock(SLAB, &slab->lock);
+    *link_of(object) = slab->free_objects;
+    slab->free_objects = object;
+    udxg_unlock(SLAB, &slab->lock);
+}

@@ -1,0 +1,388 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Allocations: look-up, locking, priority, residency queries, and the end of them. Creation is in create.c.
+ *
+ * The end has three steps. Closing the handle makes it invalid at once. Then the opening waits on the
+ * device's timeline until work that was submitted before has retired (unless the client promised that none
+ * uses it). Then the binding goes, and with the last binding the memory.
+ */
+#include "core/allocation.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "abi/thunk.h"
+#include "core/handlers.h"
+#include "core/resource.h"
+#include "core/stats.h"
+
+/* ---- look-up ---- */
+
+struct udxg_allocation *udxg_allocation_get(struct udxg_device *device, uint32_t handle)
+{
+    struct udxg_handle_table *table = &device->process->handles;
+    struct udxg_allocation *allocation = udxg_handle_get(table, handle, UDXG_HANDLE_ALLOCATION);
+
+    if (!allocation || allocation->child.device == device) return allocation;
+    udxg_handle_put(table, handle);
+    return NULL;
+}
+
+void udxg_allocation_put(struct udxg_allocation *allocation)
+{
+    udxg_handle_put(&allocation->child.device->process->handles, allocation->child.handle);
+}
+
+static void put_all(uint32_t count, struct udxg_allocation *const *allocations)
+{
+    for (uint32_t i = 0; i < count; i++) udxg_allocation_put(allocations[i]);
+}
+
+/* All or none. */
+static bool get_all(struct udxg_device *device, uint32_t count, const D3DKMT_HANDLE *handles,
+                    struct udxg_allocation **ret_allocations)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        ret_allocations[i] = udxg_allocation_get(device, handles[i]);
+        if (ret_allocations[i]) continue;
+        put_all(i, ret_allocations);
+        return false;
+    }
+    return true;
+}
+
+udxg_status udxg_pin(struct udxg_device *device, uint32_t count, const D3DKMT_HANDLE *handles,
+                     struct udxg_pinned *ret_pinned)
+{
+    struct udxg_allocation **allocations;
+
+    if (!count) return STATUS_INVALID_PARAMETER;
+    allocations = malloc(count * (sizeof *ret_pinned->allocations + sizeof *ret_pinned->bindings));
+    if (!allocations) return STATUS_NO_MEMORY;
+    if (!get_all(device, count, handles, allocations)) {
+        free(allocations);
+        return STATUS_INVALID_PARAMETER;
+    }
+    ret_pinned->count = count;
+    ret_pinned->allocations = allocations;
+    ret_pinned->bindings = (struct vidmm_binding **)(allocations + count);
+    for (uint32_t i = 0; i < count; i++) ret_pinned->bindings[i] = &allocations[i]->vidmm;
+    return STATUS_SUCCESS;
+}
+
+void udxg_unpin(struct udxg_pinned *pinned)
+{
+    put_all(pinned->count, pinned->allocations);
+    free(pinned->allocations);
+}
+
+/* ---- the end ---- */
+
+void udxg_memory_unref(struct udxg_memory *memory)
+{
+    const struct udxg_adapter *adapter;
+
+    if (!memory || atomic_fetch_sub(&memory->refs, 1) != 1) return;
+    adapter = memory->pa->adapter;
+    udxg_stats_freed(memory->vidmm.size_bytes);
+    vidmm_alloc_fini(&memory->vidmm);
+    adapter->miniport->destroy_allocation(adapter->mp_adapter, 1, &memory->mp_allocation, NULL);
+    udxg_slab_free(&memory->pa->memories, memory);
+}
+
+void udxg_allocation_destroy(struct udxg_allocation *allocation)
+{
+    struct udxg_device *device = allocation->child.device;
+    const struct udxg_adapter *adapter = device->adapter;
+    struct udxg_resource *resource = allocation->resource;
+
+    vidmm_binding_fini(&allocation->vidmm);
+    if (adapter->miniport->close_allocation)
+        adapter->miniport->close_allocation(adapter->mp_adapter, allocation->mp_binding);
+    udxg_memory_unref(allocation->memory);
+    udxg_resource_unref(resource);
+    udxg_slab_free(&device->pa->allocations, allocation);
+    udxg_device_unref(device);
+}
+
+static void retire(struct udxg_timeline_entry *entry)
+{
+    udxg_allocation_destroy(udxg_container_of(entry, struct udxg_allocation, retirement));
+}
+
+/* Takes it off the list that it is on, the device's or its resource's; the device reference stays. */
+static void unlink_allocation(struct udxg_allocation *allocation)
+{
+    struct udxg_device *device = allocation->child.device;
+
+    udxg_lock(DEVICE, &device->lock);
+    if (allocation->resource) allocation->resource->allocation_count--;
+    udxg_list_remove(&allocation->child.link);
+    udxg_unlock(DEVICE, &device->lock);
+}
+
+void udxg_allocation_release(void *object)
+{
+    struct udxg_allocation *allocation = object;
+
+    unlink_allocation(allocation);
+    allocation->retirement.fire = retire;
+    if (atomic_load(&allocation->assume_not_in_use))
+        udxg_allocation_destroy(allocation);
+    else
+        udxg_device_when_retired(allocation->child.device, &allocation->retirement);
+}
+
+/* ---- destroy calls ---- */
+
+/* The rule for lists: allocations of one resource, or none of any; no handle twice. */
+static udxg_status check_list(uint32_t count, struct udxg_allocation *const *allocations)
+{
+    for (uint32_t i = 1; i < count; i++)
+        if (allocations[i]->resource != allocations[0]->resource) return STATUS_INVALID_PARAMETER;
+    /* What is shared goes as a whole: other openers rely on the set. */
+    if (count && allocations[0]->resource && allocations[0]->resource->shared) return STATUS_INVALID_PARAMETER;
+    return STATUS_SUCCESS;
+}
+
+static int compare_handles(const void *a, const void *b)
+{
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+    return x < y ? -1 : x > y;
+}
+
+static bool has_duplicates(uint32_t count, uint32_t *scratch)
+{
+    qsort(scratch, count, sizeof *scratch, compare_handles);
+    for (uint32_t i = 1; i < count; i++)
+        if (scratch[i] == scratch[i - 1]) return true;
+    return false;
+}
+
+/*
+ * Closes every handle of the list. Each is closed by whoever closes it first: of two threads that race with
+ * one handle exactly one destroys it, and the other is told.
+ */
+static udxg_status close_list(struct udxg_handle_table *table, uint32_t count,
+                              struct udxg_allocation *const *allocations, bool assume_not_in_use)
+{
+    udxg_status status = STATUS_SUCCESS;
+
+    for (uint32_t i = 0; i < count; i++) {
+        atomic_store(&allocations[i]->assume_not_in_use, assume_not_in_use);
+        if (!udxg_handle_close(table, allocations[i]->child.handle, UDXG_HANDLE_ALLOCATION))
+            status = STATUS_INVALID_PARAMETER;
+    }
+    return status;
+}
+
+static udxg_status destroy_list(struct udxg_device *device, uint32_t count, const uint32_t *handles,
+                                bool assume_not_in_use)
+{
+    struct udxg_allocation *allocations[UDXG_MAX_ALLOCATIONS];
+    uint32_t scratch[UDXG_MAX_ALLOCATIONS];
+    udxg_status status;
+
+    memcpy(scratch, handles, count * sizeof *handles);
+    if (count > 1 && has_duplicates(count, scratch)) return STATUS_INVALID_PARAMETER;
+    if (!get_all(device, count, handles, allocations)) return STATUS_INVALID_PARAMETER;
+    status = check_list(count, allocations);
+    if (!udxg_failed(status))
+        status = close_list(&device->process->handles, count, allocations, assume_not_in_use);
+    put_all(count, allocations);
+    return status;
+}
+
+static udxg_status destroy(struct udxg_process *process, D3DKMT_DESTROYALLOCATION2 *args)
+{
+    struct udxg_device *device = udxg_device_find(process, args->hDevice);
+    udxg_status status = STATUS_SUCCESS;
+
+    if (!device) return STATUS_INVALID_PARAMETER;
+    if (args->hResource)
+        status = udxg_resource_close(device, args->hResource, args->Flags.AssumeNotInUse);
+    else if (args->AllocationCount)
+        status = destroy_list(device, args->AllocationCount, args->phAllocationList, args->Flags.AssumeNotInUse);
+    if (!udxg_failed(status) && args->Flags.SynchronousDestroy) udxg_device_wait_idle(device);
+    udxg_device_put(device);
+    return status;
+}
+
+udxg_status thunk_DestroyAllocation2(struct udxg_process *process, D3DKMT_DESTROYALLOCATION2 *args)
+{
+    return destroy(process, args);
+}
+
+udxg_status thunk_DestroyAllocation(struct udxg_process *process, D3DKMT_DESTROYALLOCATION *args)
+{
+    D3DKMT_DESTROYALLOCATION2 args2 = {
+        .hDevice = args->hDevice,
+        .hResource = args->hResource,
+        .phAllocationList = args->phAllocationList,
+        .AllocationCount = args->AllocationCount,
+    };
+    return destroy(process, &args2);
+}
+
+/* ---- locks ---- */
+
+/* A device and one allocation of it, pinned: what most calls start with. */
+static udxg_status get_pair(struct udxg_process *process, uint32_t device_handle, uint32_t allocation_handle,
+                            struct udxg_device **ret_device, struct udxg_allocation **ret_allocation)
+{
+    udxg_status status = udxg_device_get(process, device_handle, ret_device);
+
+    if (udxg_failed(status)) return status;
+    *ret_allocation = udxg_allocation_get(*ret_device, allocation_handle);
+    if (*ret_allocation) return STATUS_SUCCESS;
+    udxg_device_put(*ret_device);
+    return STATUS_INVALID_PARAMETER;
+}
+
+static void put_pair(struct udxg_device *device, struct udxg_allocation *allocation)
+{
+    udxg_allocation_put(allocation);
+    udxg_device_put(device);
+}
+
+udxg_status thunk_Lock2(struct udxg_process *process, D3DKMT_LOCK2 *args)
+{
+    struct udxg_device *device;
+    struct udxg_allocation *allocation;
+    void *address;
+    udxg_status status = get_pair(process, args->hDevice, args->hAllocation, &device, &allocation);
+
+    if (udxg_failed(status)) return status;
+    status = vidmm_alloc_lock(&allocation->memory->vidmm, &address);
+    if (!udxg_failed(status)) args->pData = address;
+    put_pair(device, allocation);
+    return status;
+}
+
+udxg_status thunk_Unlock2(struct udxg_process *process, D3DKMT_UNLOCK2 *args)
+{
+    struct udxg_device *device = udxg_device_find(process, args->hDevice);
+    struct udxg_allocation *allocation = device ? udxg_allocation_get(device, args->hAllocation) : NULL;
+    udxg_status status = STATUS_INVALID_PARAMETER;
+
+    if (allocation) {
+        status = vidmm_alloc_unlock(&allocation->memory->vidmm);
+        udxg_allocation_put(allocation);
+    }
+    if (device) udxg_device_put(device);
+    return status;
+}
+
+udxg_status thunk_InvalidateCache(struct udxg_process *process, D3DKMT_INVALIDATECACHE *args)
+{
+    struct udxg_device *device;
+    struct udxg_allocation *allocation;
+    udxg_status status = get_pair(process, args->hDevice, args->hAllocation, &device, &allocation);
+    uint64_t size;
+
+    if (udxg_failed(status)) return status;
+    /* Engines are processors of this machine and coherent: there is nothing to do but to check. */
+    size = allocation->memory->vidmm.size_bytes;
+    if (args->Offset > size || args->Length > size - args->Offset) status = STATUS_INVALID_PARAMETER;
+    put_pair(device, allocation);
+    return status;
+}
+
+/* ---- calls on a list or on a resource ---- */
+
+/*
+ * Calls VISIT for each of the handles, or for each allocation of the resource: exactly one of the two must be
+ * given. Nothing is visited when a handle is wrong.
+ */
+static udxg_status for_each_of(struct udxg_device *device, uint32_t resource_handle, uint32_t count,
+                               const uint32_t *handles,
+                               void (*visit)(struct udxg_allocation *allocation, uint32_t index, void *user), void *user)
+{
+    struct udxg_resource *resource;
+    struct udxg_pinned pinned;
+
+    if (!resource_handle == !count) return STATUS_INVALID_PARAMETER;
+    if (!resource_handle) {
+        udxg_status status = udxg_pin(device, count, handles, &pinned);
+        if (udxg_failed(status)) return status;
+        for (uint32_t i = 0; i < count; i++) visit(pinned.allocations[i], i, user);
+        udxg_unpin(&pinned);
+        return STATUS_SUCCESS;
+    }
+    resource = udxg_resource_get(device, resource_handle);
+    if (!resource) return STATUS_INVALID_PARAMETER;
+    udxg_resource_for_each(resource, visit, user);
+    udxg_resource_put(resource);
+    return STATUS_SUCCESS;
+}
+
+struct residency_query {
+    D3DKMT_ALLOCATIONRESIDENCYSTATUS *results;
+    bool worst_only; /* one result for all: the worst */
+};
+
+static void query_residency(struct udxg_allocation *allocation, uint32_t index, void *user)
+{
+    struct residency_query *query = user;
+    D3DKMT_ALLOCATIONRESIDENCYSTATUS status =
+        (D3DKMT_ALLOCATIONRESIDENCYSTATUS)vidmm_alloc_residency(&allocation->memory->vidmm);
+
+    if (!query->worst_only)
+        query->results[index] = status;
+    else if (status > query->results[0]) /* the enumeration goes from best to worst */
+        query->results[0] = status;
+}
+
+udxg_status thunk_QueryAllocationResidency(struct udxg_process *process, D3DKMT_QUERYALLOCATIONRESIDENCY *args)
+{
+    struct residency_query query = {.results = args->pResidencyStatus, .worst_only = args->hResource != 0};
+    struct udxg_device *device;
+    udxg_status status = udxg_device_get(process, args->hDevice, &device);
+
+    if (udxg_failed(status)) return status;
+    if (query.worst_only) query.results[0] = D3DKMT_ALLOCATIONRESIDENCYSTATUS_RESIDENTINGPUMEMORY;
+    status = for_each_of(device, args->hResource, args->AllocationCount, args->phAllocationList, query_residency, &query);
+    udxg_device_put(device);
+    return status;
+}
+
+struct priorities {
+    UINT *values;
+    bool same; /* one value for all */
+};
+
+static void set_priority(struct udxg_allocation *allocation, uint32_t index, void *user)
+{
+    const struct priorities *priorities = user;
+    vidmm_alloc_set_priority(&allocation->memory->vidmm, priorities->values[priorities->same ? 0 : index]);
+}
+
+static void get_priority(struct udxg_allocation *allocation, uint32_t index, void *user)
+{
+    const struct priorities *priorities = user;
+    priorities->values[priorities->same ? 0 : index] = vidmm_alloc_priority(&allocation->memory->vidmm);
+}
+
+udxg_status thunk_SetAllocationPriority(struct udxg_process *process, D3DKMT_SETALLOCATIONPRIORITY *args)
+{
+    struct priorities priorities = {.values = (UINT *)args->pPriorities, .same = args->hResource != 0};
+    struct udxg_device *device;
+    udxg_status status = udxg_device_get(process, args->hDevice, &device);
+
+    if (udxg_failed(status)) return status;
+    status = for_each_of(device, args->hResource, args->AllocationCount, args->phAllocationList, set_priority, &priorities);
+    udxg_device_put(device);
+    return status;
+}
+
+udxg_status thunk_GetAllocationPriority(struct udxg_process *process, D3DKMT_GETALLOCATIONPRIORITY *args)
+{
+    struct priorities priorities = {.values = (UINT *)args->pPriorities, .same = args->hResource != 0};
+    struct udxg_device *device;
+    udxg_status status = udxg_device_get(process, args->hDevice, &device);
+
+    if (udxg_failed(status)) return status;
+    status = for_each_of(device, args->hResource, args->AllocationCount, args->phAllocationList, get_priority, &priorities);
+    udxg_device_put(device);
+    return status;
+}

@@ -1,0 +1,485 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * D3DKMTCreateAllocation2 and D3DKMTCreateAllocation: the call this library is about.
+ *
+ *   check      flags, counts, the standard allocation      STATUS_INVALID_PARAMETER
+ *   group      the resource: found, or made                STATUS_INVALID_HANDLE, STATUS_NO_MEMORY
+ *   ask        the miniport judges the private data        its own statuses
+ *   judge      what the miniport said is checked           STATUS_INVALID_PARAMETER
+ *   back       memory, openings                            STATUS_NO_MEMORY, STATUS_GRAPHICS_NO_VIDEO_MEMORY
+ *   reserve    handles                                     STATUS_NO_MEMORY
+ *   publish    cannot fail
+ *
+ * Every step before the last may fail, and then what the earlier ones made is taken apart by undo(), which
+ * needs no memory: no handle was visible, nothing was written. The two calls differ in the stride of their
+ * elements alone (D3DDDI_ALLOCATIONINFO is a prefix of D3DDDI_ALLOCATIONINFO2).
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "abi/thunk.h"
+#include "base/os.h"
+#include "core/allocation.h"
+#include "core/handlers.h"
+#include "core/resource.h"
+#include "core/stats.h"
+#include "ddi/validate.h"
+
+/* What most calls need fits on the stack. */
+#define SMALL_COUNT 8u
+
+/* One call under way. */
+struct creation {
+    struct udxg_device *device; /* pinned */
+    D3DKMT_CREATEALLOCATION *args;
+    size_t stride; /* of the caller's elements */
+    uint32_t count;
+    struct udxg_resource *resource; /* found: pinned; made: ours until published; NULL */
+    bool made_resource;
+    void *mp_resource;
+    void *standard_data; /* private data that the miniport made for a standard allocation; owned */
+    uint32_t asked;      /* infos that the miniport has created and no memory owns yet */
+    uint32_t built;      /* allocations that exist */
+    struct udxg_allocation_info *infos;
+    struct udxg_allocation **allocations;
+    uint32_t *handles; /* resource first, if made, then the allocations */
+};
+
+static D3DDDI_ALLOCATIONINFO *element(const struct creation *c, uint32_t index)
+{
+    return (D3DDDI_ALLOCATIONINFO *)((char *)c->args->pAllocationInfo + index * c->stride);
+}
+
+static D3DDDI_ALLOCATIONINFO2 *element2(const struct creation *c, uint32_t index)
+{
+    return c->stride == sizeof(D3DDDI_ALLOCATIONINFO2) ? &c->args->pAllocationInfo2[index] : NULL;
+}
+
+/* ---- check ---- */
+
+/* Flags whose meaning belongs to parts that are not there yet: saying so beats ignoring them. */
+static bool wants_what_is_not_there(D3DKMT_CREATEALLOCATIONFLAGS flags)
+{
+    return flags.ExistingSection || flags.CrossAdapter || flags.WriteWatch || flags.NoKmdAccess ||
+           flags.SharedDisplayable || flags.RestrictSharedAccess || flags.PartialSharedCreation ||
+           (flags.CreateShared && !flags.NtSecuritySharing);
+}
+
+/* vidmm.md 5.4, windows-observed.md 3.3. */
+static udxg_status check_standard(const D3DKMT_CREATEALLOCATION *args)
+{
+    const D3DKMT_CREATESTANDARDALLOCATION *standard = args->pStandardAllocation;
+
+    if (!standard || standard->Type != D3DKMT_STANDARDALLOCATIONTYPE_EXISTINGHEAP) return STATUS_INVALID_PARAMETER;
+    if (!args->Flags.ExistingSysMem || args->NumAllocations != 1 || args->PrivateDriverDataSize)
+        return STATUS_INVALID_PARAMETER;
+    if (!standard->ExistingHeapData.Size || standard->ExistingHeapData.Size % UDXG_PAGE_SIZE)
+        return STATUS_INVALID_PARAMETER;
+    return args->pAllocationInfo->pSystemMem ? STATUS_SUCCESS : STATUS_INVALID_PARAMETER;
+}
+
+static udxg_status check_flags(const D3DKMT_CREATEALLOCATION *args)
+{
+    D3DKMT_CREATEALLOCATIONFLAGS flags = args->Flags;
+
+    if (flags.CreateShared && !flags.CreateResource) return STATUS_INVALID_PARAMETER;
+    if (flags.NtSecuritySharing && !flags.CreateShared) return STATUS_INVALID_PARAMETER;
+    if (flags.ExistingSysMem && flags.ExistingSection) return STATUS_INVALID_PARAMETER;
+    if ((flags.ExistingSysMem || flags.ExistingSection) && !flags.StandardAllocation) return STATUS_INVALID_PARAMETER;
+    if (!args->NumAllocations && (!flags.CreateResource || flags.StandardAllocation)) return STATUS_INVALID_PARAMETER;
+    if (flags.StandardAllocation) {
+        udxg_status status = check_standard(args);
+        if (udxg_failed(status)) return status;
+    }
+    return wants_what_is_not_there(flags) ? STATUS_NOT_SUPPORTED : STATUS_SUCCESS;
+}
+
+static udxg_status check_elements(const struct creation *c)
+{
+    for (uint32_t i = 0; i < c->count; i++) {
+        const D3DDDI_ALLOCATIONINFO *info = element(c, i);
+        if ((uintptr_t)info->pSystemMem % UDXG_PAGE_SIZE) return STATUS_INVALID_PARAMETER;
+        if (info->Flags.Stereo && !info->Flags.Primary) return STATUS_INVALID_PARAMETER;
+    }
+    return STATUS_SUCCESS;
+}
+
+/* ---- group ---- */
+
+static udxg_status find_resource(struct creation *c)
+{
+    struct udxg_resource *resource = udxg_resource_get(c->device, c->args->hResource);
+
+    if (!resource) return STATUS_INVALID_HANDLE;
+    if (resource->shared || c->args->Flags.CreateResource || c->args->Flags.StandardAllocation) {
+        udxg_resource_put(resource);
+        return STATUS_INVALID_PARAMETER;
+    }
+    c->resource = resource;
+    udxg_lock(DEVICE, &c->device->lock);
+    c->mp_resource = resource->mp_resource;
+    udxg_unlock(DEVICE, &c->device->lock);
+    return STATUS_SUCCESS;
+}
+
+/* A copy on the heap; true with *ret NULL for nothing. */
+static bool copy_blob(const void *data, uint32_t bytes, void **ret_copy)
+{
+    *ret_copy = NULL;
+    if (!bytes) return true;
+    *ret_copy = malloc(bytes);
+    if (!*ret_copy) return false;
+    memcpy(*ret_copy, data, bytes);
+    return true;
+}
+
+static udxg_status make_resource(struct creation *c) UDXG_NO_TSA
+{
+    const D3DKMT_CREATEALLOCATION *args = c->args;
+    struct udxg_resource *resource = calloc(1, sizeof *resource);
+
+    if (!resource) return STATUS_NO_MEMORY;
+    atomic_init(&resource->refs, 1);
+    udxg_list_init(&resource->allocations);
+    resource->shared = args->Flags.CreateShared;
+    resource->runtime_data_bytes = args->PrivateRuntimeDataSize;
+    resource->private_data_bytes = args->Flags.StandardAllocation ? 0 : args->PrivateDriverDataSize;
+    if (!copy_blob(args->pPrivateRuntimeData, resource->runtime_data_bytes, &resource->runtime_data) ||
+        !copy_blob(args->pPrivateDriverData, resource->private_data_bytes, &resource->private_data)) {
+        free(resource->runtime_data);
+        free(resource->private_data);
+        free(resource);
+        return STATUS_NO_MEMORY;
+    }
+    udxg_device_add_child(c->device, UDXG_HANDLE_RESOURCE, &resource->child);
+    c->resource = resource;
+    c->made_resource = true;
+    return STATUS_SUCCESS;
+}
+
+static udxg_status group(struct creation *c)
+{
+    if (c->args->hResource) return find_resource(c);
+    return c->args->Flags.CreateResource ? make_resource(c) : STATUS_SUCCESS;
+}
+
+/* ---- ask ---- */
+
+/* Asks the miniport for the private data of a surface that stands for the caller's heap. */
+static udxg_status make_standard_data(struct creation *c, uint64_t size_bytes)
+{
+    const struct udxg_adapter *adapter = c->device->adapter;
+    struct udxg_standard_allocation standard = {.size_bytes = size_bytes};
+    udxg_status status;
+
+    if (!adapter->miniport->get_standard_allocation) return STATUS_NOT_SUPPORTED;
+    status = adapter->miniport->get_standard_allocation(adapter->mp_adapter, &standard);
+    if (udxg_failed(status)) return status;
+    c->standard_data = calloc(1, standard.allocation_data_bytes + standard.resource_data_bytes + 1);
+    if (!c->standard_data) return STATUS_NO_MEMORY;
+    standard.allocation_data = c->standard_data;
+    standard.resource_data = (char *)c->standard_data + standard.allocation_data_bytes;
+    status = adapter->miniport->get_standard_allocation(adapter->mp_adapter, &standard);
+    if (udxg_failed(status)) return status;
+    c->infos[0].private_data = standard.allocation_data;
+    c->infos[0].private_data_bytes = standard.allocation_data_bytes;
+    return STATUS_SUCCESS;
+}
+
+static void fill_info(const struct creation *c, uint32_t index)
+{
+    const D3DDDI_ALLOCATIONINFO *from = element(c, index);
+
+    c->infos[index] = (struct udxg_allocation_info){
+        .private_data = from->pPrivateDriverData,
+        .private_data_bytes = from->PrivateDriverDataSize,
+        .system_memory = from->pSystemMem,
+        .video_present_source_id = from->VidPnSourceId,
+        .primary = from->Flags.Primary,
+        .alignment_bytes = UDXG_PAGE_SIZE,
+        .priority = D3DDDI_ALLOCATIONPRIORITY_NORMAL,
+    };
+}
+
+static udxg_status ask(struct creation *c)
+{
+    const struct udxg_adapter *adapter = c->device->adapter;
+    struct udxg_create_allocation call = {
+        .private_data = c->args->Flags.StandardAllocation ? NULL : c->args->pPrivateDriverData,
+        .private_data_bytes = c->args->PrivateDriverDataSize,
+        .count = c->count,
+        .infos = c->infos,
+        .create_resource = c->made_resource,
+        .resource = c->mp_resource,
+    };
+    udxg_status status;
+
+    for (uint32_t i = 0; i < c->count; i++) fill_info(c, i);
+    if (c->args->Flags.StandardAllocation) {
+        status = make_standard_data(c, c->args->pStandardAllocation->ExistingHeapData.Size);
+        if (udxg_failed(status)) return status;
+    }
+    status = adapter->miniport->create_allocation(adapter->mp_adapter, &call);
+    if (udxg_failed(status)) return status;
+    c->mp_resource = call.resource;
+    c->asked = c->count;
+    return STATUS_SUCCESS;
+}
+
+/* ---- judge ---- */
+
+/* The caller's memory is looked at before it is believed. */
+static udxg_status judge_system_memory(const struct creation *c, const struct udxg_allocation_info *info)
+{
+    if (!(info->flags & UDXG_ALLOCATION_EXISTING_SYS_MEM) != !info->system_memory) return STATUS_INVALID_PARAMETER;
+    if (!info->system_memory) return STATUS_SUCCESS;
+    if (info->size_bytes % UDXG_PAGE_SIZE) return STATUS_INVALID_PARAMETER;
+    return udxg_os_probe(info->system_memory, info->size_bytes, !c->args->Flags.ReadOnly);
+}
+
+static udxg_status judge(const struct creation *c)
+{
+    for (uint32_t i = 0; i < c->count; i++) {
+        const D3DDDI_ALLOCATIONINFO2 *info2 = element2(c, i);
+        udxg_status status;
+
+        if (info2 && info2->Flags.OverridePriority) c->infos[i].priority = info2->Priority;
+        if (udxg_validate_allocation(&c->device->adapter->caps, &c->infos[i])) return STATUS_INVALID_PARAMETER;
+        status = judge_system_memory(c, &c->infos[i]);
+        if (udxg_failed(status)) return status;
+    }
+    return STATUS_SUCCESS;
+}
+
+/* ---- back ---- */
+
+static udxg_status make_memory(const struct creation *c, const struct udxg_allocation_info *info,
+                               struct udxg_memory **ret_memory)
+{
+    struct udxg_process_adapter *pa = c->device->pa;
+    struct vidmm_alloc_desc desc = {
+        .size_bytes = info->size_bytes,
+        .alignment_bytes = info->alignment_bytes,
+        .supported_segments = info->supported_segments,
+        .flags = info->flags,
+        .priority = info->priority,
+        .system_memory = info->system_memory,
+        .read_only = c->args->Flags.ReadOnly,
+        .allow_not_zeroed = c->args->Flags.AllowNotZeroed,
+    };
+    struct udxg_memory *memory = udxg_slab_alloc(&pa->memories);
+    udxg_status status;
+
+    if (!memory) return STATUS_NO_MEMORY;
+    memcpy(desc.preferred, info->preferred, sizeof desc.preferred);
+    status = vidmm_alloc_init(&memory->vidmm, pa->vidmm, &desc);
+    if (udxg_failed(status)) {
+        udxg_slab_free(&pa->memories, memory);
+        return status;
+    }
+    atomic_init(&memory->refs, 1);
+    memory->pa = pa;
+    memory->mp_allocation = info->allocation;
+    udxg_stats_created(memory->vidmm.size_bytes, info->system_memory != NULL);
+    *ret_memory = memory;
+    return STATUS_SUCCESS;
+}
+
+/* The creating device's own opening of what the miniport made; MEMORY is taken, also on failure. */
+static udxg_status open_memory(struct creation *c, struct udxg_memory *memory, const struct udxg_allocation_info *info,
+                               struct udxg_allocation **ret_allocation)
+{
+    struct udxg_device *device = c->device;
+    const struct udxg_adapter *adapter = device->adapter;
+    struct udxg_open_allocation call = {
+        .device = device->mp_device,
+        .allocation = info->allocation,
+        .private_data = info->private_data,
+        .private_data_bytes = info->private_data_bytes,
+        .create = true,
+        .read_only = c->args->Flags.ReadOnly,
+    };
+    struct udxg_allocation *allocation = udxg_slab_alloc(&device->pa->allocations);
+    udxg_status status = allocation ? STATUS_SUCCESS : STATUS_NO_MEMORY;
+
+    if (allocation && adapter->miniport->open_allocation)
+        status = adapter->miniport->open_allocation(adapter->mp_adapter, &call);
+    if (udxg_failed(status)) {
+        if (allocation) udxg_slab_free(&device->pa->allocations, allocation);
+        udxg_memory_unref(memory);
+        return status;
+    }
+    udxg_list_init(&allocation->child.link);
+    allocation->child.device = device;
+    atomic_fetch_add(&device->refs, 1);
+    allocation->memory = memory;
+    allocation->mp_binding = call.binding;
+    allocation->resource = c->resource;
+    if (c->resource) atomic_fetch_add(&c->resource->refs, 1);
+    vidmm_binding_init(&allocation->vidmm, &memory->vidmm, &device->vidmm);
+    *ret_allocation = allocation;
+    return STATUS_SUCCESS;
+}
+
+static udxg_status back(struct creation *c)
+{
+    for (; c->built < c->count; c->built++) {
+        struct udxg_memory *memory;
+        udxg_status status = make_memory(c, &c->infos[c->built], &memory);
+
+        if (udxg_failed(status)) return status;
+        c->asked--;
+        status = open_memory(c, memory, &c->infos[c->built], &c->allocations[c->built]);
+        if (udxg_failed(status)) return status;
+    }
+    return STATUS_SUCCESS;
+}
+
+/* ---- publish, undo ---- */
+
+/* From here on nothing can fail. The resource is pinned or still ours, the device pinned: both stay. */
+static void link_all(struct creation *c)
+{
+    struct udxg_resource *resource = c->resource;
+
+    udxg_lock(DEVICE, &c->device->lock);
+    if (resource) {
+        resource->mp_resource = c->mp_resource;
+        resource->allocation_count += c->count;
+    }
+    for (uint32_t i = 0; i < c->count; i++) {
+        struct udxg_child *child = &c->allocations[i]->child;
+        child->handle = c->handles[c->made_resource + i];
+        udxg_list_append(resource ? &resource->allocations : &c->device->children[UDXG_HANDLE_ALLOCATION], &child->link);
+    }
+    udxg_unlock(DEVICE, &c->device->lock);
+}
+
+/* The blob of the call replaces the one before it. */
+static void replace_runtime_data(struct creation *c, void *data, uint32_t bytes)
+{
+    struct udxg_resource *resource = c->resource;
+    void *former;
+
+    udxg_lock(DEVICE, &c->device->lock);
+    former = resource->runtime_data;
+    resource->runtime_data = data;
+    resource->runtime_data_bytes = bytes;
+    udxg_unlock(DEVICE, &c->device->lock);
+    free(former);
+}
+
+static void publish(struct creation *c)
+{
+    struct udxg_handle_table *table = &c->device->process->handles;
+
+    link_all(c);
+    if (c->made_resource) {
+        c->resource->child.handle = c->args->hResource = c->handles[0];
+        udxg_handle_publish(table, c->handles[0], UDXG_HANDLE_RESOURCE, c->resource);
+    }
+    for (uint32_t i = 0; i < c->count; i++) {
+        element(c, i)->hAllocation = c->allocations[i]->child.handle;
+        udxg_handle_publish(table, c->allocations[i]->child.handle, UDXG_HANDLE_ALLOCATION, c->allocations[i]);
+    }
+    c->args->hGlobalShare = 0;
+}
+
+static void undo(struct creation *c)
+{
+    const struct udxg_adapter *adapter = c->device->adapter;
+
+    while (c->built) udxg_allocation_destroy(c->allocations[--c->built]);
+    for (uint32_t i = c->count - c->asked; i < c->count; i++)
+        adapter->miniport->destroy_allocation(adapter->mp_adapter, 1, &c->infos[i].allocation, NULL);
+    if (!c->made_resource) return;
+    udxg_lock(DEVICE, &c->device->lock);
+    c->resource->mp_resource = c->mp_resource;
+    udxg_unlock(DEVICE, &c->device->lock);
+    udxg_resource_unref(c->resource);
+}
+
+/* ---- the call ---- */
+
+static udxg_status prepare(struct creation *c)
+{
+    udxg_status status = group(c);
+
+    if (udxg_failed(status)) return status;
+    status = ask(c);
+    if (udxg_failed(status)) return status;
+    status = judge(c);
+    if (udxg_failed(status)) return status;
+    status = back(c);
+    if (udxg_failed(status)) return status;
+    return udxg_handle_reserve(&c->device->process->handles, c->count + c->made_resource, c->handles);
+}
+
+static udxg_status run(struct creation *c)
+{
+    uint32_t runtime_bytes = c->args->PrivateRuntimeDataSize;
+    bool adding = c->args->hResource != 0;
+    void *runtime_data = NULL;
+    udxg_status status;
+
+    if (adding && !copy_blob(c->args->pPrivateRuntimeData, runtime_bytes, &runtime_data)) return STATUS_NO_MEMORY;
+    status = prepare(c);
+    if (udxg_failed(status)) {
+        free(runtime_data);
+        undo(c);
+    } else {
+        if (runtime_data) replace_runtime_data(c, runtime_data, runtime_bytes);
+        publish(c);
+    }
+    if (adding && c->resource) udxg_resource_put(c->resource);
+    free(c->standard_data);
+    return status;
+}
+
+/* Gives the call its arrays, from the stack where they are small. */
+static udxg_status run_with_arrays(struct creation *c)
+{
+    struct udxg_allocation_info infos[SMALL_COUNT];
+    struct udxg_allocation *allocations[SMALL_COUNT];
+    uint32_t handles[SMALL_COUNT + 1];
+    udxg_status status;
+    char *heap;
+
+    c->infos = infos;
+    c->allocations = allocations;
+    c->handles = handles;
+    if (c->count <= SMALL_COUNT) return run(c);
+
+    heap = malloc(c->count * (sizeof *c->infos + sizeof *c->allocations) + (c->count + 1) * sizeof *c->handles);
+    if (!heap) return STATUS_NO_MEMORY;
+    c->infos = (struct udxg_allocation_info *)heap;
+    c->allocations = (struct udxg_allocation **)(c->infos + c->count);
+    c->handles = (uint32_t *)(c->allocations + c->count);
+    status = run(c);
+    free(heap);
+    return status;
+}
+
+static udxg_status create(struct udxg_process *process, D3DKMT_CREATEALLOCATION *args, size_t stride)
+{
+    struct creation c = {.args = args, .stride = stride, .count = args->NumAllocations};
+    udxg_status status = udxg_device_get(process, args->hDevice, &c.device);
+
+    if (udxg_failed(status)) return status;
+    status = check_flags(args);
+    if (!udxg_failed(status)) status = check_elements(&c);
+    if (!udxg_failed(status)) status = run_with_arrays(&c);
+    udxg_device_put(c.device);
+    return status;
+}
+
+udxg_status thunk_CreateAllocation2(struct udxg_process *process, D3DKMT_CREATEALLOCATION *args)
+{
+    /* GpuVirtualAddress stays 0: on adapters with GPU page tables nothing is mapped unasked (gpummu-model). */
+    return create(process, args, sizeof(D3DDDI_ALLOCATIONINFO2));
+}
+
+udxg_status thunk_CreateAllocation(struct udxg_process *process, D3DKMT_CREATEALLOCATION *args)
+{
+    return create(process, args, sizeof(D3DDDI_ALLOCATIONINFO));
+}

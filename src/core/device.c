@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Devices, their children and their timeline. Invariants: a device lives while its handle, a child or a
+ * packet refers to it; its children are closed when its handle is and the last pin has gone, so that nobody
+ * adds one meanwhile; in_flight counts the entries of the timeline that are work; the first entry of a
+ * timeline at rest is never a marker. Lock: DEVICE, never while a child
+ * is destroyed, a marker fires or the miniport is called.
+ */
+#include "core/device.h"
+
+#include <stdlib.h>
+
+#include "base/cleanup.h"
+#include "core/context.h"
+#include "core/handlers.h"
+
+/* ---- life ---- */
+
+static struct udxg_device *of_vidmm(struct vidmm_device *vidmm)
+{
+    return udxg_container_of(vidmm, struct udxg_device, vidmm);
+}
+
+static void became_ready(struct vidmm_device *vidmm)
+{
+    udxg_contexts_ready(of_vidmm(vidmm));
+}
+
+static void paging_failed(struct vidmm_device *vidmm, udxg_status why)
+{
+    (void)why; /* always memory: what the execution state says */
+    udxg_device_fail(of_vidmm(vidmm), D3DKMT_DEVICEEXECUTION_ERROR_OUTOFMEMORY, NULL);
+}
+
+static void device_destroy(struct udxg_device *device)
+{
+    const struct udxg_miniport *miniport = device->adapter->miniport;
+
+    vidmm_device_fini(&device->vidmm);
+    if (miniport->destroy_device) miniport->destroy_device(device->adapter->mp_adapter, device->mp_device);
+    pthread_cond_destroy(&device->idle);
+    udxg_mutex_fini_DEVICE(&device->lock);
+    free(device);
+}
+
+void udxg_device_unref(struct udxg_device *device)
+{
+    if (device && atomic_fetch_sub(&device->refs, 1) == 1) device_destroy(device);
+}
+
+static udxg_status device_create(struct udxg_process *process, struct udxg_process_adapter *pa,
+                                 struct udxg_device **ret_device) UDXG_NO_TSA
+{
+    const struct udxg_miniport *miniport = pa->adapter->miniport;
+    struct udxg_device *device = calloc(1, sizeof *device);
+
+    if (!device) return STATUS_NO_MEMORY;
+    if (miniport->create_device) {
+        udxg_status status = miniport->create_device(pa->adapter->mp_adapter, &device->mp_device);
+        if (udxg_failed(status)) {
+            free(device);
+            return status;
+        }
+    }
+    atomic_init(&device->refs, 1);
+    device->process = process;
+    device->pa = pa;
+    device->adapter = pa->adapter;
+    device->error.state = D3DKMT_DEVICEEXECUTION_ACTIVE;
+    udxg_mutex_init_DEVICE(&device->lock);
+    pthread_cond_init(&device->idle, NULL);
+    udxg_list_init(&device->timeline);
+    for (int type = 0; type < UDXG_HANDLE_TYPE_COUNT; type++) udxg_list_init(&device->children[type]);
+    vidmm_device_init(&device->vidmm, pa->vidmm, became_ready, paging_failed);
+    *ret_device = device;
+    return STATUS_SUCCESS;
+}
+
+/* ---- look-up ---- */
+
+struct udxg_device *udxg_device_find(struct udxg_process *process, uint32_t handle)
+{
+    return udxg_handle_get(&process->handles, handle, UDXG_HANDLE_DEVICE);
+}
+
+void udxg_device_put(struct udxg_device *device)
+{
+    udxg_handle_put(&device->process->handles, device->handle);
+}
+
+udxg_status udxg_device_get(struct udxg_process *process, uint32_t handle, struct udxg_device **ret_device)
+{
+    struct udxg_device *device = udxg_device_find(process, handle);
+
+    if (!device) return STATUS_INVALID_PARAMETER;
+    if (udxg_adapter_is_stopped(device->adapter)) {
+        udxg_device_put(device);
+        return STATUS_DEVICE_REMOVED;
+    }
+    *ret_device = device;
+    return STATUS_SUCCESS;
+}
+
+/* ---- children ---- */
+
+void udxg_device_add_child(struct udxg_device *device, enum udxg_handle_type type, struct udxg_child *child)
+{
+    child->device = device;
+    atomic_fetch_add(&device->refs, 1);
+    udxg_lock(DEVICE, &device->lock);
+    udxg_list_append(&device->children[type], &child->link);
+    udxg_unlock(DEVICE, &device->lock);
+}
+
+void udxg_device_remove_child(struct udxg_child *child)
+{
+    struct udxg_device *device = child->device;
+
+    udxg_lock(DEVICE, &device->lock);
+    udxg_list_remove(&child->link);
+    udxg_unlock(DEVICE, &device->lock);
+    udxg_device_unref(device);
+}
+
+/* The handle of some child of that kind which has one and is taken off the list; 0 when there is none. */
+static uint32_t take_child(struct udxg_device *device, enum udxg_handle_type type)
+{
+    struct udxg_list *link;
+    uint32_t handle = 0;
+
+    udxg_lock(DEVICE, &device->lock);
+    link = udxg_list_pop(&device->children[type]);
+    if (link) handle = udxg_container_of(link, struct udxg_child, link)->handle;
+    udxg_unlock(DEVICE, &device->lock);
+    return handle;
+}
+
+static void close_children(struct udxg_device *device, enum udxg_handle_type type)
+{
+    uint32_t handle;
+
+    while ((handle = take_child(device, type))) udxg_handle_close(&device->process->handles, handle, type);
+}
+
+/* Contexts first, so that nothing runs any more; then what they may have used. */
+static void close_all_children(struct udxg_device *device)
+{
+    static const enum udxg_handle_type order[] = {
+        UDXG_HANDLE_CONTEXT,    UDXG_HANDLE_PAGING_QUEUE, UDXG_HANDLE_ALLOCATION,
+        UDXG_HANDLE_RESOURCE, UDXG_HANDLE_SYNC,
+    };
+
+    udxg_contexts_cancel(device);
+    for (size_t i = 0; i < sizeof order / sizeof *order; i++) close_children(device, order[i]);
+}
+
+void udxg_device_release(void *object)
+{
+    struct udxg_device *device = object;
+
+    close_all_children(device);
+    udxg_device_unref(device);
+}
+
+/* ---- errors ---- */
+
+void udxg_device_fail(struct udxg_device *device, D3DKMT_DEVICEEXECUTION_STATE state,
+                      const struct udxg_submit_fault *fault)
+{
+    bool first;
+
+    udxg_lock(DEVICE, &device->lock);
+    first = device->error.state == D3DKMT_DEVICEEXECUTION_ACTIVE;
+    if (first) {
+        device->error.state = state;
+        if (fault) device->error.fault = *fault;
+        atomic_store_explicit(&device->in_error, true, memory_order_release);
+    }
+    udxg_unlock(DEVICE, &device->lock);
+    if (first) udxg_contexts_cancel(device);
+}
+
+/* ---- timeline ---- */
+
+/* Takes the markers that nothing stands before any more. */
+static void collect_markers_locked(struct udxg_device *device, struct udxg_list *due) UDXG_REQUIRES(DEVICE)
+{
+    struct udxg_list *link;
+
+    while ((link = udxg_list_first(&device->timeline))) {
+        if (!udxg_container_of(link, struct udxg_timeline_entry, link)->fire) return;
+        udxg_list_remove(link);
+        udxg_list_append(due, link);
+    }
+}
+
+static void fire_markers(struct udxg_list *due) UDXG_NO_TSA
+{
+    struct udxg_list *link;
+
+    while ((link = udxg_list_pop(due))) {
+        struct udxg_timeline_entry *entry = udxg_container_of(link, struct udxg_timeline_entry, link);
+        entry->fire(entry);
+    }
+}
+
+void udxg_device_submit(struct udxg_device *device, struct udxg_timeline_entry *entry)
+{
+    udxg_lock(DEVICE, &device->lock);
+    entry->fire = NULL;
+    udxg_list_append(&device->timeline, &entry->link);
+    device->in_flight++;
+    udxg_unlock(DEVICE, &device->lock);
+}
+
+void udxg_device_retire(struct udxg_device *device, struct udxg_timeline_entry *entry)
+{
+    struct udxg_list due;
+
+    udxg_list_init(&due);
+    udxg_lock(DEVICE, &device->lock);
+    udxg_list_remove(&entry->link);
+    collect_markers_locked(device, &due);
+    if (--device->in_flight == 0) pthread_cond_broadcast(&device->idle);
+    udxg_unlock(DEVICE, &device->lock);
+    fire_markers(&due);
+}
+
+void udxg_device_when_retired(struct udxg_device *device, struct udxg_timeline_entry *entry)
+{
+    bool now;
+
+    udxg_lock(DEVICE, &device->lock);
+    now = udxg_list_empty(&device->timeline);
+    if (!now) udxg_list_append(&device->timeline, &entry->link);
+    udxg_unlock(DEVICE, &device->lock);
+    if (now) entry->fire(entry);
+}
+
+void udxg_device_wait_idle(struct udxg_device *device)
+{
+    udxg_lock(DEVICE, &device->lock);
+    while (device->in_flight) pthread_cond_wait(&device->idle, &device->lock.mutex);
+    udxg_unlock(DEVICE, &device->lock);
+}
+
+/* ---- calls ---- */
+
+udxg_status thunk_CreateDevice(struct udxg_process *process, D3DKMT_CREATEDEVICE *args)
+{
+    struct udxg_process_adapter *pa;
+    struct udxg_adapter *adapter;
+    struct udxg_device *device;
+    uint32_t handle;
+    udxg_status status = udxg_adapter_get(process, args->hAdapter, &adapter);
+
+    if (udxg_failed(status)) return status;
+    status = udxg_process_adapter_get(process, adapter, &pa);
+    if (udxg_failed(status)) return status;
+    status = udxg_handle_reserve(&process->handles, 1, &handle);
+    if (udxg_failed(status)) return status;
+    status = device_create(process, pa, &device);
+    if (udxg_failed(status)) {
+        udxg_handle_cancel(&process->handles, 1, &handle);
+        return status;
+    }
+    device->disable_timeout = args->Flags.DisableGpuTimeout;
+    device->handle = args->hDevice = handle;
+    udxg_handle_publish(&process->handles, handle, UDXG_HANDLE_DEVICE, device);
+    return STATUS_SUCCESS;
+}
+
+udxg_status thunk_DestroyDevice(struct udxg_process *process, D3DKMT_DESTROYDEVICE *args)
+{
+    return udxg_handle_close(&process->handles, args->hDevice, UDXG_HANDLE_DEVICE) ? STATUS_SUCCESS
+                                                                                   : STATUS_INVALID_PARAMETER;
+}
+
+static void report_page_fault(const struct udxg_device_error *error, D3DKMT_DEVICEPAGEFAULT_STATE *state)
+{
+    if (error->state != D3DKMT_DEVICEEXECUTION_ERROR_DMAPAGEFAULT) return;
+    state->FaultedVirtualAddress = error->fault.va;
+    state->PageFaultFlags = error->fault.write ? DXGK_PAGE_FAULT_WRITE : 0;
+    state->FaultErrorCode.GeneralErrorCode = error->fault.error_code;
+}
+
+udxg_status thunk_GetDeviceState(struct udxg_process *process, D3DKMT_GETDEVICESTATE *args)
+{
+    struct udxg_device *device = udxg_device_find(process, args->hDevice);
+    struct udxg_device_error error;
+    udxg_status status = STATUS_SUCCESS;
+
+    if (!device) return STATUS_INVALID_PARAMETER;
+    udxg_lock(DEVICE, &device->lock);
+    error = device->error;
+    udxg_unlock(DEVICE, &device->lock);
+    switch (args->StateType) {
+    case D3DKMT_DEVICESTATE_EXECUTION: /* the one question a device in error must answer */
+        args->ExecutionState = error.state;
+        break;
+    case D3DKMT_DEVICESTATE_PAGE_FAULT:
+        report_page_fault(&error, &args->PageFaultState);
+        break;
+    case D3DKMT_DEVICESTATE_RESET: /* no desktop that could have been switched: all flags stay 0 */
+    case D3DKMT_DEVICESTATE_PRESENT: /* nothing is ever presented: all counts stay 0 */
+    case D3DKMT_DEVICESTATE_PRESENT_DWM:
+    case D3DKMT_DEVICESTATE_PRESENT_QUEUE:
+        if (udxg_adapter_is_stopped(device->adapter)) status = STATUS_DEVICE_REMOVED;
+        break;
+    default:
+        status = STATUS_INVALID_PARAMETER;
+    }
+    udxg_device_put(device);
+    return status;
+}
+
+udxg_status thunk_MarkDeviceAsError(struct udxg_process *process, D3DKMT_MARKDEVICEASERROR *args)
+{
+    struct udxg_device *device = udxg_device_find(process, args->hDevice);
+
+    if (!device) return STATUS_INVALID_PARAMETER;
+    udxg_device_fail(device, D3DKMT_DEVICEEXECUTION_RESET, NULL);
+    udxg_device_put(device);
+    return STATUS_SUCCESS;
+}
+
+udxg_status thunk_WaitForIdle(struct udxg_process *process, D3DKMT_WAITFORIDLE *args)
+{
+    struct udxg_device *device = udxg_device_find(process, args->hDevice);
+
+    if (!device) return STATUS_INVALID_PARAMETER;
+    /* Not pinned while it waits: destroying the device must be able to end the wait. */
+    atomic_fetch_add(&device->refs, 1);
+    udxg_device_put(device);
+    udxg_device_wait_idle(device);
+    udxg_device_unref(device);
+    return STATUS_SUCCESS;
+}

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A device: what a client does its work on. It owns contexts, paging queues, allocations, resources and
+ * synchronisation objects, which all die with it, and its timeline.
+ *
+ * The timeline is the list of what was submitted and has not retired, in order of submission, with markers
+ * in between. A marker fires when nothing submitted before it is left: that is how a destroyed allocation
+ * outlives the work that may use it without anybody waiting.
+ *
+ * States: ACTIVE -> ERROR (a fault, MustSucceed, MarkDeviceAsError) -> gone. udxg_device_fail() is the only
+ * writer. A device in error takes no work; everything on it can still be queried and destroyed.
+ */
+#ifndef UDXG_CORE_DEVICE_H
+#define UDXG_CORE_DEVICE_H
+
+#include <stdatomic.h>
+
+#include "base/list.h"
+#include "core/process.h"
+
+struct udxg_resource;
+
+/* Embeddable: what every object of a device starts with. */
+struct udxg_child {
+    struct udxg_list link UDXG_GUARDED_BY(DEVICE); /* in the device's list of its kind, or a resource's */
+    struct udxg_device *device;                    /* referenced; constant */
+    uint32_t handle;                               /* 0 until published; constant then */
+};
+
+/* Embeddable: a place on the device's timeline. */
+struct udxg_timeline_entry {
+    struct udxg_list link UDXG_GUARDED_BY(DEVICE);
+    void (*fire)(struct udxg_timeline_entry *entry); /* of a marker; NULL for submitted work */
+};
+
+/* D3DKMT_DEVICEEXECUTION_STATE and D3DKMT_DEVICEPAGEFAULT_STATE of a device in error. */
+struct udxg_device_error {
+    D3DKMT_DEVICEEXECUTION_STATE state;
+    struct udxg_submit_fault fault;
+};
+
+struct udxg_device {
+    struct vidmm_device vidmm; /* first: vidmm's callbacks find the device by it */
+    atomic_uint refs;          /* the handle, every child, every packet */
+    struct udxg_process *process;
+    struct udxg_process_adapter *pa;
+    struct udxg_adapter *adapter;
+    void *mp_device;
+    uint32_t handle;
+    bool disable_timeout;
+    struct udxg_mutex_DEVICE lock;
+    struct udxg_list children[UDXG_HANDLE_TYPE_COUNT] UDXG_GUARDED_BY(DEVICE);
+    struct udxg_list timeline UDXG_GUARDED_BY(DEVICE);
+    uint64_t in_flight UDXG_GUARDED_BY(DEVICE); /* packets on the timeline */
+    pthread_cond_t idle;                        /* with lock: in_flight fell to 0 */
+    struct udxg_device_error error UDXG_GUARDED_BY(DEVICE);
+    atomic_bool in_error; /* error.state is not ACTIVE; set after it, read without the lock */
+};
+
+/* Drops a reference; the device goes with the last one. */
+void udxg_device_unref(struct udxg_device *device);
+
+/*
+ * The device behind a handle, pinned: every handler's first look-up. STATUS_INVALID_PARAMETER for anything
+ * else, STATUS_DEVICE_REMOVED when its adapter has stopped. End it with udxg_device_put().
+ */
+udxg_status udxg_device_get(struct udxg_process *process, uint32_t handle, struct udxg_device **ret_device) UDXG_MUST_CHECK;
+/* The same for calls that work on a stopped adapter: destroy, unlock, queries of state. NULL when there is none. */
+struct udxg_device *udxg_device_find(struct udxg_process *process, uint32_t handle);
+void udxg_device_put(struct udxg_device *device);
+
+/*
+ * Puts an object on the device's list of its kind and takes a reference to the device. The caller has the
+ * device pinned, so that nobody is closing its children at the time.
+ */
+void udxg_device_add_child(struct udxg_device *device, enum udxg_handle_type type, struct udxg_child *child);
+/* Takes it off again; the reference goes with it. Not for objects of a resource. */
+void udxg_device_remove_child(struct udxg_child *child);
+
+/* Puts the device in error, once; later causes are ignored. */
+void udxg_device_fail(struct udxg_device *device, D3DKMT_DEVICEEXECUTION_STATE state,
+                      const struct udxg_submit_fault *fault);
+static inline bool udxg_device_in_error(struct udxg_device *device)
+{
+    return atomic_load_explicit(&device->in_error, memory_order_acquire);
+}
+
+/* Appends submitted work to the timeline, and takes it off when it has retired. */
+void udxg_device_submit(struct udxg_device *device, struct udxg_timeline_entry *entry);
+void udxg_device_retire(struct udxg_device *device, struct udxg_timeline_entry *entry);
+/* Calls entry->fire once all that is submitted by now has retired: perhaps at once, on this thread, without locks. */
+void udxg_device_when_retired(struct udxg_device *device, struct udxg_timeline_entry *entry);
+/* Blocks until nothing is in flight. */
+void udxg_device_wait_idle(struct udxg_device *device);
+
+#endif

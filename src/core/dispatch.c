@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The dispatch. The handlers stand in a table made from abi/thunks.def; a row that is not there yet has none,
+ * and its call says so. No state but the two points; no lock.
+ */
+#include "core/dispatch.h"
+
+#include <stdatomic.h>
+
+#include "core/handlers.h"
+#include "core/stats.h"
+
+typedef udxg_status handler(struct udxg_process *process, void *args);
+
+/* One adapter per handler, so that each keeps the type of its arguments. */
+#define THUNK(number, name, constness)                                          \
+    static udxg_status call_##name(struct udxg_process *process, void *args)    \
+    {                                                                           \
+        return thunk_##name(process, (T *)args);                                \
+    }
+#define THUNK_END
+#include "abi/thunks.def"
+
+static handler *const handlers[UDXG_THUNK_COUNT] = {
+#define THUNK(number, name, constness) [UDXG_THUNK_##name] = call_##name,
+#define THUNK_END
+#include "abi/thunks.def"
+};
+
+static _Atomic(udxg_fault_function *) fault_point;
+static _Atomic(udxg_trace_function *) trace_point;
+
+void udxg_dispatch_set_fault(udxg_fault_function *fault)
+{
+    atomic_store(&fault_point, fault);
+}
+
+void udxg_dispatch_set_trace(udxg_trace_function *trace)
+{
+    atomic_store(&trace_point, trace);
+}
+
+static udxg_status handle(struct udxg_process *process, enum udxg_thunk_id id, void *args)
+{
+    udxg_fault_function *fault = atomic_load_explicit(&fault_point, memory_order_acquire);
+    udxg_status status;
+
+    if (fault && fault(id, args, &status)) return status;
+    return handlers[id](process, args);
+}
+
+udxg_status udxg_dispatch(struct udxg_process *process, enum udxg_thunk_id id, const void *args)
+{
+    udxg_trace_function *trace;
+    struct udxg_frame frame;
+    void *copy;
+    udxg_status status;
+
+    if (!args) return STATUS_INVALID_PARAMETER;
+    if (!handlers[id]) return STATUS_NOT_SUPPORTED;
+    status = udxg_thunk_enter(id, args, &frame, &copy);
+    if (udxg_failed(status)) {
+        udxg_stats_call(id, true);
+        return status;
+    }
+    status = handle(process, id, copy);
+    trace = atomic_load_explicit(&trace_point, memory_order_acquire);
+    if (trace) trace(id, copy, status);
+    udxg_stats_call(id, udxg_failed(status));
+    return udxg_thunk_leave(&frame, status);
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Where fence values live: 8-byte slots in blocks that the client maps read-only, that engines may write
+ * through the GPU address space, and that only the kernel side maps writable. One memory file, two mappings
+ * and one GPU address per block, so a fence costs neither a descriptor nor a mapping.
+ */
+#ifndef UDXG_CORE_FENCE_PAGE_H
+#define UDXG_CORE_FENCE_PAGE_H
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+#include "base/lock.h"
+#include "base/status.h"
+
+struct udxg_fence_block;
+struct vidmm_process;
+struct udxg_sync;
+
+/* Embeddable: the blocks of one process on one adapter. */
+struct udxg_fence_pages {
+    struct vidmm_process *vidmm; /* constant */
+    struct udxg_mutex_FENCE lock;
+    struct udxg_fence_block *blocks UDXG_GUARDED_BY(FENCE);
+};
+
+struct udxg_fence_slot {
+    struct udxg_fence_block *block;
+    uint32_t index;
+    _Atomic(uint64_t) *value;     /* ours to write */
+    const volatile uint64_t *cpu; /* the client's, read-only */
+    uint64_t gpu_va;              /* for engines */
+};
+
+void udxg_fence_pages_init(struct udxg_fence_pages *pages, struct vidmm_process *vidmm);
+void udxg_fence_pages_fini(struct udxg_fence_pages *pages);
+
+/* A zeroed slot; WRITTEN runs without locks after an engine has written to it. */
+udxg_status udxg_fence_slot_get(struct udxg_fence_pages *pages, void (*written)(struct udxg_sync *sync),
+                                struct udxg_sync *sync, struct udxg_fence_slot *ret_slot) UDXG_MUST_CHECK;
+/* WRITTEN does not start after it returns; one that runs already holds a reference of its own. */
+void udxg_fence_slot_put(struct udxg_fence_pages *pages, struct udxg_fence_slot *slot);
+
+#endif

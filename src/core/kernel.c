@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+/* The kernel: made once from profiles, constant after that. */
+#include "core/kernel.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "core/adapter.h"
+#include "ddi/profile.h"
+
+void udxg_kernel_destroy(struct udxg_kernel *kernel)
+{
+    if (!kernel) return;
+    for (uint32_t i = 0; i < kernel->adapter_count; i++) udxg_adapter_destroy(kernel->adapters[i]);
+    free(kernel);
+}
+
+static udxg_status start_adapters(struct udxg_kernel *kernel, const struct udxg_adapter_caps *caps, uint32_t count,
+                                  char *error, size_t error_bytes)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        udxg_status status = udxg_adapter_create(&caps[i], i, &kernel->adapters[i]);
+        if (udxg_failed(status)) {
+            snprintf(error, error_bytes, "adapter %s -> %s: its miniport \"%s\" did not start", caps[i].name,
+                     udxg_status_name(status), caps[i].miniport);
+            return status;
+        }
+        kernel->adapter_count++;
+    }
+    return STATUS_SUCCESS;
+}
+
+udxg_status udxg_kernel_create(const char *adapters, char *error, size_t error_bytes, struct udxg_kernel **ret_kernel)
+{
+    struct udxg_adapter_caps *caps = calloc(UDXG_KERNEL_ADAPTERS, sizeof *caps);
+    struct udxg_kernel *kernel = calloc(1, sizeof *kernel);
+    udxg_status status = caps && kernel ? STATUS_SUCCESS : STATUS_NO_MEMORY;
+    uint32_t count = 0;
+
+    if (!udxg_failed(status))
+        status = udxg_profile_load(adapters ? adapters : UDXG_PROFILE_DEFAULT_LIST, caps, UDXG_KERNEL_ADAPTERS, &count,
+                                   error, error_bytes);
+    if (!udxg_failed(status)) status = start_adapters(kernel, caps, count, error, error_bytes);
+    free(caps);
+    if (udxg_failed(status)) {
+        udxg_kernel_destroy(kernel);
+        return status;
+    }
+    *ret_kernel = kernel;
+    return STATUS_SUCCESS;
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The kernel: the adapters, and whatever else is one of its kind. In-process there is one, made at the first
+ * call and never torn down, because clients call from their static destructors; a daemon has one too.
+ */
+#ifndef UDXG_CORE_KERNEL_H
+#define UDXG_CORE_KERNEL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/status.h"
+
+struct udxg_adapter;
+
+#define UDXG_KERNEL_ADAPTERS 16u /* D3DKMTEnumAdapters returns no more */
+
+struct udxg_kernel {
+    uint32_t adapter_count;                          /* constant */
+    struct udxg_adapter *adapters[UDXG_KERNEL_ADAPTERS]; /* constant */
+};
+
+/*
+ * Starts every adapter that ADAPTERS names: a comma list of built-in profiles and paths of profiles, NULL for
+ * the default. On failure ERROR holds one line that says what, where and which rule.
+ */
+udxg_status udxg_kernel_create(const char *adapters, char *error, size_t error_bytes,
+                               struct udxg_kernel **ret_kernel) UDXG_MUST_CHECK;
+/* Every process must be gone. */
+void udxg_kernel_destroy(struct udxg_kernel *kernel);
+
+#endif

@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Paging queues, and the calls that go through them: residency and GPU addresses. A queue is vidmm's ordered
+ * list of operations, with a monitored fence that clients watch.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "abi/thunk.h"
+#include "core/allocation.h"
+#include "core/handlers.h"
+#include "core/sync.h"
+
+struct udxg_paging_queue {
+    struct udxg_child child;
+    struct vidmm_queue *vidmm; /* constant */
+    struct udxg_sync *sync;    /* referenced; constant */
+};
+
+/* Operations up to VALUE are done. */
+static void queue_completed(void *user, uint64_t value)
+{
+    struct udxg_paging_queue *queue = user;
+    udxg_sync_store(queue->sync, value);
+}
+
+static void queue_destroy(struct udxg_paging_queue *queue)
+{
+    if (queue->vidmm) vidmm_queue_destroy(queue->vidmm);
+    udxg_sync_unref(queue->sync);
+    free(queue);
+}
+
+static udxg_status queue_create(struct udxg_device *device, int priority, struct udxg_paging_queue **ret_queue)
+{
+    D3DDDI_SYNCHRONIZATIONOBJECT_FLAGS flags = {.NoSignal = 1};
+    struct udxg_paging_queue *queue = calloc(1, sizeof *queue);
+    udxg_status status;
+
+    if (!queue) return STATUS_NO_MEMORY;
+    status = udxg_sync_create(device, flags, 0, &queue->sync);
+    if (!udxg_failed(status))
+        status = vidmm_queue_create(&device->vidmm, priority, queue_completed, queue, &queue->vidmm);
+    if (udxg_failed(status)) {
+        queue_destroy(queue);
+        return status;
+    }
+    *ret_queue = queue;
+    return STATUS_SUCCESS;
+}
+
+void udxg_paging_queue_release(void *object)
+{
+    struct udxg_paging_queue *queue = object;
+    struct udxg_child child = queue->child;
+
+    udxg_handle_close(&child.device->process->handles, queue->sync->child.handle, UDXG_HANDLE_SYNC);
+    udxg_device_remove_child(&queue->child);
+    queue_destroy(queue);
+}
+
+/* The queue behind a handle, pinned. STATUS_INVALID_PARAMETER, STATUS_DEVICE_REMOVED. */
+static udxg_status queue_get(struct udxg_process *process, uint32_t handle, struct udxg_paging_queue **ret_queue)
+{
+    struct udxg_paging_queue *queue = udxg_handle_get(&process->handles, handle, UDXG_HANDLE_PAGING_QUEUE);
+
+    if (!queue) return STATUS_INVALID_PARAMETER;
+    if (udxg_adapter_is_stopped(queue->child.device->adapter)) {
+        udxg_handle_put(&process->handles, handle);
+        return STATUS_DEVICE_REMOVED;
+    }
+    *ret_queue = queue;
+    return STATUS_SUCCESS;
+}
+
+static void queue_put(struct udxg_paging_queue *queue)
+{
+    udxg_handle_put(&queue->child.device->process->handles, queue->child.handle);
+}
+
+static bool is_queue_priority(D3DDDI_PAGINGQUEUE_PRIORITY priority)
+{
+    return priority >= D3DDDI_PAGINGQUEUE_PRIORITY_BELOW_NORMAL && priority <= D3DDDI_PAGINGQUEUE_PRIORITY_ABOVE_NORMAL;
+}
+
+udxg_status thunk_CreatePagingQueue(struct udxg_process *process, D3DKMT_CREATEPAGINGQUEUE *args)
+{
+    struct udxg_paging_queue *queue;
+    struct udxg_device *device;
+    uint32_t handles[2]; /* the queue, its fence */
+    udxg_status status = udxg_device_get(process, args->hDevice, &device);
+
+    if (udxg_failed(status)) return status;
+    status = is_queue_priority(args->Priority) && args->PhysicalAdapterIndex == 0
+                 ? udxg_handle_reserve(&process->handles, 2, handles)
+                 : STATUS_INVALID_PARAMETER;
+    if (!udxg_failed(status)) {
+        status = queue_create(device, args->Priority, &queue);
+        if (udxg_failed(status)) udxg_handle_cancel(&process->handles, 2, handles);
+    }
+    if (!udxg_failed(status)) {
+        queue->child.handle = args->hPagingQueue = handles[0];
+        args->hSyncObject = handles[1];
+        args->FenceValueCPUVirtualAddress = (void *)queue->sync->slot.cpu;
+        udxg_device_add_child(device, UDXG_HANDLE_PAGING_QUEUE, &queue->child);
+        udxg_sync_ref(queue->sync); /* the handle's; the queue keeps its own */
+        udxg_sync_publish(queue->sync, handles[1]);
+        udxg_handle_publish(&process->handles, handles[0], UDXG_HANDLE_PAGING_QUEUE, queue);
+    }
+    udxg_device_put(device);
+    return status;
+}
+
+udxg_status thunk_DestroyPagingQueue(struct udxg_process *process, D3DDDI_DESTROYPAGINGQUEUE *args)
+{
+    return udxg_handle_close(&process->handles, args->hPagingQueue, UDXG_HANDLE_PAGING_QUEUE)
+               ? STATUS_SUCCESS
+               : STATUS_INVALID_PARAMETER;
+}
+
+/* ---- residency ---- */
+
+udxg_status thunk_MakeResident(struct udxg_process *process, D3DDDI_MAKERESIDENT *args)
+{
+    struct udxg_paging_queue *queue;
+    struct udxg_pinned pinned;
+    udxg_status status;
+
+    if (args->Flags.MustSucceed && !args->Flags.CantTrimFurther) return STATUS_INVALID_PARAMETER;
+    status = queue_get(process, args->hPagingQueue, &queue);
+    if (udxg_failed(status)) return status;
+    status = udxg_pin(queue->child.device, args->NumAllocations, args->AllocationList, &pinned);
+    if (!udxg_failed(status)) {
+        status = vidmm_make_resident(queue->vidmm, pinned.count, pinned.bindings, args->Flags.Value,
+                                     &args->PagingFenceValue, &args->NumBytesToTrim);
+        udxg_unpin(&pinned);
+        if (udxg_failed(status) && args->Flags.MustSucceed)
+            udxg_device_fail(queue->child.device, D3DKMT_DEVICEEXECUTION_ERROR_OUTOFMEMORY, NULL);
+    }
+    queue_put(queue);
+    return status;
+}
+
+udxg_status thunk_Evict(struct udxg_process *process, D3DKMT_EVICT *args)
+{
+    struct udxg_device *device;
+    struct udxg_pinned pinned;
+    udxg_status status = udxg_device_get(process, args->hDevice, &device);
+
+    if (udxg_failed(status)) return status;
+    status = udxg_pin(device, args->NumAllocations, args->AllocationList, &pinned);
+    if (!udxg_failed(status)) {
+        status = vidmm_evict(&device->vidmm, pinned.count, pinned.bindings, args->Flags.Value, &args->NumBytesToTrim);
+        udxg_unpin(&pinned);
+    }
+    udxg_device_put(device);
+    return status;
+}
+
+/* ---- GPU addresses ---- */
+
+/* A process's memory on the adapter behind an adapter handle. */
+static udxg_status process_of_adapter(struct udxg_process *process, uint32_t handle, struct vidmm_process **ret)
+{
+    struct udxg_process_adapter *pa;
+    struct udxg_adapter *adapter;
+    udxg_status status = udxg_adapter_get(process, handle, &adapter);
+
+    if (udxg_failed(status)) return status;
+    status = udxg_process_adapter_get(process, adapter, &pa);
+    if (!udxg_failed(status)) *ret = pa->vidmm;
+    return status;
+}
+
+/* The same for either a paging queue or an adapter: ReserveGpuVirtualAddress takes both. */
+static udxg_status process_of_queue_or_adapter(struct udxg_process *process, uint32_t handle,
+                                               struct vidmm_process **ret)
+{
+    struct udxg_paging_queue *queue;
+    udxg_status status = queue_get(process, handle, &queue);
+
+    if (status == STATUS_INVALID_PARAMETER) return process_of_adapter(process, handle, ret);
+    if (udxg_failed(status)) return status;
+    *ret = queue->child.device->pa->vidmm; /* lives as long as the process does */
+    queue_put(queue);
+    return STATUS_SUCCESS;
+}
+
+udxg_status thunk_ReserveGpuVirtualAddress(struct udxg_process *process, D3DDDI_RESERVEGPUVIRTUALADDRESS *args)
+{
+    struct vidmm_process *vidmm;
+    udxg_status status;
+
+    if (args->ReservationType != D3DDDIGPUVIRTUALADDRESS_RESERVE_NO_ACCESS &&
+        args->ReservationType != D3DDDIGPUVIRTUALADDRESS_RESERVE_ZERO)
+        return STATUS_INVALID_PARAMETER;
+    status = process_of_queue_or_adapter(process, args->hPagingQueue, &vidmm);
+    if (udxg_failed(status)) return status;
+    args->PagingFenceValue = 0; /* done */
+    return vidmm_va_reserve(vidmm, args->BaseAddress, args->MinimumAddress, args->MaximumAddress, args->Size,
+                            args->ReservationType == D3DDDIGPUVIRTUALADDRESS_RESERVE_ZERO ? VIDMM_VA_ZERO
+                                                                                          : VIDMM_VA_NO_ACCESS,
+                            &args->VirtualAddress);
+}
+
+static uint32_t protection_of(D3DDDIGPUVIRTUALADDRESS_PROTECTION_TYPE protection)
+{
+    return (protection.Write ? VIDMM_VA_WRITE : 0u) | (protection.Execute ? VIDMM_VA_EXECUTE : 0u) |
+           (protection.Zero ? VIDMM_VA_PROTECT_ZERO : 0u) | (protection.NoAccess ? VIDMM_VA_PROTECT_NO_ACCESS : 0u);
+}
+
+udxg_status thunk_MapGpuVirtualAddress(struct udxg_process *process, D3DDDI_MAPGPUVIRTUALADDRESS *args)
+{
+    struct vidmm_va_map map = {
+        .base = args->BaseAddress,
+        .minimum = args->MinimumAddress,
+        .maximum = args->MaximumAddress,
+        .offset_pages = args->OffsetInPages,
+        .size_pages = args->SizeInPages,
+        .protection = protection_of(args->Protection),
+    };
+    struct udxg_allocation *allocation = NULL;
+    struct udxg_paging_queue *queue;
+    udxg_status status;
+
+    if (args->Protection.SystemUseOnly) return STATUS_INVALID_PARAMETER;
+    status = queue_get(process, args->hPagingQueue, &queue);
+    if (udxg_failed(status)) return status;
+    if (args->hAllocation) {
+        allocation = udxg_allocation_get(queue->child.device, args->hAllocation);
+        if (allocation)
+            map.binding = &allocation->vidmm;
+        else
+            status = STATUS_INVALID_PARAMETER;
+    }
+    args->PagingFenceValue = 0; /* done */
+    if (!udxg_failed(status)) status = vidmm_va_map(queue->child.device->pa->vidmm, &map, &args->VirtualAddress);
+    if (allocation) udxg_allocation_put(allocation);
+    queue_put(queue);
+    return status;
+}
+
+udxg_status thunk_FreeGpuVirtualAddress(struct udxg_process *process, D3DKMT_FREEGPUVIRTUALADDRESS *args)
+{
+    struct vidmm_process *vidmm;
+    udxg_status status = process_of_adapter(process, args->hAdapter, &vidmm);
+
+    return udxg_failed(status) ? status : vidmm_va_free(vidmm, args->BaseAddress, args->Size);
+}

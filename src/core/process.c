@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Processes. The handle table's release callbacks are what destroys objects: by a call, by the end of a
+ * device, or by the end of the process, it is the same way.
+ */
+#include "core/process.h"
+
+#include <stdlib.h>
+
+#include "core/allocation.h"
+#include "core/handlers.h"
+#include "core/resource.h"
+#include "core/sync.h"
+
+static void adapter_release(void *adapter)
+{
+    (void)adapter; /* it lives as long as the kernel */
+}
+
+udxg_status udxg_process_create(struct udxg_kernel *kernel, struct udxg_process **ret_process)
+{
+    struct udxg_process *process = calloc(1, sizeof *process);
+    udxg_status status;
+
+    if (!process) return STATUS_NO_MEMORY;
+    process->kernel = kernel;
+    status = udxg_handle_table_init(&process->handles);
+    if (udxg_failed(status)) {
+        free(process);
+        return status;
+    }
+    process->handles.release[UDXG_HANDLE_ADAPTER] = adapter_release;
+    process->handles.release[UDXG_HANDLE_DEVICE] = udxg_device_release;
+    process->handles.release[UDXG_HANDLE_RESOURCE] = udxg_resource_release;
+    process->handles.release[UDXG_HANDLE_ALLOCATION] = udxg_allocation_release;
+    process->handles.release[UDXG_HANDLE_CONTEXT] = udxg_context_release;
+    process->handles.release[UDXG_HANDLE_PAGING_QUEUE] = udxg_paging_queue_release;
+    process->handles.release[UDXG_HANDLE_SYNC] = udxg_sync_release;
+    udxg_mutex_init_PROCESS(&process->lock);
+    *ret_process = process;
+    return STATUS_SUCCESS;
+}
+
+static void process_adapter_destroy(struct udxg_process_adapter *pa)
+{
+    udxg_fence_pages_fini(&pa->fences);
+    udxg_slab_fini(&pa->allocations);
+    udxg_slab_fini(&pa->memories);
+    if (pa->vidmm) vidmm_process_destroy(pa->vidmm);
+    free(pa);
+}
+
+static void close_device(uint32_t handle, void *object, void *user)
+{
+    struct udxg_process *process = user;
+    (void)object;
+    (void)udxg_handle_close(&process->handles, handle, UDXG_HANDLE_DEVICE);
+}
+
+void udxg_process_destroy(struct udxg_process *process)
+{
+    /* Devices first: what hangs on one goes with it, in the order that needs. */
+    udxg_handle_for_each(&process->handles, UDXG_HANDLE_DEVICE, close_device, process);
+    udxg_handle_table_fini(&process->handles);
+    for (uint32_t i = 0; i < UDXG_KERNEL_ADAPTERS; i++) {
+        struct udxg_process_adapter *pa = atomic_load(&process->adapters[i]);
+        if (pa) process_adapter_destroy(pa);
+    }
+    udxg_mutex_fini_PROCESS(&process->lock);
+    free(process);
+}
+
+static udxg_status process_adapter_create(struct udxg_adapter *adapter, struct udxg_process_adapter **ret_pa)
+{
+    struct udxg_process_adapter *pa = calloc(1, sizeof *pa);
+    udxg_status status;
+
+    if (!pa) return STATUS_NO_MEMORY;
+    status = vidmm_process_create(adapter->vidmm, &pa->vidmm);
+    if (udxg_failed(status)) {
+        free(pa);
+        return status;
+    }
+    pa->adapter = adapter;
+    udxg_fence_pages_init(&pa->fences, pa->vidmm);
+    udxg_slab_init(&pa->allocations, sizeof(struct udxg_allocation));
+    udxg_slab_init(&pa->memories, sizeof(struct udxg_memory));
+    *ret_pa = pa;
+    return STATUS_SUCCESS;
+}
+
+udxg_status udxg_process_adapter_get(struct udxg_process *process, struct udxg_adapter *adapter,
+                                     struct udxg_process_adapter **ret)
+{
+    struct udxg_process_adapter *pa = atomic_load_explicit(&process->adapters[adapter->index], memory_order_acquire);
+    udxg_status status = STATUS_SUCCESS;
+
+    if (!pa) {
+        udxg_lock(PROCESS, &process->lock);
+        pa = atomic_load(&process->adapters[adapter->index]);
+        if (!pa) {
+            status = process_adapter_create(adapter, &pa);
+            if (!udxg_failed(status)) atomic_store_explicit(&process->adapters[adapter->index], pa, memory_order_release);
+        }
+        udxg_unlock(PROCESS, &process->lock);
+    }
+    if (!udxg_failed(status)) *ret = pa;
+    return status;
+}

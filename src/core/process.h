@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A process: its handles, and what it has on each adapter it uses. In-process there is one; the daemon makes
+ * one per client.
+ */
+#ifndef UDXG_CORE_PROCESS_H
+#define UDXG_CORE_PROCESS_H
+
+#include "base/slab.h"
+#include "core/adapter.h"
+#include "core/fence_page.h"
+#include "core/kernel.h"
+#include "object/handle.h"
+#include "vidmm/vidmm.h"
+
+/* What one process has on one adapter; made at the first use, lives as long as the process. */
+struct udxg_process_adapter {
+    struct udxg_adapter *adapter;  /* constant */
+    struct vidmm_process *vidmm;   /* constant */
+    struct udxg_fence_pages fences; /* locks for itself */
+    struct udxg_slab allocations;  /* of struct udxg_allocation; locks for itself */
+    struct udxg_slab memories;     /* of struct udxg_memory; locks for itself */
+};
+
+struct udxg_process {
+    struct udxg_kernel *kernel; /* constant */
+    struct udxg_handle_table handles;
+    struct udxg_mutex_PROCESS lock; /* for the making of an element of adapters */
+    _Atomic(struct udxg_process_adapter *) adapters[UDXG_KERNEL_ADAPTERS]; /* set once each */
+};
+
+udxg_status udxg_process_create(struct udxg_kernel *kernel, struct udxg_process **ret_process) UDXG_MUST_CHECK;
+/* Destroys all that the process still holds. No call of it may be under way. */
+void udxg_process_destroy(struct udxg_process *process);
+
+udxg_status udxg_process_adapter_get(struct udxg_process *process, struct udxg_adapter *adapter,
+                                     struct udxg_process_adapter **ret) UDXG_MUST_CHECK;
+
+#endif

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Resources. Invariants: an allocation is on its resource's list from publication to the closing of its
+ * handle; a resource outlives its handle while the memory of one of its allocations waits for the GPU.
+ * Lock: the device's.
+ */
+#include "core/resource.h"
+
+#include <stdlib.h>
+
+#include "core/allocation.h"
+
+void udxg_resource_unref(struct udxg_resource *resource) UDXG_NO_TSA
+{
+    const struct udxg_adapter *adapter;
+    struct udxg_device *device;
+
+    if (!resource || atomic_fetch_sub(&resource->refs, 1) != 1) return;
+    device = resource->child.device;
+    adapter = device->adapter;
+    if (resource->mp_resource) adapter->miniport->destroy_allocation(adapter->mp_adapter, 0, NULL, resource->mp_resource);
+    udxg_device_remove_child(&resource->child);
+    free(resource->runtime_data);
+    free(resource->private_data);
+    free(resource);
+}
+
+struct udxg_resource *udxg_resource_get(struct udxg_device *device, uint32_t handle)
+{
+    struct udxg_handle_table *table = &device->process->handles;
+    struct udxg_resource *resource = udxg_handle_get(table, handle, UDXG_HANDLE_RESOURCE);
+
+    if (!resource || resource->child.device == device) return resource;
+    udxg_handle_put(table, handle);
+    return NULL;
+}
+
+void udxg_resource_put(struct udxg_resource *resource)
+{
+    udxg_handle_put(&resource->child.device->process->handles, resource->child.handle);
+}
+
+/* The handle of some allocation of it, taken off the list and pinned; NULL when there is none. */
+static struct udxg_allocation *take_allocation(struct udxg_resource *resource)
+{
+    struct udxg_device *device = resource->child.device;
+    struct udxg_allocation *allocation = NULL;
+    struct udxg_list *link;
+
+    udxg_lock(DEVICE, &device->lock);
+    while (!allocation && (link = udxg_list_pop(&resource->allocations)))
+        allocation = udxg_allocation_get(device, udxg_container_of(link, struct udxg_child, link)->handle);
+    udxg_unlock(DEVICE, &device->lock);
+    return allocation;
+}
+
+static void close_allocations(struct udxg_resource *resource, bool assume_not_in_use)
+{
+    struct udxg_allocation *allocation;
+
+    while ((allocation = take_allocation(resource))) {
+        atomic_store(&allocation->assume_not_in_use, assume_not_in_use);
+        udxg_handle_close(&resource->child.device->process->handles, allocation->child.handle, UDXG_HANDLE_ALLOCATION);
+        udxg_allocation_put(allocation);
+    }
+}
+
+void udxg_resource_release(void *object)
+{
+    struct udxg_resource *resource = object;
+
+    close_allocations(resource, false);
+    udxg_resource_unref(resource);
+}
+
+udxg_status udxg_resource_close(struct udxg_device *device, uint32_t handle, bool assume_not_in_use)
+{
+    struct udxg_resource *resource = udxg_resource_get(device, handle);
+    udxg_status status = STATUS_INVALID_PARAMETER;
+
+    if (!resource) return status;
+    if (udxg_handle_close(&device->process->handles, handle, UDXG_HANDLE_RESOURCE)) {
+        close_allocations(resource, assume_not_in_use);
+        status = STATUS_SUCCESS;
+    }
+    udxg_resource_put(resource);
+    return status;
+}
+
+void udxg_resource_for_each(struct udxg_resource *resource,
+                            void (*visit)(struct udxg_allocation *allocation, uint32_t index, void *user), void *user)
+{
+    struct udxg_device *device = resource->child.device;
+    uint32_t index = 0;
+
+    /* VISIT takes VIDMM only, which is below DEVICE. */
+    udxg_lock(DEVICE, &device->lock);
+    udxg_list_for_each(link, &resource->allocations)
+        visit(udxg_container_of(link, struct udxg_allocation, child.link), index++, user);
+    udxg_unlock(DEVICE, &device->lock);
+}

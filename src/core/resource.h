@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A resource: a named group of allocations of one device, with private data of its own. It may be empty.
+ */
+#ifndef UDXG_CORE_RESOURCE_H
+#define UDXG_CORE_RESOURCE_H
+
+#include "core/device.h"
+
+struct udxg_allocation;
+
+struct udxg_resource {
+    struct udxg_child child;
+    atomic_uint refs; /* the handle, and every allocation until its memory is gone */
+    struct udxg_list allocations UDXG_GUARDED_BY(DEVICE);
+    uint32_t allocation_count UDXG_GUARDED_BY(DEVICE);
+    bool shared;       /* CreateShared: nothing can be added; constant */
+    void *mp_resource UDXG_GUARDED_BY(DEVICE);
+    void *runtime_data UDXG_GUARDED_BY(DEVICE); /* owned */
+    uint32_t runtime_data_bytes UDXG_GUARDED_BY(DEVICE);
+    void *private_data; /* owned; of the resource, as the creator gave it; constant */
+    uint32_t private_data_bytes;
+};
+
+/* Release callback of the handle table. */
+void udxg_resource_release(void *resource);
+void udxg_resource_unref(struct udxg_resource *resource);
+
+/* Closes the handle of the resource and of everything in it. STATUS_INVALID_PARAMETER when it is not one of DEVICE's. */
+udxg_status udxg_resource_close(struct udxg_device *device, uint32_t handle, bool assume_not_in_use) UDXG_MUST_CHECK;
+
+/* Calls VISIT for each allocation, under the device's lock. */
+void udxg_resource_for_each(struct udxg_resource *resource,
+                            void (*visit)(struct udxg_allocation *allocation, uint32_t index, void *user), void *user);
+
+/* The resource behind a handle if it is one of DEVICE's, pinned; NULL otherwise. */
+struct udxg_resource *udxg_resource_get(struct udxg_device *device, uint32_t handle);
+void udxg_resource_put(struct udxg_resource *resource);
+
+#endif

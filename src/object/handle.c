@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A slot is one atomic word and one object pointer. The word says everything that a look-up must know, so
+ * that a look-up is one compare-and-swap:
+ *
+ *     63                                        8        7      6      5..2    1..0
+ *     pins                                       CLOSING  LIVE   type   generation
+ *
+ *     free or reserved                 publish()                close()
+ *     type NONE, no pin  ------------------------->  LIVE  ---------------->  CLOSING, pins may be left
+ *           ^                                                                     |
+ *           +------------------- finish(), by whoever sees no pin ----------------+
+ *
+ * Pins are added to LIVE slots only, so that pins of a CLOSING slot only fall: exactly one thread sees 0, and
+ * from then on the slot is that thread's. The rest of the slot is written by such a sole owner, and read by
+ * those who hold a pin.
+ *
+ * A look-up that was overtaken by three closings of its slot finds its own generation again. It then returns
+ * the object that the same number means now, which is what the client asked for.
+ *
+ * Chunks of slots are mapped once and stay until the table's end. The directory is 128 KiB of address space,
+ * touched only where there are chunks.
+ *
+ * Locks: HANDLE, for the queue of free slots and for growth. Look-ups take none.
+ */
+#include "object/handle.h"
+
+#include <string.h>
+
+#include "base/os.h"
+
+#define GENERATION_MASK UINT64_C(3)
+#define TYPE_SHIFT 2
+#define TYPE_MASK (UINT64_C(15) << TYPE_SHIFT)
+#define LIVE (UINT64_C(1) << 6)
+#define CLOSING (UINT64_C(1) << 7)
+#define STATE_MASK (PIN_ONE - 1)
+#define PIN_ONE (UINT64_C(1) << 8)
+
+#define INDEX_SHIFT 6
+#define GENERATION_SHIFT 30
+#define CHUNK_LIMIT (UDXG_HANDLE_INDEX_LIMIT / UDXG_HANDLE_CHUNK)
+#define DIRECTORY_BYTES (CHUNK_LIMIT * sizeof(struct udxg_handle_slot *))
+#define CHUNK_BYTES (UDXG_HANDLE_CHUNK * sizeof(struct udxg_handle_slot))
+#define NO_INDEX UINT32_MAX
+
+_Static_assert(UDXG_HANDLE_TYPE_COUNT <= 16, "a type has four bits");
+_Static_assert(UDXG_HANDLE_INDEX_LIMIT % UDXG_HANDLE_CHUNK == 0, "the limit is reached exactly");
+
+struct udxg_handle_slot {
+    _Atomic uint64_t word;
+    union {
+        void *object;       /* LIVE, CLOSING */
+        uint32_t next_free; /* free: index of the next in the queue, NO_INDEX at its end; guarded by HANDLE */
+    };
+};
+
+static uint32_t index_of(uint32_t handle)
+{
+    return handle >> INDEX_SHIFT & (UDXG_HANDLE_INDEX_LIMIT - 1);
+}
+
+static uint64_t generation_of(uint32_t handle)
+{
+    return handle >> GENERATION_SHIFT;
+}
+
+static uint32_t make_handle(uint32_t index, uint64_t generation)
+{
+    return index << INDEX_SHIFT | (uint32_t)generation << GENERATION_SHIFT;
+}
+
+static uint64_t next_generation(uint64_t generation)
+{
+    return generation == GENERATION_MASK ? 1 : generation + 1;
+}
+
+static uint64_t live_word(uint64_t generation, enum udxg_handle_type type)
+{
+    return LIVE | (uint64_t)type << TYPE_SHIFT | generation;
+}
+
+static enum udxg_handle_type type_of(uint64_t word)
+{
+    return (enum udxg_handle_type)((word & TYPE_MASK) >> TYPE_SHIFT);
+}
+
+/* NULL for an index that the table has not grown to. */
+static struct udxg_handle_slot *find_slot(const struct udxg_handle_table *table, uint32_t index)
+{
+    struct udxg_handle_slot *chunk =
+        atomic_load_explicit(&table->chunks[index / UDXG_HANDLE_CHUNK], memory_order_acquire);
+    return chunk ? &chunk[index % UDXG_HANDLE_CHUNK] : NULL;
+}
+
+udxg_status udxg_handle_table_init(struct udxg_handle_table *table)
+{
+    void *directory;
+    udxg_status status = udxg_os_map_anonymous(DIRECTORY_BYTES, &directory);
+    if (udxg_failed(status)) return status;
+    memset(table, 0, sizeof(*table));
+    table->chunks = directory;
+    udxg_mutex_init_HANDLE(&table->lock);
+    udxg_lock(HANDLE, &table->lock);
+    table->free_first = table->free_last = NO_INDEX;
+    udxg_unlock(HANDLE, &table->lock);
+    return STATUS_SUCCESS;
+}
+
+/* ---- the queue of free slots ---- */
+
+static void append_free_locked(struct udxg_handle_table *table, uint32_t index) UDXG_REQUIRES(HANDLE)
+{
+    find_slot(table, index)->next_free = NO_INDEX;
+    if (table->free_last == NO_INDEX) {
+        table->free_first = index;
+    } else {
+        find_slot(table, table->free_last)->next_free = index;
+    }
+    table->free_last = index;
+    table->free_count++;
+}
+
+static void prepend_free_locked(struct udxg_handle_table *table, uint32_t index) UDXG_REQUIRES(HANDLE)
+{
+    find_slot(table, index)->next_free = table->free_first;
+    table->free_first = index;
+    if (table->free_last == NO_INDEX) table->free_last = index;
+    table->free_count++;
+}
+
+static uint32_t take_free_locked(struct udxg_handle_table *table) UDXG_REQUIRES(HANDLE)
+{
+    uint32_t index = table->free_first;
+    table->free_first = find_slot(table, index)->next_free;
+    if (table->free_first == NO_INDEX) table->free_last = NO_INDEX;
+    table->free_count--;
+    return index;
+}
+
+static bool grow_locked(struct udxg_handle_table *table) UDXG_REQUIRES(HANDLE)
+{
+    void *memory;
+    if (table->slot_count == UDXG_HANDLE_INDEX_LIMIT) return false;
+    if (udxg_failed(udxg_os_map_anonymous(CHUNK_BYTES, &memory))) return false;
+
+    struct udxg_handle_slot *chunk = memory;
+    for (uint32_t i = 0; i < UDXG_HANDLE_CHUNK; i++) atomic_init(&chunk[i].word, 1);
+    atomic_store_explicit(&table->chunks[table->slot_count / UDXG_HANDLE_CHUNK], chunk, memory_order_release);
+    for (uint32_t i = 0; i < UDXG_HANDLE_CHUNK; i++) append_free_locked(table, table->slot_count + i);
+    table->slot_count += UDXG_HANDLE_CHUNK;
+    return true;
+}
+
+static udxg_status reserve_locked(struct udxg_handle_table *table, uint32_t count, uint32_t *ret_handles)
+    UDXG_REQUIRES(HANDLE)
+{
+    uint64_t wanted = (uint64_t)count + UDXG_HANDLE_SPARE;
+    uint64_t still_possible = UDXG_HANDLE_INDEX_LIMIT - table->slot_count + table->free_count;
+    if (count > still_possible) return STATUS_NO_MEMORY;
+    while (table->free_count < wanted && grow_locked(table)) continue;
+    if (table->free_count < count) return STATUS_NO_MEMORY;
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t index = take_free_locked(table);
+        uint64_t word = atomic_load_explicit(&find_slot(table, index)->word, memory_order_relaxed);
+        ret_handles[i] = make_handle(index, word & GENERATION_MASK);
+    }
+    return STATUS_SUCCESS;
+}
+
+udxg_status udxg_handle_reserve(struct udxg_handle_table *table, uint32_t count, uint32_t *ret_handles)
+{
+    udxg_lock(HANDLE, &table->lock);
+    udxg_status status = reserve_locked(table, count, ret_handles);
+    udxg_unlock(HANDLE, &table->lock);
+    return status;
+}
+
+void udxg_handle_cancel(struct udxg_handle_table *table, uint32_t count, const uint32_t *handles)
+{
+    udxg_lock(HANDLE, &table->lock);
+    for (uint32_t i = count; i > 0; i--) prepend_free_locked(table, index_of(handles[i - 1]));
+    udxg_unlock(HANDLE, &table->lock);
+}
+
+/* ---- the life of a slot ---- */
+
+void udxg_handle_publish(struct udxg_handle_table *table, uint32_t handle, enum udxg_handle_type type, void *object)
+{
+    struct udxg_handle_slot *slot = find_slot(table, index_of(handle));
+    slot->object = object;
+    atomic_store_explicit(&slot->word, live_word(generation_of(handle), type), memory_order_release);
+}
+
+/* The caller is the last who knows the slot. Release comes last: it may end the table itself. */
+static void finish(struct udxg_handle_table *table, struct udxg_handle_slot *slot, uint32_t index)
+{
+    uint64_t word = atomic_load_explicit(&slot->word, memory_order_relaxed);
+    void (*release)(void *) = table->release[type_of(word)];
+    void *object = slot->object;
+
+    atomic_store_explicit(&slot->word, next_generation(word & GENERATION_MASK), memory_order_relaxed);
+    udxg_lock(HANDLE, &table->lock);
+    append_free_locked(table, index);
+    udxg_unlock(HANDLE, &table->lock);
+    if (release) release(object);
+}
+
+/* Adds a pin to the slot as long as its state is EXPECTED. */
+static bool pin(struct udxg_handle_slot *slot, uint64_t expected)
+{
+    uint64_t word = atomic_load_explicit(&slot->word, memory_order_relaxed);
+    while ((word & STATE_MASK) == expected) {
+        if (atomic_compare_exchange_weak_explicit(&slot->word, &word, word + PIN_ONE, memory_order_acquire,
+                                                  memory_order_relaxed)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void unpin(struct udxg_handle_table *table, struct udxg_handle_slot *slot, uint32_t index)
+{
+    uint64_t before = atomic_fetch_sub_explicit(&slot->word, PIN_ONE, memory_order_acq_rel);
+    if (before / PIN_ONE == 1 && (before & CLOSING)) finish(table, slot, index);
+}
+
+/* The slot that HANDLE could be in, NULL for a number that was never handed out. */
+static struct udxg_handle_slot *slot_of(const struct udxg_handle_table *table, uint32_t handle)
+{
+    if (handle & (UDXG_HANDLE_STEP - 1)) return NULL;
+    return find_slot(table, index_of(handle));
+}
+
+void *udxg_handle_get(struct udxg_handle_table *table, uint32_t handle, enum udxg_handle_type type)
+{
+    struct udxg_handle_slot *slot = slot_of(table, handle);
+    if (!slot || !pin(slot, live_word(generation_of(handle), type))) return NULL;
+    return slot->object;
+}
+
+void udxg_handle_put(struct udxg_handle_table *table, uint32_t handle)
+{
+    uint32_t index = index_of(handle);
+    unpin(table, find_slot(table, index), index);
+}
+
+bool udxg_handle_close(struct udxg_handle_table *table, uint32_t handle, enum udxg_handle_type type)
+{
+    struct udxg_handle_slot *slot = slot_of(table, handle);
+    if (!slot) return false;
+    uint64_t expected = live_word(generation_of(handle), type);
+    uint64_t word = atomic_load_explicit(&slot->word, memory_order_relaxed);
+    do {
+        if ((word & STATE_MASK) != expected) return false;
+    } while (!atomic_compare_exchange_weak_explicit(&slot->word, &word, (word ^ LIVE) | CLOSING,
+                                                    memory_order_acq_rel, memory_order_relaxed));
+    if (word < PIN_ONE) finish(table, slot, index_of(handle));
+    return true;
+}
+
+/* ---- all of them ---- */
+
+static uint32_t slots(struct udxg_handle_table *table)
+{
+    udxg_lock(HANDLE, &table->lock);
+    uint32_t count = table->slot_count;
+    udxg_unlock(HANDLE, &table->lock);
+    return count;
+}
+
+void udxg_handle_for_each(struct udxg_handle_table *table, enum udxg_handle_type type,
+                          void (*visit)(uint32_t handle, void *object, void *user), void *user)
+{
+    uint32_t count = slots(table);
+    for (uint32_t index = 0; index < count; index++) {
+        struct udxg_handle_slot *slot = find_slot(table, index);
+        uint64_t state = atomic_load_explicit(&slot->word, memory_order_relaxed) & STATE_MASK;
+        bool wanted = type == UDXG_HANDLE_NONE || type_of(state) == type;
+        if (!(state & LIVE) || !wanted || !pin(slot, state)) continue;
+        visit(make_handle(index, state & GENERATION_MASK), slot->object, user);
+        unpin(table, slot, index);
+    }
+}
+
+static void close_visited(uint32_t handle, void *object, void *user)
+{
+    struct udxg_handle_table *table = user;
+    uint64_t word = atomic_load_explicit(&find_slot(table, index_of(handle))->word, memory_order_relaxed);
+    (void)object;
+    udxg_handle_close(table, handle, type_of(word));
+}
+
+void udxg_handle_table_fini(struct udxg_handle_table *table)
+{
+    if (!table->chunks) return;
+    udxg_handle_for_each(table, UDXG_HANDLE_NONE, close_visited, table);
+    for (uint32_t i = 0; i < CHUNK_LIMIT; i++) {
+        struct udxg_handle_slot *chunk = atomic_load_explicit(&table->chunks[i], memory_order_relaxed);
+        if (!chunk) break; /* chunks are filled in from the first on */
+        udxg_os_unmap(chunk, CHUNK_BYTES);
+    }
+    udxg_os_unmap(table->chunks, DIRECTORY_BYTES);
+    udxg_mutex_fini_HANDLE(&table->lock);
+    table->chunks = NULL;
+}
+
+static const char *check_queue_locked(const struct udxg_handle_table *table) UDXG_REQUIRES(HANDLE)
+{
+    uint32_t seen = 0, last = NO_INDEX;
+    for (uint32_t index = table->free_first; index != NO_INDEX; seen++) {
+        if (index >= table->slot_count) return "a free slot is beyond the table";
+        if (seen == table->free_count) return "more slots are queued than free_count says, or the queue is a ring";
+        struct udxg_handle_slot *slot = find_slot(table, index);
+        if (atomic_load_explicit(&slot->word, memory_order_relaxed) & ~GENERATION_MASK) {
+            return "a free slot has a type, a state or pins";
+        }
+        last = index;
+        index = slot->next_free;
+    }
+    if (seen != table->free_count) return "fewer slots are queued than free_count says";
+    if (last != table->free_last) return "free_last is not the end of the queue";
+    return NULL;
+}
+
+static const char *check_slots_locked(const struct udxg_handle_table *table) UDXG_REQUIRES(HANDLE)
+{
+    uint32_t held = 0;
+    for (uint32_t index = 0; index < table->slot_count; index++) {
+        struct udxg_handle_slot *slot = find_slot(table, index);
+        if (!slot) return "a chunk is missing";
+        uint64_t word = atomic_load_explicit(&slot->word, memory_order_relaxed);
+        bool live = word & LIVE, closing = word & CLOSING;
+        if (!(word & GENERATION_MASK)) return "a slot has generation 0";
+        if (live && closing) return "a slot is live and closing";
+        if (closing && word < PIN_ONE) return "a closing slot has no pin: nobody will finish it";
+        if ((live || closing) != (type_of(word) != UDXG_HANDLE_NONE)) return "a slot's type contradicts its state";
+        held += live || closing;
+    }
+    if (held + table->free_count > table->slot_count) return "slots are held and free at once";
+    if (table->slot_count < UDXG_HANDLE_INDEX_LIMIT && find_slot(table, table->slot_count)) {
+        return "there is a chunk beyond slot_count";
+    }
+    return NULL;
+}
+
+const char *udxg_handle_table_check(struct udxg_handle_table *table)
+{
+    udxg_lock(HANDLE, &table->lock);
+    const char *wrong = check_queue_locked(table);
+    if (!wrong) wrong = check_slots_locked(table);
+    udxg_unlock(HANDLE, &table->lock);
+    return wrong;
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Allocates ranges of a linear space (a pool of system memory, a segment of video memory) without touching
+ * the space itself. Segregated good fit: free ranges hang in bins by size, 32 bins a power of two, with a
+ * two-level bitmap; adjacent free ranges merge at once. Every operation is O(1) but for the search inside
+ * one bin, which is bounded. Units are whatever the user says (bytes, pages); sizes and offsets are
+ * multiples of the granule.
+ *
+ * Locks: none; the user's. Nodes come from a slab that the user may share between allocators.
+ */
+#ifndef UDXG_RANGE_ALLOCATOR_H
+#define UDXG_RANGE_ALLOCATOR_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/slab.h"
+#include "base/status.h"
+
+struct udxg_range; /* one range of the space, free or used; opaque but for its offset and size */
+struct udxg_range_allocator;
+
+enum udxg_range_end {
+    UDXG_RANGE_FROM_START, /* the default: low offsets first among equally good fits */
+    UDXG_RANGE_FROM_END,   /* DXGK_SEGMENTPREFERENCE Direction 1: high offsets */
+};
+
+/* Slab object size for nodes: udxg_slab_init(&slab, udxg_range_node_bytes()). */
+size_t udxg_range_node_bytes(void);
+
+/* A space [0, size) whose ranges are multiples of GRANULE, a power of two. Borrows SLAB. */
+udxg_status udxg_range_allocator_create(uint64_t size, uint64_t granule, struct udxg_slab *slab,
+                                        struct udxg_range_allocator **ret) UDXG_MUST_CHECK;
+/* Frees all ranges, used ones too. Takes NULL. */
+void udxg_range_allocator_destroy(struct udxg_range_allocator *allocator);
+
+/*
+ * A used range of SIZE (rounded up to the granule) at a multiple of ALIGNMENT (a power of two; at least the
+ * granule is used). STATUS_GRAPHICS_NO_VIDEO_MEMORY when no free range is large enough, STATUS_NO_MEMORY
+ * when a node cannot be had; nothing has changed then.
+ */
+udxg_status udxg_range_alloc(struct udxg_range_allocator *allocator, uint64_t size, uint64_t alignment,
+                             enum udxg_range_end end, struct udxg_range **ret) UDXG_MUST_CHECK;
+void udxg_range_free(struct udxg_range_allocator *allocator, struct udxg_range *range);
+
+uint64_t udxg_range_offset(const struct udxg_range *range);
+uint64_t udxg_range_size(const struct udxg_range *range);
+
+uint64_t udxg_range_allocator_used(const struct udxg_range_allocator *allocator);
+uint64_t udxg_range_allocator_largest_free(const struct udxg_range_allocator *allocator);
+
+/* Recounts everything; returns NULL or what is wrong. */
+const char *udxg_range_allocator_check(const struct udxg_range_allocator *allocator);
+
+#endif

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The manager of one adapter, as its own files see it: who else is there, and the one lock and the one
+ * condition that all of it shares. There is no lock and no condition per allocation: there are millions.
+ */
+#ifndef UDXG_VIDMM_ADAPTER_H
+#define UDXG_VIDMM_ADAPTER_H
+
+#include "base/slab.h"
+#include "vidmm/paging.h"
+#include "vidmm/segment.h"
+#include "vidmm/vidmm.h"
+
+struct vidmm_adapter {
+    uint32_t segment_count;                            /* constant */
+    struct vidmm_segment *segments[UDXG_MAX_SEGMENTS]; /* constant */
+    uint32_t aperture_set;                             /* bit 0 is segment 1; constant */
+    uint64_t commit_limit_bytes;                       /* constant */
+    unsigned gpu_va_bits;                              /* constant */
+    struct vidmm_sizes sizes;                          /* constant */
+    uint64_t group_bytes[VIDMM_GROUP_COUNT];           /* what the budgets of a group share; constant */
+    struct udxg_slab extents;                          /* struct vidmm_extent */
+    struct udxg_slab va_nodes;                         /* struct vidmm_va_node */
+    struct udxg_mutex_VIDMM lock;
+    pthread_cond_t changed; /* some allocation's place or access count, with waiters > 0; some queue got empty */
+    uint32_t waiters UDXG_GUARDED_BY(VIDMM);
+    uint64_t commit_bytes UDXG_GUARDED_BY(VIDMM);
+    uint64_t aperture_bytes UDXG_GUARDED_BY(VIDMM); /* demand of all apertures; <= sizes.shared_system_bytes */
+    bool foreign_atomic UDXG_GUARDED_BY(VIDMM);     /* an engine's atomic on caller's memory is under way */
+    struct udxg_list processes UDXG_GUARDED_BY(VIDMM);
+    struct vidmm_pager pager;
+};
+
+/* The segment with an id, NULL for 0, VIDMM_SYSTEM_ID and one that is not there. */
+struct vidmm_segment *vidmm_adapter_segment_of(const struct vidmm_adapter *adapter, uint32_t id);
+
+/* Sleeps until something changed; the caller looks again. */
+void vidmm_adapter_wait_locked(struct vidmm_adapter *adapter) UDXG_REQUIRES(VIDMM);
+void vidmm_adapter_changed_locked(struct vidmm_adapter *adapter) UDXG_REQUIRES(VIDMM);
+
+#endif

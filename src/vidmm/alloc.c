@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: MIT */
+/* Allocations: from creation to their end, their places, and locks. Who goes where is residency.c's business. */
+#include "vidmm/alloc.h"
+
+#include <assert.h>
+
+#include "base/os.h"
+#include "vidmm/residency.h"
+
+/* ---- places ---- */
+
+#define TO(place) (1u << VIDMM_PLACE_##place)
+
+static const uint8_t legal_steps[] = {
+    [VIDMM_PLACE_HOME] = TO(APERTURE) | TO(PAGING_IN),
+    [VIDMM_PLACE_APERTURE] = TO(HOME) | TO(APERTURE),
+    [VIDMM_PLACE_PAGING_IN] = TO(SEGMENT),
+    [VIDMM_PLACE_SEGMENT] = TO(PAGING_OUT),
+    [VIDMM_PLACE_PAGING_OUT] = TO(HOME),
+};
+
+/* Adds the allocation to what its present place counts, or takes it away. */
+static void count_place_locked(const struct vidmm_alloc *alloc, int64_t sign) UDXG_REQUIRES(VIDMM)
+{
+    struct vidmm_segment *segment = vidmm_adapter_segment_of(alloc->process->adapter, alloc->segment_id);
+    if (!segment) return;
+    if (vidmm_alloc_is_moving_locked(alloc)) {
+        segment->moving_bytes += (uint64_t)sign * vidmm_segment_need(segment, alloc->size_bytes);
+    } else {
+        segment->resident_bytes += (uint64_t)sign * alloc->size_bytes;
+        segment->resident_allocations += (uint64_t)sign;
+    }
+}
+
+void vidmm_alloc_set_place_locked(struct vidmm_alloc *alloc, enum vidmm_place place, uint32_t segment_id)
+{
+    bool legal = legal_steps[alloc->place] & (1u << place);
+    assert(legal);
+    (void)legal;
+    count_place_locked(alloc, -1);
+    alloc->place = (uint8_t)place;
+    alloc->segment_id = (uint8_t)segment_id;
+    count_place_locked(alloc, 1);
+    struct vidmm_segment *segment = vidmm_adapter_segment_of(alloc->process->adapter, segment_id);
+    if (segment) vidmm_segment_relink_locked(segment, alloc);
+}
+
+bool vidmm_alloc_is_moving_locked(const struct vidmm_alloc *alloc)
+{
+    return alloc->place == VIDMM_PLACE_PAGING_IN || alloc->place == VIDMM_PLACE_PAGING_OUT;
+}
+
+bool vidmm_alloc_targets_home_locked(const struct vidmm_alloc *alloc)
+{
+    if (alloc->target_id == VIDMM_SYSTEM_ID) return true;
+    struct vidmm_segment *segment = vidmm_adapter_segment_of(alloc->process->adapter, alloc->target_id);
+    return segment && segment->aperture;
+}
+
+bool vidmm_alloc_is_settled_locked(const struct vidmm_alloc *alloc)
+{
+    if (!alloc->target_id) return true;
+    return (alloc->place == VIDMM_PLACE_SEGMENT || alloc->place == VIDMM_PLACE_APERTURE) &&
+           alloc->segment_id == alloc->target_id;
+}
+
+void vidmm_alloc_settle_home_locked(struct vidmm_alloc *alloc)
+{
+    if (vidmm_alloc_targets_home_locked(alloc)) {
+        if (alloc->place == VIDMM_PLACE_PAGING_OUT) vidmm_alloc_set_place_locked(alloc, VIDMM_PLACE_HOME, 0);
+        vidmm_alloc_set_place_locked(alloc, VIDMM_PLACE_APERTURE, alloc->target_id);
+    } else if (alloc->place != VIDMM_PLACE_HOME) {
+        vidmm_alloc_set_place_locked(alloc, VIDMM_PLACE_HOME, 0);
+    }
+}
+
+void vidmm_alloc_retargeted_locked(struct vidmm_alloc *alloc)
+{
+    struct vidmm_adapter *adapter = alloc->process->adapter;
+    if (alloc->place == VIDMM_PLACE_HOME || alloc->place == VIDMM_PLACE_APERTURE) {
+        vidmm_alloc_settle_home_locked(alloc);
+    } else if (alloc->place == VIDMM_PLACE_SEGMENT) {
+        struct vidmm_segment *segment = vidmm_adapter_segment_of(adapter, alloc->segment_id);
+        vidmm_segment_relink_locked(segment, alloc);
+        if (!udxg_list_empty(&segment->leaving)) vidmm_pager_kick_locked(adapter);
+    }
+}
+
+/* ---- life ---- */
+
+static uint8_t log2_of(uint64_t power_of_two)
+{
+    return power_of_two ? (uint8_t)__builtin_ctzll(power_of_two) : 0;
+}
+
+/* Whether some supported segment could ever hold SIZE: STATUS_GRAPHICS_NO_VIDEO_MEMORY when none could. */
+static udxg_status check_fit(const struct vidmm_adapter *adapter, const struct vidmm_alloc_desc *desc,
+                             uint64_t size_bytes)
+{
+    udxg_status status = STATUS_INVALID_PARAMETER;
+    for (uint32_t i = 0; i < adapter->segment_count; i++) {
+        const struct vidmm_segment *segment = adapter->segments[i];
+        if (!(desc->supported_segments & (1u << i))) continue;
+        if (vidmm_segment_need(segment, size_bytes) <= segment->capacity_bytes) return STATUS_SUCCESS;
+        status = STATUS_GRAPHICS_NO_VIDEO_MEMORY;
+    }
+    return status;
+}
+
+/* Charges commit and finds a home. The caller's own memory costs neither. */
+static udxg_status find_home(struct vidmm_alloc *alloc, const struct vidmm_alloc_desc *desc)
+{
+    struct vidmm_process *process = alloc->process;
+    struct vidmm_adapter *adapter = process->adapter;
+    uint64_t charge = desc->system_memory ? 0 : alloc->size_bytes;
+    udxg_lock(VIDMM, &adapter->lock);
+    udxg_status status = vidmm_process_charge_locked(process, charge);
+    if (!udxg_failed(status)) process->allocations++;
+    udxg_unlock(VIDMM, &adapter->lock);
+    if (udxg_failed(status) || desc->system_memory) return status;
+    status = vidmm_pool_alloc(process->homes, alloc->size_bytes, desc->alignment_bytes, UDXG_RANGE_FROM_START,
+                              !desc->allow_not_zeroed, &alloc->home_range, &alloc->home);
+    if (!udxg_failed(status)) return status;
+    udxg_lock(VIDMM, &adapter->lock);
+    vidmm_process_uncharge_locked(process, charge);
+    process->allocations--;
+    udxg_unlock(VIDMM, &adapter->lock);
+    return status;
+}
+
+udxg_status vidmm_alloc_init(struct vidmm_alloc *alloc, struct vidmm_process *process,
+                             const struct vidmm_alloc_desc *desc)
+{
+    uint64_t size_bytes = udxg_align_up(desc->size_bytes, UDXG_PAGE_SIZE);
+    if (!desc->size_bytes) return STATUS_INVALID_PARAMETER;
+    if (size_bytes < desc->size_bytes) return STATUS_GRAPHICS_NO_VIDEO_MEMORY;
+    udxg_status status = check_fit(process->adapter, desc, size_bytes);
+    if (udxg_failed(status)) return status;
+    *alloc = (struct vidmm_alloc){
+        .process = process,
+        .size_bytes = size_bytes,
+        .home = (void *)(uintptr_t)desc->system_memory,
+        .home_pool = process->homes,
+        .flags = desc->flags,
+        .supported_segments = desc->supported_segments,
+        .alignment_log2 = log2_of(desc->alignment_bytes),
+        .read_only = desc->system_memory && desc->read_only,
+        .priority = desc->priority,
+    };
+    for (unsigned i = 0; i < 5; i++)
+        alloc->preferred[i] = desc->preferred[i].segment_id | (desc->preferred[i].from_end ? VIDMM_FROM_END : 0);
+    udxg_list_init(&alloc->link);
+    return find_home(alloc, desc);
+}
+
+void vidmm_alloc_fini(struct vidmm_alloc *alloc)
+{
+    struct vidmm_process *process = alloc->process;
+    struct vidmm_adapter *adapter = process->adapter;
+    udxg_lock(VIDMM, &adapter->lock);
+    while (vidmm_alloc_is_moving_locked(alloc) || alloc->access_count) vidmm_adapter_wait_locked(adapter);
+    if (alloc->place == VIDMM_PLACE_SEGMENT) {
+        vidmm_segment_give_locked(vidmm_adapter_segment_of(adapter, alloc->segment_id), alloc->extents);
+        alloc->extents = NULL;
+        count_place_locked(alloc, -1);
+        udxg_list_remove(&alloc->link);
+    }
+    vidmm_process_uncharge_locked(process, alloc->home_range ? alloc->size_bytes : 0);
+    process->allocations--;
+    udxg_unlock(VIDMM, &adapter->lock);
+    if (alloc->home_range) vidmm_pool_free(alloc->home_pool, alloc->home_range);
+}
+
+/* ---- locks ---- */
+
+/*
+ * Windows can map a CPU-visible segment or demote; we always demote, and a CPU-visible allocation may always be.
+ * One that is not needs an aperture to go to, or has to be out of video memory already.
+ */
+static bool is_lockable_locked(const struct vidmm_alloc *alloc) UDXG_REQUIRES(VIDMM)
+{
+    if (alloc->flags & UDXG_ALLOCATION_CPU_VISIBLE) return true;
+    if (alloc->supported_segments & alloc->process->adapter->aperture_set) return true;
+    return alloc->place == VIDMM_PLACE_HOME || alloc->place == VIDMM_PLACE_APERTURE;
+}
+
+static bool is_home_locked(const struct vidmm_alloc *alloc) UDXG_REQUIRES(VIDMM)
+{
+    return alloc->place == VIDMM_PLACE_HOME || alloc->place == VIDMM_PLACE_APERTURE;
+}
+
+/* Begins the copy home, or waits for whoever has begun one. True when the caller has to run it. */
+static bool begin_demotion_locked(struct vidmm_alloc *alloc, struct vidmm_copy *copy) UDXG_REQUIRES(VIDMM)
+{
+    if (alloc->place == VIDMM_PLACE_SEGMENT) {
+        vidmm_copy_begin_out_locked(alloc, copy);
+        return true;
+    }
+    vidmm_adapter_wait_locked(alloc->process->adapter);
+    return false;
+}
+
+/* LOCK has been counted, so nothing brings it back meanwhile. */
+static void demote(struct vidmm_alloc *alloc)
+{
+    struct vidmm_adapter *adapter = alloc->process->adapter;
+    for (bool home = false; !home;) {
+        struct vidmm_copy copy;
+        udxg_lock(VIDMM, &adapter->lock);
+        home = is_home_locked(alloc);
+        bool mine = !home && begin_demotion_locked(alloc, &copy);
+        udxg_unlock(VIDMM, &adapter->lock);
+        if (!mine) continue;
+        vidmm_copy_run(&copy);
+        udxg_lock(VIDMM, &adapter->lock);
+        vidmm_copy_done_locked(&copy);
+        udxg_unlock(VIDMM, &adapter->lock);
+    }
+}
+
+static udxg_status count_lock_locked(struct vidmm_alloc *alloc) UDXG_REQUIRES(VIDMM)
+{
+    if (!is_lockable_locked(alloc)) return STATUS_INVALID_PARAMETER;
+    if (alloc->lock_count == UINT32_MAX) return STATUS_GRAPHICS_TOO_MANY_REFERENCES;
+    alloc->lock_count++;
+    if (alloc->target_id && !vidmm_alloc_targets_home_locked(alloc)) {
+        vidmm_residency_retarget_locked(alloc);
+        vidmm_alloc_retargeted_locked(alloc);
+    }
+    return STATUS_SUCCESS;
+}
+
+udxg_status vidmm_alloc_lock(struct vidmm_alloc *alloc, void **ret_address)
+{
+    struct vidmm_adapter *adapter = alloc->process->adapter;
+    udxg_lock(VIDMM, &adapter->lock);
+    udxg_status status = count_lock_locked(alloc);
+    bool home = is_home_locked(alloc);
+    udxg_unlock(VIDMM, &adapter->lock);
+    if (udxg_failed(status)) return status;
+    if (!home) demote(alloc);
+    *ret_address = alloc->home;
+    return STATUS_SUCCESS;
+}
+
+udxg_status vidmm_alloc_unlock(struct vidmm_alloc *alloc)
+{
+    struct vidmm_adapter *adapter = alloc->process->adapter;
+    udxg_status status = STATUS_INVALID_PARAMETER;
+    udxg_lock(VIDMM, &adapter->lock);
+    if (alloc->lock_count) {
+        alloc->lock_count--;
+        status = STATUS_SUCCESS;
+    }
+    udxg_unlock(VIDMM, &adapter->lock);
+    return status;
+}
+
+enum vidmm_residency vidmm_alloc_residency(struct vidmm_alloc *alloc)
+{
+    struct vidmm_adapter *adapter = alloc->process->adapter;
+    enum vidmm_residency residency = VIDMM_NOT_RESIDENT;
+    udxg_lock(VIDMM, &adapter->lock);
+    if (alloc->place == VIDMM_PLACE_SEGMENT) residency = VIDMM_RESIDENT_GPU;
+    if (alloc->place == VIDMM_PLACE_APERTURE) residency = VIDMM_RESIDENT_SHARED;
+    udxg_unlock(VIDMM, &adapter->lock);
+    return residency;
+}
+
+void vidmm_alloc_set_priority(struct vidmm_alloc *alloc, uint32_t priority)
+{
+    udxg_lock(VIDMM, &alloc->process->adapter->lock);
+    alloc->priority = priority;
+    udxg_unlock(VIDMM, &alloc->process->adapter->lock);
+}
+
+uint32_t vidmm_alloc_priority(struct vidmm_alloc *alloc)
+{
+    uint32_t priority;
+    udxg_lock(VIDMM, &alloc->process->adapter->lock);
+    priority = alloc->priority;
+    udxg_unlock(VIDMM, &alloc->process->adapter->lock);
+    return priority;
+}

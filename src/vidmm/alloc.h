@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/* What vidmm's own files do with an allocation; its states stand with enum vidmm_place. */
+#ifndef UDXG_VIDMM_ALLOC_H
+#define UDXG_VIDMM_ALLOC_H
+
+#include "vidmm/process.h"
+
+/*
+ * The only writer of the place and the segment. Keeps the segment's statistics and lists; an illegal step is a
+ * bug of ours and stops the program in debug builds.
+ */
+void vidmm_alloc_set_place_locked(struct vidmm_alloc *alloc, enum vidmm_place place, uint32_t segment_id)
+    UDXG_REQUIRES(VIDMM);
+
+/* Engines reach it in the home when they reach it at all: by target, not by where it is now. */
+bool vidmm_alloc_targets_home_locked(const struct vidmm_alloc *alloc) UDXG_REQUIRES(VIDMM);
+/* It is listed and where its target says, or not listed: nothing has to be copied. */
+bool vidmm_alloc_is_settled_locked(const struct vidmm_alloc *alloc) UDXG_REQUIRES(VIDMM);
+bool vidmm_alloc_is_moving_locked(const struct vidmm_alloc *alloc) UDXG_REQUIRES(VIDMM);
+/* HOME or APERTURE, whichever its target asks for: the step between the two costs nothing. */
+void vidmm_alloc_settle_home_locked(struct vidmm_alloc *alloc) UDXG_REQUIRES(VIDMM);
+/* After a change of target or keep: the right list of its segment, and the pager if it has to leave. */
+void vidmm_alloc_retargeted_locked(struct vidmm_alloc *alloc) UDXG_REQUIRES(VIDMM);
+
+#endif

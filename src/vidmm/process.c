@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: MIT */
+/* A process's share of an adapter: its homes and what it has charged. */
+#include "vidmm/process.h"
+
+#include <stdlib.h>
+
+#define LARGEST_HOMES_BYTES (UINT64_C(1) << 40)
+#define LEAST_HOMES_BYTES (UINT64_C(64) << 20)
+
+static udxg_status create_homes(struct vidmm_process *process)
+{
+    uint64_t size = process->commit_limit_bytes < LARGEST_HOMES_BYTES ? process->commit_limit_bytes : LARGEST_HOMES_BYTES;
+    struct vidmm_pool_desc desc = {
+        .name = "udxg-homes",
+        .size_bytes = size,
+        .minimum_bytes = size < LEAST_HOMES_BYTES ? size : LEAST_HOMES_BYTES,
+        .keep_bytes = VIDMM_POOL_KEEP_DEFAULT,
+    };
+    return vidmm_pool_create(&desc, &process->homes);
+}
+
+udxg_status vidmm_process_create(struct vidmm_adapter *adapter, struct vidmm_process **ret)
+{
+    struct vidmm_process *process = calloc(1, sizeof *process);
+    if (!process) return STATUS_NO_MEMORY;
+    process->adapter = adapter;
+    process->commit_limit_bytes = adapter->commit_limit_bytes;
+    udxg_list_init(&process->devices);
+    udxg_status status = create_homes(process);
+    if (udxg_failed(status)) {
+        free(process);
+        return status;
+    }
+    vidmm_va_space_init(&process->va, adapter->gpu_va_bits, &adapter->va_nodes);
+    udxg_lock(VIDMM, &adapter->lock);
+    udxg_list_append(&adapter->processes, &process->siblings);
+    udxg_unlock(VIDMM, &adapter->lock);
+    *ret = process;
+    return STATUS_SUCCESS;
+}
+
+void vidmm_process_destroy(struct vidmm_process *process)
+{
+    if (!process) return;
+    udxg_lock(VIDMM, &process->adapter->lock);
+    udxg_list_remove(&process->siblings);
+    udxg_unlock(VIDMM, &process->adapter->lock);
+    vidmm_va_space_fini(&process->va);
+    vidmm_pool_destroy(process->homes);
+    free(process);
+}
+
+udxg_status vidmm_process_charge_locked(struct vidmm_process *process, uint64_t size_bytes)
+{
+    struct vidmm_adapter *adapter = process->adapter;
+    if (size_bytes > process->commit_limit_bytes - process->commit_bytes) return STATUS_NO_MEMORY;
+    if (size_bytes > adapter->commit_limit_bytes - adapter->commit_bytes) return STATUS_NO_MEMORY;
+    process->commit_bytes += size_bytes;
+    adapter->commit_bytes += size_bytes;
+    return STATUS_SUCCESS;
+}
+
+void vidmm_process_uncharge_locked(struct vidmm_process *process, uint64_t size_bytes)
+{
+    process->commit_bytes -= size_bytes;
+    process->adapter->commit_bytes -= size_bytes;
+}
+
+void vidmm_process_usage(struct vidmm_process *process, struct vidmm_usage *ret)
+{
+    struct vidmm_pool_stats stats;
+    vidmm_pool_stats(process->homes, &stats);
+    udxg_lock(VIDMM, &process->adapter->lock);
+    *ret = (struct vidmm_usage){
+        .allocations = process->allocations,
+        .commit_bytes = process->commit_bytes,
+        .commit_limit_bytes = process->commit_limit_bytes,
+        .pool_mapped_bytes = stats.mapped_bytes,
+    };
+    udxg_unlock(VIDMM, &process->adapter->lock);
+}
+
+static const char *check_commit_locked(struct vidmm_process *process) UDXG_REQUIRES(VIDMM)
+{
+    struct vidmm_pool_stats stats;
+    vidmm_pool_stats(process->homes, &stats);
+    if (stats.used_bytes != process->commit_bytes) return "a process's commit is not what its homes take";
+    return NULL;
+}
+
+const char *vidmm_process_check(struct vidmm_process *process)
+{
+    udxg_lock(VIDMM, &process->adapter->lock);
+    const char *wrong = check_commit_locked(process);
+    udxg_unlock(VIDMM, &process->adapter->lock);
+    if (!wrong) wrong = vidmm_pool_check(process->homes);
+    return wrong ? wrong : vidmm_va_space_check(&process->va);
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/* A process's share of an adapter: its homes, its GPU address space, what it has charged. */
+#ifndef UDXG_VIDMM_PROCESS_H
+#define UDXG_VIDMM_PROCESS_H
+
+#include "vidmm/adapter.h"
+#include "vidmm/pool.h"
+#include "vidmm/vaspace.h"
+
+struct vidmm_process {
+    struct vidmm_adapter *adapter;                   /* constant */
+    struct vidmm_pool *homes;                        /* constant */
+    uint64_t commit_limit_bytes;                     /* constant */
+    struct vidmm_va_space va;
+    struct udxg_list siblings UDXG_GUARDED_BY(VIDMM); /* in the adapter's list */
+    struct udxg_list devices UDXG_GUARDED_BY(VIDMM);
+    uint64_t allocations UDXG_GUARDED_BY(VIDMM);
+    uint64_t commit_bytes UDXG_GUARDED_BY(VIDMM);
+    uint64_t usage_bytes[VIDMM_GROUP_COUNT] UDXG_GUARDED_BY(VIDMM); /* demand of its allocations */
+    uint64_t reservation_bytes[VIDMM_GROUP_COUNT] UDXG_GUARDED_BY(VIDMM);
+};
+
+/* Charges SIZE for a home. STATUS_NO_MEMORY over a limit. */
+udxg_status vidmm_process_charge_locked(struct vidmm_process *process, uint64_t size_bytes) UDXG_MUST_CHECK
+    UDXG_REQUIRES(VIDMM);
+void vidmm_process_uncharge_locked(struct vidmm_process *process, uint64_t size_bytes) UDXG_REQUIRES(VIDMM);
+
+#endif

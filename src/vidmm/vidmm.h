@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The video memory manager as the core sees it. It knows no handle and no thunk: whole tests of it run
+ * without either. Objects are embedded by the core where there are many of them (allocations, bindings),
+ * created here where there are few.
+ *
+ *   vidmm_adapter   segments, budget groups, placement            one per adapter
+ *   vidmm_process   home pools, commit, GPU address space, usage  one per process and adapter
+ *   vidmm_device    the residency requirement list                one per device
+ *   vidmm_queue     ordered paging operations and their fence     one per paging queue
+ *   vidmm_alloc     the memory: size, home, placement             one per allocation of the adapter
+ *   vidmm_binding   a device's opening of it: residency count,    one per device that has it open
+ *                   GPU addresses
+ *
+ * Every allocation that is not the caller's own memory has a home in a pool of the creating process; being
+ * resident in a segment of a discrete adapter means that the bytes were copied there. Statuses are those of
+ * the calls: STATUS_NO_MEMORY is commit, tables and budget, STATUS_GRAPHICS_NO_VIDEO_MEMORY is an allocation
+ * that fits no supported segment, or a full address space.
+ */
+#ifndef UDXG_VIDMM_VIDMM_H
+#define UDXG_VIDMM_VIDMM_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <udxg/miniport.h>
+
+#include "base/list.h"
+#include "base/lock.h"
+#include "base/status.h"
+#include "range/tree.h"
+
+struct udxg_range;
+struct vidmm_adapter;
+struct vidmm_extent;
+struct vidmm_pool;
+struct vidmm_process;
+struct vidmm_queue;
+struct vidmm_va_node;
+
+/* ---- adapter ---- */
+
+udxg_status vidmm_adapter_create(const struct udxg_adapter_caps *caps, struct vidmm_adapter **ret) UDXG_MUST_CHECK;
+/* Stops the paging thread. No process of the adapter may be left. */
+void vidmm_adapter_destroy(struct vidmm_adapter *adapter);
+
+/* By the formulas of "Calculating graphics memory" in the WDDM documentation. */
+struct vidmm_sizes {
+    uint64_t dedicated_video_bytes, dedicated_system_bytes, shared_system_bytes;
+    uint64_t local_bytes, non_local_bytes, non_budget_bytes; /* by budget group of the segments */
+};
+void vidmm_adapter_sizes(const struct vidmm_adapter *adapter, struct vidmm_sizes *ret);
+
+struct vidmm_segment_info {
+    struct udxg_segment segment;
+    uint64_t capacity_bytes; /* what can be resident in it: its size, or an aperture's commit limit */
+    uint64_t resident_bytes, resident_allocations;
+    uint64_t paged_in_bytes, paged_out_bytes; /* copied, since the adapter started */
+    uint64_t discarded_bytes;                 /* left the segment without a copy, being clean */
+};
+/* Segment ids are 1-based. STATUS_INVALID_PARAMETER for one that is not there. */
+udxg_status vidmm_adapter_segment(struct vidmm_adapter *adapter, uint32_t segment_id,
+                                  struct vidmm_segment_info *ret) UDXG_MUST_CHECK;
+
+/* ---- process ---- */
+
+udxg_status vidmm_process_create(struct vidmm_adapter *adapter, struct vidmm_process **ret) UDXG_MUST_CHECK;
+/* Everything of the process must have been destroyed before. */
+void vidmm_process_destroy(struct vidmm_process *process);
+
+enum vidmm_group { VIDMM_GROUP_LOCAL, VIDMM_GROUP_NON_LOCAL, VIDMM_GROUP_COUNT };
+
+struct vidmm_budget {
+    uint64_t budget_bytes, usage_bytes, reservation_bytes, available_for_reservation_bytes;
+};
+void vidmm_process_budget(struct vidmm_process *process, enum vidmm_group group, struct vidmm_budget *ret);
+/* STATUS_INVALID_PARAMETER above what is available. */
+udxg_status vidmm_process_reserve_budget(struct vidmm_process *process, enum vidmm_group group,
+                                         uint64_t reservation_bytes) UDXG_MUST_CHECK;
+
+struct vidmm_usage {
+    uint64_t allocations, commit_bytes, commit_limit_bytes, pool_mapped_bytes;
+};
+void vidmm_process_usage(struct vidmm_process *process, struct vidmm_usage *ret);
+
+/* ---- allocations ---- */
+
+struct vidmm_alloc_desc {
+    uint64_t size_bytes, alignment_bytes;
+    struct udxg_segment_preference preferred[5];
+    uint32_t supported_segments;
+    uint32_t flags;    /* enum udxg_allocation_flags */
+    uint32_t priority;
+    const void *system_memory; /* the caller's own, EXISTING_SYS_MEM set, checked by the caller; or NULL */
+    bool read_only;            /* of system_memory */
+    bool allow_not_zeroed;
+};
+
+/*
+ * Where the bytes are. vidmm_alloc_set_place() is the only writer.
+ *
+ *                 claimed for an aperture
+ *          HOME <-------------------------> APERTURE
+ *         |    ^                               ^
+ *  begin_in    | done_out                      | done_out, claimed for an aperture meanwhile
+ *         v    |                               |
+ *   PAGING_IN  PAGING_OUT ---------------------+
+ *         |    ^
+ *  done_in     | begin_out
+ *         v    |
+ *          SEGMENT
+ *
+ * Whoever sets one of the PAGING places owns the allocation's bytes until it sets the next: it waits for the
+ * engines inside to finish their chunk, and new ones wait for it.
+ */
+enum vidmm_place {
+    VIDMM_PLACE_HOME,       /* in the home (or the caller's memory), in no segment */
+    VIDMM_PLACE_APERTURE,   /* in the home, reachable by engines through the aperture */
+    VIDMM_PLACE_PAGING_IN,  /* on the way to a segment; the home is good */
+    VIDMM_PLACE_SEGMENT,    /* in a memory segment; the home is stale unless clean */
+    VIDMM_PLACE_PAGING_OUT, /* on the way home; the segment is good */
+};
+
+enum { VIDMM_FROM_END = 0x80 }; /* in vidmm_alloc.preferred: DXGK_SEGMENTPREFERENCE.Direction */
+
+/* Embeddable. Fields are vidmm's alone; the core reads size_bytes and flags. Keep it small: there are millions. */
+struct vidmm_alloc {
+    struct vidmm_process *process; /* the creator's; constant */
+    uint64_t size_bytes;           /* rounded to pages; constant */
+    void *home;                    /* address of the home or of the caller's memory; constant */
+    struct udxg_range *home_range; /* in home_pool; NULL for the caller's memory; constant */
+    struct vidmm_pool *home_pool;  /* constant */
+    uint32_t flags, supported_segments; /* constant */
+    uint8_t preferred[5];               /* segment id, with VIDMM_FROM_END; 0 is none; constant */
+    uint8_t alignment_log2;             /* constant */
+    bool read_only;                     /* constant */
+    bool clean UDXG_GUARDED_BY(VIDMM);  /* in SEGMENT: the home holds the same bytes */
+    bool keep UDXG_GUARDED_BY(VIDMM);   /* unlisted: stay in the segment until room is needed */
+    uint8_t place UDXG_GUARDED_BY(VIDMM);      /* enum vidmm_place */
+    uint8_t segment_id UDXG_GUARDED_BY(VIDMM); /* which it is in, or on the way to or from; 0 in HOME */
+    uint8_t target_id UDXG_GUARDED_BY(VIDMM);  /* where it has to be; 0 if and only if resident_count is 0 */
+    uint32_t priority UDXG_GUARDED_BY(VIDMM);
+    uint32_t lock_count UDXG_GUARDED_BY(VIDMM);     /* Lock2 minus Unlock2 */
+    uint32_t resident_count UDXG_GUARDED_BY(VIDMM); /* bindings whose count is not 0 */
+    uint32_t access_count UDXG_GUARDED_BY(VIDMM);   /* engines in the middle of an access */
+    struct vidmm_extent *extents UDXG_GUARDED_BY(VIDMM); /* of the segment; NULL in HOME and APERTURE */
+    struct udxg_list link UDXG_GUARDED_BY(VIDMM);        /* in SEGMENT: one of the segment's lists */
+};
+
+/* Charges commit, finds a home, zeroes it. STATUS_NO_MEMORY, STATUS_GRAPHICS_NO_VIDEO_MEMORY: nothing kept. */
+udxg_status vidmm_alloc_init(struct vidmm_alloc *alloc, struct vidmm_process *process,
+                             const struct vidmm_alloc_desc *desc) UDXG_MUST_CHECK;
+/* Frees now. No binding may be left; waits for a copy under way, so never call it on an engine's thread. */
+void vidmm_alloc_fini(struct vidmm_alloc *alloc);
+
+/*
+ * Lock2: the address of the home, for the life of the allocation. Demotes it home for as long as it is locked;
+ * a copy that this takes is made on the calling thread. STATUS_INVALID_PARAMETER when it is not CPU visible,
+ * supports no aperture and is in a memory segment. STATUS_GRAPHICS_TOO_MANY_REFERENCES on overflow.
+ */
+udxg_status vidmm_alloc_lock(struct vidmm_alloc *alloc, void **ret_address) UDXG_MUST_CHECK;
+/* STATUS_INVALID_PARAMETER without a lock. */
+udxg_status vidmm_alloc_unlock(struct vidmm_alloc *alloc) UDXG_MUST_CHECK;
+
+void vidmm_alloc_set_priority(struct vidmm_alloc *alloc, uint32_t priority);
+uint32_t vidmm_alloc_priority(struct vidmm_alloc *alloc);
+
+enum vidmm_residency { VIDMM_RESIDENT_GPU = 1, VIDMM_RESIDENT_SHARED = 2, VIDMM_NOT_RESIDENT = 3 };
+enum vidmm_residency vidmm_alloc_residency(struct vidmm_alloc *alloc);
+
+/* ---- devices, bindings, residency ---- */
+
+/* Embeddable. */
+struct vidmm_device {
+    struct vidmm_process *process;
+    struct udxg_list siblings UDXG_GUARDED_BY(VIDMM); /* in the process's list */
+    struct udxg_list required UDXG_GUARDED_BY(VIDMM); /* bindings with a residency count */
+    struct udxg_list queues UDXG_GUARDED_BY(VIDMM);
+    uint64_t not_ready UDXG_GUARDED_BY(VIDMM);        /* paging operations that bring the list in place */
+    void (*ready)(struct vidmm_device *device);       /* called without locks when not_ready falls to 0 */
+    void (*failed)(struct vidmm_device *device, udxg_status why); /* without locks: the device is in error */
+};
+
+void vidmm_device_init(struct vidmm_device *device, struct vidmm_process *process,
+                       void (*ready)(struct vidmm_device *), void (*failed)(struct vidmm_device *, udxg_status));
+/* No binding and no queue of the device may be left. */
+void vidmm_device_fini(struct vidmm_device *device);
+/* Whether the whole list is resident: the scheduling gate. When false, ready() will be called later. */
+bool vidmm_device_is_ready(struct vidmm_device *device);
+
+/* Embeddable. */
+struct vidmm_binding {
+    struct vidmm_alloc *alloc;
+    struct vidmm_device *device;
+    struct udxg_list required UDXG_GUARDED_BY(VIDMM);    /* in the device's list while count > 0 */
+    uint32_t count UDXG_GUARDED_BY(VIDMM);               /* MakeResident minus Evict */
+    uint32_t queued UDXG_GUARDED_BY(VIDMM);              /* how often paging operations name it */
+    struct vidmm_va_node *mappings UDXG_GUARDED_BY(VASPACE); /* GPU addresses of this binding */
+};
+
+void vidmm_binding_init(struct vidmm_binding *binding, struct vidmm_alloc *alloc, struct vidmm_device *device);
+/* Drops its residency and its GPU addresses. */
+void vidmm_binding_fini(struct vidmm_binding *binding);
+
+/* COMPLETED is called without locks, with increasing values, when operations up to that value are done. */
+udxg_status vidmm_queue_create(struct vidmm_device *device, int priority,
+                               void (*completed)(void *user, uint64_t fence_value), void *user,
+                               struct vidmm_queue **ret) UDXG_MUST_CHECK;
+/* Waits until all that is queued is done and no callback runs: never call it from one of them. Takes NULL. */
+void vidmm_queue_destroy(struct vidmm_queue *queue);
+
+enum { VIDMM_CANT_TRIM_FURTHER = 1, VIDMM_MUST_SUCCEED = 2 }; /* D3DDDI_MAKERESIDENT_FLAGS */
+/*
+ * Counts up every binding (one may occur twice) and brings what is new in place. All or nothing.
+ * STATUS_SUCCESS with fence 0: in place now. STATUS_PENDING: when the queue's fence reaches *ret_fence.
+ * STATUS_NO_MEMORY: over budget by *ret_trim_bytes (0 when it is our own memory that is out), nothing has
+ * changed; with MUST_SUCCEED the caller then puts the device in error. A budget is that of the process which
+ * created an allocation. *ret_fence is written on success only, *ret_trim_bytes always.
+ */
+udxg_status vidmm_make_resident(struct vidmm_queue *queue, uint32_t count, struct vidmm_binding *const *bindings,
+                                uint32_t flags, uint64_t *ret_fence, uint64_t *ret_trim_bytes) UDXG_MUST_CHECK;
+
+enum { VIDMM_EVICT_ONLY_IF_NECESSARY = 1, VIDMM_NOT_WRITTEN_TO = 2 }; /* D3DDDI_EVICT_FLAGS */
+/* STATUS_INVALID_PARAMETER, nothing changed, when a count would fall below zero. */
+udxg_status vidmm_evict(struct vidmm_device *device, uint32_t count, struct vidmm_binding *const *bindings,
+                        uint32_t flags, uint64_t *ret_trim_bytes) UDXG_MUST_CHECK;
+
+/* ---- GPU addresses ---- */
+
+enum vidmm_va_type { VIDMM_VA_NO_ACCESS, VIDMM_VA_ZERO }; /* D3DDDIGPUVIRTUALADDRESS_RESERVATION_TYPE */
+
+/* ReserveGpuVirtualAddress: sizes and addresses are multiples of 64 KiB. base 0: anywhere in [minimum, maximum]. */
+udxg_status vidmm_va_reserve(struct vidmm_process *process, uint64_t base, uint64_t minimum, uint64_t maximum,
+                             uint64_t size_bytes, enum vidmm_va_type type, uint64_t *ret_va) UDXG_MUST_CHECK;
+
+enum { VIDMM_VA_WRITE = 1, VIDMM_VA_EXECUTE = 2, VIDMM_VA_PROTECT_ZERO = 4, VIDMM_VA_PROTECT_NO_ACCESS = 8 };
+struct vidmm_va_map {
+    uint64_t base, minimum, maximum; /* of 4 KiB pages; maximum 0: the end of the space */
+    struct vidmm_binding *binding;   /* NULL if and only if the protection is ZERO or NO_ACCESS */
+    uint64_t offset_pages, size_pages;
+    uint32_t protection;
+};
+/*
+ * MapGpuVirtualAddress, complete on return. base 0: anywhere free in [minimum, maximum]. Otherwise the target
+ * is entirely free, or lies entirely in reservations, or entirely in what Map made, which it then replaces
+ * (but not with ZERO or NO_ACCESS); anything else is STATUS_INVALID_PARAMETER.
+ */
+udxg_status vidmm_va_map(struct vidmm_process *process, const struct vidmm_va_map *map, uint64_t *ret_va) UDXG_MUST_CHECK;
+/*
+ * FreeGpuVirtualAddress. What Map made is free again; what lies inside a reservation is as reserved again, and
+ * a reservation that lies in the range goes as a whole. STATUS_INVALID_PARAMETER when part of it is free.
+ */
+udxg_status vidmm_va_free(struct vidmm_process *process, uint64_t base, uint64_t size_bytes) UDXG_MUST_CHECK;
+
+/*
+ * Maps a page of ours (fence values) for engines at an address of our choice, above all that clients are
+ * given. WRITTEN is called without locks after an engine wrote 1 to 8 bytes at OFFSET into it. The unmapping
+ * waits for engines inside and for WRITTEN to return: never call it from there, nor with a lock that WRITTEN
+ * takes. ADDRESS is a multiple of 8.
+ */
+udxg_status vidmm_va_map_system(struct vidmm_process *process, void *address, uint64_t size_bytes,
+                                void (*written)(void *user, uint64_t offset), void *user, uint64_t *ret_va) UDXG_MUST_CHECK;
+void vidmm_va_unmap_system(struct vidmm_process *process, uint64_t va);
+
+/* The process's memory as engines of one device see it: DEVICE's residency decides what faults. Fills in MEMORY. */
+void vidmm_gpu_memory(struct vidmm_device *device, struct udxg_gpu_memory *memory);
+
+/* ---- checks ---- */
+
+/* Recount everything; NULL or what is wrong. No other thread may be inside. */
+const char *vidmm_adapter_check(struct vidmm_adapter *adapter);
+const char *vidmm_process_check(struct vidmm_process *process);
+
+#endif

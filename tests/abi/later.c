@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Sizes and offsets of the structs that are newer than abi.tsv, and of the two NT ones. The numbers are those of the
+ * Linux kernel interface (sync files, processes, features) and were added up by hand from Microsoft's pages (native
+ * fences). Compiled as C and as C++; there is nothing to run.
+ */
+#include <dxg/d3dkmthk.h>
+
+#include <stddef.h>
+
+#ifdef __cplusplus
+#define CHECK static_assert
+#else
+#define CHECK _Static_assert
+#endif
+
+#define SIZE(type, size) CHECK(sizeof(type) == (size), "sizeof " #type)
+#define PLACE(type, member, offset) CHECK(offsetof(type, member) == (offset), #type "." #member)
+
+SIZE(D3DKMT_WAITSYNCFILE, 16);
+PLACE(D3DKMT_WAITSYNCFILE, hContext, 8);
+
+SIZE(D3DKMT_OPENSYNCOBJECTFROMSYNCFILE, 40);
+PLACE(D3DKMT_OPENSYNCOBJECTFROMSYNCFILE, hDevice, 8);
+PLACE(D3DKMT_OPENSYNCOBJECTFROMSYNCFILE, hSyncObject, 12);
+PLACE(D3DKMT_OPENSYNCOBJECTFROMSYNCFILE, FenceValue, 16);
+PLACE(D3DKMT_OPENSYNCOBJECTFROMSYNCFILE, FenceValueCPUVirtualAddress, 24);
+PLACE(D3DKMT_OPENSYNCOBJECTFROMSYNCFILE, FenceValueGPUVirtualAddress, 32);
+
+SIZE(D3DKMT_ENUMPROCESSES, 24);
+PLACE(D3DKMT_ENUMPROCESSES, Buffer, 8);
+PLACE(D3DKMT_ENUMPROCESSES, BufferCount, 16);
+
+SIZE(DXGK_ISFEATUREENABLED_RESULT, 4);
+PLACE(DXGK_ISFEATUREENABLED_RESULT, Value, 2);
+SIZE(D3DKMT_ISFEATUREENABLED, 12);
+PLACE(D3DKMT_ISFEATUREENABLED, FeatureId, 4);
+PLACE(D3DKMT_ISFEATUREENABLED, Result, 8);
+
+SIZE(D3DDDI_NATIVEFENCEMAPPING, 56);
+PLACE(D3DDDI_NATIVEFENCEMAPPING, MonitoredValueGpuVa, 16);
+SIZE(D3DDDI_NATIVEFENCEINFO, 112);
+PLACE(D3DDDI_NATIVEFENCEINFO, Flags, 16);
+PLACE(D3DDDI_NATIVEFENCEINFO, NativeFenceMapping, 24);
+PLACE(D3DDDI_NATIVEFENCEINFO, PhysicalAdapterIndex, 80);
+SIZE(D3DKMT_CREATENATIVEFENCE, 216);
+PLACE(D3DKMT_CREATENATIVEFENCE, PrivateDriverData, 8);
+PLACE(D3DKMT_CREATENATIVEFENCE, Info, 72);
+PLACE(D3DKMT_CREATENATIVEFENCE, Flags, 184);
+SIZE(D3DKMT_OPENNATIVEFENCEFROMNTHANDLE, 176);
+PLACE(D3DKMT_OPENNATIVEFENCEFROMNTHANDLE, hSyncObject, 20);
+PLACE(D3DKMT_OPENNATIVEFENCEFROMNTHANDLE, NativeFenceMapping, 24);
+PLACE(D3DKMT_OPENNATIVEFENCEFROMNTHANDLE, PrivateDriverData, 80);
+
+SIZE(UNICODE_STRING, 16);
+PLACE(UNICODE_STRING, MaximumLength, 2);
+PLACE(UNICODE_STRING, Buffer, 8);
+SIZE(OBJECT_ATTRIBUTES, 48);
+PLACE(OBJECT_ATTRIBUTES, RootDirectory, 8);
+PLACE(OBJECT_ATTRIBUTES, ObjectName, 16);
+PLACE(OBJECT_ATTRIBUTES, Attributes, 24);
+PLACE(OBJECT_ATTRIBUTES, SecurityDescriptor, 32);
+
+CHECK(sizeof(NTSTATUS) == 4 && (NTSTATUS)-1 < 0, "NTSTATUS is a signed 32-bit number");
+CHECK(!NT_SUCCESS(STATUS_INVALID_PARAMETER) && NT_SUCCESS(STATUS_PENDING), "the top bit is failure");
+
+int main(void)
+{
+    return 0;
+}

@@ -1,0 +1,6 @@
+/* SPDX-License-Identifier: MIT */
+/* A program that LD_AUDIT does not reach. */
+int main(void)
+{
+    return 0;
+}
