@@ -9,12 +9,13 @@
 #   make tsan       the tests again, under ThreadSanitizer
 #   make clean
 #
-# BUILD names the build folder, MESON_ARGS goes to meson setup, TESTS picks tests by name for check.
+# BUILD names the build folder, MESON_ARGS goes to meson setup, SUITES picks suites for check
+# (unit, cli, ...).
 
 BUILD ?= build
 PREFIX ?= /usr/local
 MESON_ARGS ?=
-TESTS ?=
+SUITES ?=
 
 meson_flags := --prefix=$(PREFIX) -Dwerror=true
 
@@ -39,7 +40,7 @@ demo:
 check:
 	@tools/setup.sh build demo check
 	@$(MAKE) --no-print-directory $(BUILD)/build.ninja
-	@tools/check.py $(BUILD) $(TESTS)
+	@tools/check.py $(BUILD) $(SUITES)
 
 bench: build
 	@meson test -C $(BUILD) --benchmark --verbose

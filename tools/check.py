@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Builds and runs the tests of a build folder and counts them: tools/check.py BUILD [TEST...]
+"""Builds and runs the tests of a build folder and counts them: tools/check.py BUILD [SUITE...]
 
 A test that speaks TAP counts as its points, any other as one. The last line is "N passed, M failed, K skipped",
 and the exit status is 0 only when M is 0 and something ran. Reasons of skips are listed above it. With CI=true
@@ -72,7 +72,7 @@ class Counts:
 
 def main():
     if len(sys.argv) < 2:
-        print("usage: tools/check.py BUILD [TEST...]", file=sys.stderr)
+        print("usage: tools/check.py BUILD [SUITE...]", file=sys.stderr)
         return 2
     build, wanted = pathlib.Path(sys.argv[1]), sys.argv[2:]
     counts = Counts()
@@ -81,7 +81,8 @@ def main():
     else:
         log = build / "meson-logs" / "testlog.json"
         log.unlink(missing_ok=True)
-        subprocess.run(["meson", "test", "-C", build, "--no-rebuild", "--print-errorlogs", *wanted])
+        subprocess.run(["meson", "test", "-C", build, "--no-rebuild", "--print-errorlogs",
+                        *(f"--suite={suite}" for suite in wanted)])
         tests = json.loads(subprocess.check_output(["meson", "introspect", "--tests", build]))
         protocols = {test["name"]: test["protocol"] for test in tests}
         records = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []

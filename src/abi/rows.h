@@ -4,6 +4,8 @@
  * what it wants of
  *
  *   THUNK(number, Name, ARGS or CONST_ARGS) ... THUNK_END    a call; T is its argument struct
+ *   THUNK_ODD(number, Name) ... THUNK_END                    a call whose parameters are not one struct; the
+ *                                                            exporter puts them into T. THUNK where undefined
  *   SHAPE(Name) ... SHAPE_END                                a struct that calls point to; T is the struct
  *   NOT_YET(number, Name, ARGS or CONST_ARGS, type)          a call that is exported and does nothing yet
  *   NOT_YET_OPAQUE(number, Name, ARGS or CONST_ARGS, type)   the same; our headers only name its struct
@@ -25,6 +27,9 @@
 #ifndef THUNK
 #define THUNK(number, name, constness)
 #define THUNK_END
+#endif
+#ifndef THUNK_ODD
+#define THUNK_ODD(number, name) THUNK(number, name, ARGS)
 #endif
 #ifndef SHAPE
 #define SHAPE(name)
@@ -144,6 +149,11 @@
     FOLLOW_(field, UDXG_IN | UDXG_OUT, MANY_(field, count, most), .element = &udxg_shape_##shape, __VA_ARGS__)
 #define STRUCT_IN(field, shape, ...) \
     FOLLOW_(field, UDXG_IN, ONE_(field), .element = &udxg_shape_##shape, __VA_ARGS__)
+
+/* The same where the public struct says void * for a pointer to TYPE. */
+#define STRUCT_IN_VOID(field, shape, type, ...)                                                      \
+    FOLLOW_(field, UDXG_IN, .count_offset = UDXG_NO_COUNT, .maximum = 1, .element_size = sizeof(type), \
+            .element = &udxg_shape_##shape, __VA_ARGS__)
 
 /* An array inside of the struct; what stands after its count is not looked at. */
 #define HANDLES_HERE(field, count, what, ...) \

@@ -2,6 +2,7 @@
 /* Takes away what abi/rows.h and the includer of src/abi/thunks.def have defined. No include guard. */
 #undef THUNK
 #undef THUNK_END
+#undef THUNK_ODD
 #undef SHAPE
 #undef SHAPE_END
 #undef NOT_YET
@@ -57,6 +58,7 @@
 #undef STRUCTS_OUT
 #undef STRUCTS_INOUT
 #undef STRUCT_IN
+#undef STRUCT_IN_VOID
 #undef HANDLES_HERE
 
 #pragma pop_macro("OPTIONAL")

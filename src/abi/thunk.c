@@ -7,6 +7,9 @@
 
 #include "abi/shape.h"
 
+/* Flags that conditions in the table name: those of D3DKMT_CREATEALLOCATIONFLAGS. */
+enum { StandardAllocation = 0x10000 };
+
 #define STRING_(text) #text
 #define STRING(text) STRING_(text)
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))

@@ -27,9 +27,6 @@
 #define UDXG_MAX_BROADCAST 64u
 #define UDXG_MAX_CALL 33554432u         /* bytes of all the memory that one call points to */
 
-/* D3DKMT_CREATEALLOCATIONFLAGS.StandardAllocation, which decides what pPrivateDriverData is. */
-#define UDXG_STANDARD_ALLOCATION 0x10000u
-
 /* UDXG_THUNK_CreateAllocation2 and so on, one per row, in the order of the table; UDXG_THUNK_COUNT ends it. */
 #include "abi/thunk_ids.h"
 

@@ -31,7 +31,10 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -258,6 +261,77 @@ udxg_status udxg_os_event_dup(intptr_t fd, int *ret_fd)
     }
     *ret_fd = copy;
     return STATUS_SUCCESS;
+}
+
+/* ---- sockets ---- */
+
+void udxg_os_close(int fd)
+{
+    if (fd >= 0) close(fd);
+}
+
+/* The same descriptor with a number above the standard ones; takes FD. */
+static int above_standard(int fd)
+{
+    int copy;
+
+    if (fd < 0 || fd > STDERR_FILENO) return fd;
+    copy = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+    close(fd);
+    return copy;
+}
+
+udxg_status udxg_os_socket_pair(int *ret_a, int *ret_b)
+{
+    int fds[2];
+
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) != 0) return udxg_os_status(errno);
+    fds[0] = above_standard(fds[0]);
+    fds[1] = above_standard(fds[1]);
+    if (fds[0] < 0 || fds[1] < 0) {
+        udxg_os_close(fds[0]);
+        udxg_os_close(fds[1]);
+        return STATUS_NO_MEMORY;
+    }
+    *ret_a = fds[0];
+    *ret_b = fds[1];
+    return STATUS_SUCCESS;
+}
+
+static udxg_status epoll_register(int epoll_fd, int fd, uint32_t events, void *user)
+{
+    struct epoll_event event = {.events = events, .data.ptr = user};
+
+    return epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &event) == 0 ? STATUS_SUCCESS : udxg_os_status(errno);
+}
+
+udxg_status udxg_os_epoll_create(int *ret_epoll_fd, int *ret_stop_fd)
+{
+    int epoll_fd = epoll_create1(EPOLL_CLOEXEC), stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    udxg_status status = epoll_fd < 0 || stop_fd < 0 ? udxg_os_status(errno)
+                                                     : epoll_register(epoll_fd, stop_fd, EPOLLIN, NULL);
+
+    if (udxg_failed(status)) {
+        udxg_os_close(epoll_fd);
+        udxg_os_close(stop_fd);
+        return status;
+    }
+    *ret_epoll_fd = epoll_fd;
+    *ret_stop_fd = stop_fd;
+    return STATUS_SUCCESS;
+}
+
+udxg_status udxg_os_epoll_add(int epoll_fd, int fd, void *user)
+{
+    return epoll_register(epoll_fd, fd, EPOLLHUP | EPOLLONESHOT, user);
+}
+
+void *udxg_os_epoll_wait(int epoll_fd)
+{
+    struct epoll_event event;
+
+    while (epoll_wait(epoll_fd, &event, 1, -1) != 1) continue; /* signals are blocked; a debugger may interrupt */
+    return event.data.ptr;
 }
 
 /* ---- threads ---- */

@@ -59,6 +59,16 @@ void udxg_os_event_signal(int fd);
 /* A descriptor of our own for a client's eventfd; STATUS_INVALID_HANDLE when FD is none. The caller closes it. */
 udxg_status udxg_os_event_dup(intptr_t fd, int *ret_fd) UDXG_MUST_CHECK;
 
+void udxg_os_close(int fd);
+/* Two connected sockets, closed on exec, none of them 0, 1 or 2: there a handle would look absent. */
+udxg_status udxg_os_socket_pair(int *ret_a, int *ret_b) UDXG_MUST_CHECK;
+/* An epoll, and an eventfd that is registered with it under NULL. */
+udxg_status udxg_os_epoll_create(int *ret_epoll_fd, int *ret_stop_fd) UDXG_MUST_CHECK;
+/* Registers FD for its hang-up, once. */
+udxg_status udxg_os_epoll_add(int epoll_fd, int fd, void *user) UDXG_MUST_CHECK;
+/* Sleeps until something happens; returns what it was registered under. */
+void *udxg_os_epoll_wait(int epoll_fd);
+
 /* A joinable thread with all signals blocked: they are the client's. False when the system gives none. */
 bool udxg_os_thread_create(pthread_t *ret_thread, const char *name, void *(*main)(void *), void *argument) UDXG_MUST_CHECK;
 

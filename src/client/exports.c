@@ -20,6 +20,7 @@
 
 #define THUNK(number, name, constness) CALL(name, constness, T)
 #define THUNK_END
+#define THUNK_ODD(number, name)
 #define NOT_YET(number, name, constness, type) CALL(name, constness, type)
 #define NOT_YET_OPAQUE(number, name, constness, type) CALL(name, constness, type)
 #include "abi/thunks.def"

@@ -11,6 +11,7 @@
 void udxg_kernel_destroy(struct udxg_kernel *kernel)
 {
     if (!kernel) return;
+    udxg_nt_handles_fini(&kernel->nt_handles); /* first: what they keep belongs to adapters */
     for (uint32_t i = 0; i < kernel->adapter_count; i++) udxg_adapter_destroy(kernel->adapters[i]);
     free(kernel);
 }
@@ -37,6 +38,7 @@ udxg_status udxg_kernel_create(const char *adapters, char *error, size_t error_b
     udxg_status status = caps && kernel ? STATUS_SUCCESS : STATUS_NO_MEMORY;
     uint32_t count = 0;
 
+    if (kernel) udxg_nt_handles_init(&kernel->nt_handles);
     if (!udxg_failed(status))
         status = udxg_profile_load(adapters ? adapters : UDXG_PROFILE_DEFAULT_LIST, caps, UDXG_KERNEL_ADAPTERS, &count,
                                    error, error_bytes);

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "base/status.h"
+#include "core/nt_handle.h"
 
 struct udxg_adapter;
 
@@ -18,6 +19,7 @@ struct udxg_adapter;
 struct udxg_kernel {
     uint32_t adapter_count;                          /* constant */
     struct udxg_adapter *adapters[UDXG_KERNEL_ADAPTERS]; /* constant */
+    struct udxg_nt_handles nt_handles;               /* locks for itself */
 };
 
 /*

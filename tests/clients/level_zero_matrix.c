@@ -149,6 +149,7 @@ static void finish(ze_command_list_handle_t list)
 
 static void copy(ze_command_list_handle_t list, void *to, const void *from, size_t bytes)
 {
+    if (!expect(to && from, "there is no memory to copy")) return;
     CALL(zeCommandListAppendMemoryCopy, list, to, from, bytes, NULL, 0, NULL);
     CALL(zeCommandListAppendBarrier, list, NULL, 0, NULL);
 }
@@ -233,8 +234,8 @@ static void immediate_list_copies(size_t bytes)
     paint(host, bytes, 5);
     if (back) memset(back, 0, bytes);
     if (CALL(zeCommandListCreateImmediate, ze.context, ze.device, &description, &list)) {
-        CALL(zeCommandListAppendMemoryCopy, list, device, host, bytes, NULL, 0, NULL);
-        CALL(zeCommandListAppendMemoryCopy, list, back, device, bytes, NULL, 0, NULL);
+        copy(list, device, host, bytes);
+        copy(list, back, device, bytes);
         expect(painted(back, bytes, 5), "other bytes came back");
         if (!ze.leak) CALL(zeCommandListDestroy, list);
     }
@@ -255,7 +256,8 @@ static void fills_repeat(size_t bytes)
         ze_command_list_handle_t list = new_list();
         bool same = host != NULL;
 
-        CALL(zeCommandListAppendMemoryFill, list, device, patterns[i], lengths[i], bytes, NULL, 0, NULL);
+        if (expect(device != NULL, "there is no memory to fill"))
+            CALL(zeCommandListAppendMemoryFill, list, device, patterns[i], lengths[i], bytes, NULL, 0, NULL);
         CALL(zeCommandListAppendBarrier, list, NULL, 0, NULL);
         copy(list, host, device, bytes);
         finish(list);

@@ -61,7 +61,7 @@ static void print_case(const char *how)
     if (progress->checks == 0 && how == NULL)
         why = "nothing was checked";
 
-    /* A mark that has become wrong is a failure: without TODO, which would excuse the line. */
+    /* A mark that has become wrong is a failure: without the directive that would excuse the line. */
     bool marked = progress->todo[0] != '\0';
     progress->printed++;
     printf("%s %u - %s", good && !marked ? "ok" : "not ok", progress->printed, progress->name);

@@ -7,7 +7,8 @@ import sys
 
 SOURCES = ["src/**/*.c", "src/**/*.h", "src/**/*.def", "include/**/*.h", "examples/*.c", "bench/**/*.c",
            "tests/**/*.c", "tools/*.sh", "tools/*.py"]
-UNFINISHED = re.compile(r"\b(" + "|".join(("TO" + "DO", "FIX" + "ME", "XX" + "X", "HA" + "CK")) + r")\b")
+# A word, not TAP's directive, which is "# TO" and "DO".
+UNFINISHED = re.compile(r"(?<!# )\b(" + "|".join(("TO" + "DO", "FIX" + "ME", "XX" + "X", "HA" + "CK")) + r")\b")
 
 
 def sources(root):

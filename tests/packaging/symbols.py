@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""What our libraries show to ld.so: symbols.py BUILD EXPORTS.tsv. Prints TAP.
+"""What our libraries show to ld.so: symbols.py BUILD THUNKS.def EXPORTS.tsv. Prints TAP.
 
-The D3DKMT names are those of the table (first column), plain C and without versions in libdxg.so.1 and
-libdxcore.so; names, sonames, needs and flags are those that drop-in replacements must have.
+libdxg.so.1 and libdxcore.so export every row of the table of thunks and nothing else, plain C and without
+versions, and no name that Microsoft's library has (first column of EXPORTS.tsv) is missing. Sonames, needs and
+flags are those that drop-in replacements must have.
 """
 import pathlib
 import re
@@ -11,6 +12,7 @@ import subprocess
 import sys
 
 LIBC = {"libc.so.6", "ld-linux-x86-64.so.2"}
+ROW = re.compile(r"^(?:THUNK|NOT_YET|NOT_YET_OPAQUE|NOT_YET_ODD)\(\w+, (\w+)|^LOCAL\((\w+)", re.MULTILINE)
 KERNEL = "libudxg-kernel.so.0"
 
 
@@ -28,15 +30,15 @@ def dynamic(library, tag):
     return set(re.findall(rf"\({tag}\)[^\[\n]*\[([^\]]*)\]", output("readelf", "-dW", library)))
 
 
-def main(build, table):
-    names = {line.split("\t")[0] for line in table.read_text().splitlines()[1:]}
+def main(build, thunks, table):
+    theirs = {line.split("\t")[0] for line in table.read_text().splitlines()[1:]}
+    names = {"D3DKMT" + "".join(row) for row in ROW.findall(thunks.read_text())}
     points = []
 
     def point(title, got, want):
         points.append((title, got == want, f"too many: {sorted(got - want)}, missing: {sorted(want - got)}"))
 
-    point("the table is not empty and has D3DKMT names alone",
-          {name for name in names if name.startswith("D3DKMT")} if len(names) > 100 else set(), names)
+    point("no name of Microsoft's library is missing", theirs & names if len(theirs) > 100 else set(), theirs)
     point("libdxg.so.1 exports the table, unversioned", exported(build / "libdxg.so.1"), names)
     point("libdxcore.so exports the table and its factory, unversioned", exported(build / "libdxcore.so"),
           names | {"DXCoreCreateAdapterFactory"})
@@ -52,8 +54,9 @@ def main(build, table):
         library = build / file
         flags = output("readelf", "-dlW", library)
         point(f"{file} has its soname", dynamic(library, "SONAME"), {soname})
-        point(f"{file} needs libc and the kernel alone", dynamic(library, "NEEDED") - LIBC,
-              set() if file == KERNEL else {KERNEL})
+        needed = dynamic(library, "NEEDED") - LIBC
+        allowed = {KERNEL} if file in ("libdxg.so.1", "libdxcore.so") else set()
+        point(f"{file} needs libc" + (" and the kernel" if allowed else ""), needed, allowed)
         for what, pattern in (("binds at once", r"\bNOW\b"), ("is never unloaded", r"\bNODELETE\b"),
                               ("is read-only after relocation", r"GNU_RELRO"), ("has no executable stack", r"GNU_STACK.*RW ")):
             points.append((f"{file} {what}", re.search(pattern, flags) is not None, flags))
@@ -64,4 +67,4 @@ def main(build, table):
             print("\n".join(f"# {line}" for line in why.splitlines()))
 
 
-main(pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]))
+main(*map(pathlib.Path, sys.argv[1:]))

@@ -14,7 +14,7 @@
 #include <cmocka.h>
 
 #include <pthread.h>
-#include <stdatomic.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "vidmm/vidmm.h"
@@ -70,7 +70,7 @@ static inline void world_completed(void *user, uint64_t fence_value)
 {
     struct world *world = user;
     pthread_mutex_lock(&world->mutex);
-    assert_true(fence_value > world->fence);
+    if (fence_value <= world->fence) abort(); /* cmocka's assertions are for its own thread */
     world->fence = fence_value;
     pthread_cond_broadcast(&world->moved);
     pthread_mutex_unlock(&world->mutex);
