@@ -7,6 +7,7 @@
 #   make install    DESTDIR and PREFIX are honoured
 #   make asan       the tests again, under AddressSanitizer and UndefinedBehaviorSanitizer
 #   make tsan       the tests again, under ThreadSanitizer
+#   make docs       docs/thunks.md anew, from the table of calls
 #   make clean
 #
 # BUILD names the build folder, MESON_ARGS goes to meson setup, SUITES picks suites for check
@@ -19,7 +20,7 @@ SUITES ?=
 
 meson_flags := --prefix=$(PREFIX) -Dwerror=true
 
-.PHONY: all build setup demo check bench install asan tsan clean
+.PHONY: all build setup demo check bench install asan tsan docs clean
 
 all: build
 
@@ -56,6 +57,10 @@ asan:
 tsan:
 	@$(MAKE) --no-print-directory check BUILD=$(BUILD)-tsan \
 	    MESON_ARGS='-Db_sanitize=thread -Db_lundef=false -Db_ndebug=false $(MESON_ARGS)'
+
+docs: build
+	@$(BUILD)/tools/thunks_dump markdown >$(BUILD)/thunks.md
+	@mv $(BUILD)/thunks.md docs/thunks.md
 
 clean:
 	rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-tsan $(BUILD)-clang

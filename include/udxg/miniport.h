@@ -216,7 +216,9 @@ struct udxg_miniport {
     NTSTATUS (*check_submission)(void *context, const struct udxg_submission *submission);
     /*
      * Executes one submission to its end, on the engine's own thread: one call at a time for a node.
-     * STATUS_SUCCESS, or the reason why the device is in error now, with *ret_fault set.
+     * STATUS_SUCCESS, or the reason why the device is in error now, with *ret_fault set: STATUS_ACCESS_VIOLATION,
+     * which is what struct udxg_gpu_memory says of a page fault, makes it a page fault; anything else is a
+     * fault of the commands. What it returns once it is cancelled does not matter.
      */
     NTSTATUS (*execute)(void *context, const struct udxg_submission *submission, struct udxg_submit_fault *ret_fault);
     /* DxgkDdiResetEngine: forgets what the node was doing. May be NULL. */

@@ -114,9 +114,10 @@ struct udxg_soft_resource {
  * at a multiple of 8 bytes and so does each command: size_bytes of a command counts its header and is a multiple of
  * 8. Commands of a buffer run in order, and each sees what those before it wrote.
  *
- * A command that is malformed, unknown or touches an address that is not mapped, not resident or not writable
- * puts the device in error; what ran before it stays done. D3DKMTGetDeviceState then tells the address that
- * faulted, or that of the illegal command, and as DeviceSpecificCode of FaultErrorCode an enum udxg_soft_error.
+ * A command that touches an address that is not mapped, not resident or not writable puts the device in error:
+ * D3DKMT_DEVICEEXECUTION_ERROR_DMAPAGEFAULT; one that is malformed or unknown: ..._ERROR_DMAFAULT. What ran before
+ * it stays done. D3DKMTGetDeviceState with D3DKMT_DEVICESTATE_PAGE_FAULT then tells the address that faulted, or
+ * that of the illegal command, and as DeviceSpecificCode of FaultErrorCode an enum udxg_soft_error.
  */
 enum udxg_soft_opcode {
     UDXG_SOFT_OP_NOP = 1,

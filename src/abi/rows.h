@@ -85,9 +85,9 @@
 #define IN(field, ...) FIELD_(field, UDXG_KIND_VALUE, UDXG_IN, __VA_ARGS__)
 /* Zero in the copy, written when the call succeeds. */
 #define OUT(field, ...) GIVE_(field, UDXG_KIND_VALUE, UDXG_OUT, .action = UDXG_ZERO, __VA_ARGS__)
-/* Zero in the copy, written also when the handler fails. */
+/* Written back whatever the status: until the handler gives it a value, the client's own stands. */
 #define OUT_ALWAYS(field, ...) \
-    GIVE_(field, UDXG_KIND_VALUE, UDXG_OUT | UDXG_ALWAYS, .action = UDXG_ZERO, __VA_ARGS__)
+    KEEP_(field, UDXG_KIND_VALUE, UDXG_OUT | UDXG_ALWAYS, __VA_ARGS__)
 #define INOUT(field, ...) KEEP_(field, UDXG_KIND_VALUE, UDXG_IN | UDXG_OUT, __VA_ARGS__)
 
 /* Other bits than those of the mask are STATUS_INVALID_PARAMETER. */
@@ -123,6 +123,10 @@
 #define COUNT(field, ...) FIELD_(field, UDXG_KIND_COUNT, UDXG_IN, __VA_ARGS__)
 #define COUNT_FROM(field, least, ...) \
     CHECK_(field, UDXG_KIND_COUNT, UDXG_IN, .action = UDXG_AT_LEAST, .minimum = (least), __VA_ARGS__)
+/* The same, and written back whatever the status: the handler may say that it was none. */
+#define COUNT_FROM_ALWAYS(field, least, ...)                                                            \
+    GIVE_(field, UDXG_KIND_COUNT, UDXG_IN | UDXG_OUT | UDXG_ALWAYS, .action = UDXG_AT_LEAST, .minimum = (least), \
+          __VA_ARGS__)
 #define COUNT_INOUT(field, ...) KEEP_(field, UDXG_KIND_COUNT, UDXG_IN | UDXG_OUT, __VA_ARGS__)
 
 #define FOLLOW_(field, way, ...) CHECK_(field, UDXG_KIND_POINTER, way, .action = UDXG_FOLLOW, __VA_ARGS__)

@@ -43,6 +43,7 @@
 
 #undef COUNT
 #undef COUNT_FROM
+#undef COUNT_FROM_ALWAYS
 #undef COUNT_INOUT
 #undef FOLLOW_
 #undef MANY_

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * udxg run: executes a program with our libraries in front of any other libdxcore and libdxg. It does so with
- * two environment variables and nothing else: LD_AUDIT with udxg-audit.so, which catches a library by name and
- * by path, and LD_LIBRARY_PATH for programs that clear LD_AUDIT but open by name. No file is written, no right
- * is needed. The program takes the place of this process, unless --summary asks for a look afterwards.
+ * two environment variables: LD_AUDIT with udxg-audit.so, which catches a library by name and by path, and
+ * LD_LIBRARY_PATH for programs that clear LD_AUDIT but open by name. Two more are settings of Intel's runtime,
+ * and the limit of descriptors is raised. No file is written, no right is needed. The program takes the place of this process, unless --summary asks for a look afterwards.
  */
 #include "cli/cli.h"
 
@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -121,6 +122,17 @@ static int tell_intel_runtime(void)
     return 0;
 }
 
+/* An NT handle is a descriptor or two, and Intel's runtime makes one per device allocation and closes none. */
+static void allow_many_descriptors(void)
+{
+    const rlim_t enough = 65536;
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur >= enough) return;
+    limit.rlim_cur = limit.rlim_max < enough ? limit.rlim_max : enough;
+    setrlimit(RLIMIT_NOFILE, &limit); /* as good as it gets: the program may do without */
+}
+
 static int prepare_environment(const struct arguments *arguments, const char *libraries)
 {
     UDXG_AUTO_FREE char *audit = NULL;
@@ -130,6 +142,7 @@ static int prepare_environment(const struct arguments *arguments, const char *li
         return -1;
     }
     if (prepend("LD_AUDIT", audit) || prepend("LD_LIBRARY_PATH", libraries)) return -1;
+    allow_many_descriptors();
     if (prepend_sanitizer() || tell_intel_runtime()) return -1;
     if (arguments->verbose) {
         fprintf(stderr, "udxg: libdxcore.so and libdxg.so come from %s\n", libraries);

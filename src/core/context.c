@@ -11,6 +11,7 @@
 
 #include "abi/thunk.h"
 #include "base/cleanup.h"
+#include "core/allocation.h"
 #include "core/handlers.h"
 #include "core/stats.h"
 
@@ -440,6 +441,17 @@ static udxg_status make_command(struct udxg_context *context, const D3DKMT_SUBMI
     return STATUS_SUCCESS;
 }
 
+/* Allocations that a submission names must be ones of its device. */
+static udxg_status check_named(struct udxg_device *device, uint32_t count, const D3DKMT_HANDLE *handles)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        struct udxg_allocation *allocation = udxg_allocation_get(device, handles[i]);
+        if (!allocation) return STATUS_INVALID_PARAMETER;
+        udxg_allocation_put(allocation);
+    }
+    return STATUS_SUCCESS;
+}
+
 udxg_status thunk_SubmitCommand(struct udxg_process *process, D3DKMT_SUBMITCOMMAND *args)
 {
     struct udxg_context *contexts[UDXG_MAX_BROADCAST];
@@ -448,6 +460,9 @@ udxg_status thunk_SubmitCommand(struct udxg_process *process, D3DKMT_SUBMITCOMMA
     udxg_status status = get_contexts(process, count, args->BroadcastContext, contexts);
 
     if (udxg_failed(status)) return status;
+    status = check_named(contexts[0]->child.device, args->NumPrimaries, args->WrittenPrimaries);
+    if (!udxg_failed(status))
+        status = check_named(contexts[0]->child.device, args->NumHistoryBuffers, args->HistoryBufferArray);
     while (made < count && !udxg_failed(status)) {
         status = make_command(contexts[made], args, &packets[made]);
         if (!udxg_failed(status)) made++;

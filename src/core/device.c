@@ -278,10 +278,13 @@ udxg_status thunk_DestroyDevice(struct udxg_process *process, D3DKMT_DESTROYDEVI
 
 static void report_page_fault(const struct udxg_device_error *error, D3DKMT_DEVICEPAGEFAULT_STATE *state)
 {
-    if (error->state != D3DKMT_DEVICEEXECUTION_ERROR_DMAPAGEFAULT) return;
+    if (error->state != D3DKMT_DEVICEEXECUTION_ERROR_DMAPAGEFAULT &&
+        error->state != D3DKMT_DEVICEEXECUTION_ERROR_DMAFAULT)
+        return;
     state->FaultedVirtualAddress = error->fault.va;
     state->PageFaultFlags = error->fault.write ? DXGK_PAGE_FAULT_WRITE : 0;
-    state->FaultErrorCode.GeneralErrorCode = error->fault.error_code;
+    state->FaultErrorCode.IsDeviceSpecificCode = 1; /* the miniport's own */
+    state->FaultErrorCode.DeviceSpecificCode = error->fault.error_code;
 }
 
 udxg_status thunk_GetDeviceState(struct udxg_process *process, D3DKMT_GETDEVICESTATE *args)

@@ -3,8 +3,7 @@
  * D3DKMTEscape: what goes to the miniport unread (DRIVERPRIVATE), and the memory manager's own questions
  * (VIDMM), of which the segment list is there.
  */
-#include "core/adapter.h"
-#include "core/device.h"
+#include "core/context.h"
 #include "core/handlers.h"
 
 static D3DKMT_MEMORY_SEGMENT_GROUP group_of(const struct udxg_segment *segment)
@@ -39,37 +38,54 @@ static udxg_status vidmm_escape(struct udxg_adapter *adapter, D3DKMT_VIDMM_ESCAP
     return escape->GetVads.Status;
 }
 
-/* The miniport's device behind an optional handle: it must be one of the adapter's. */
-static udxg_status driver_escape(struct udxg_process *process, struct udxg_adapter *adapter,
-                                 const D3DKMT_ESCAPE *args)
+/* Asks the miniport, in the name of DEVICE where there is one. */
+static udxg_status driver_escape(struct udxg_adapter *adapter, struct udxg_device *device, const D3DKMT_ESCAPE *args)
 {
-    struct udxg_device *device = NULL;
-    udxg_status status = STATUS_INVALID_PARAMETER;
-
     if (!adapter->miniport->escape) return STATUS_NOT_SUPPORTED;
-    if (args->hDevice) {
-        device = udxg_device_find(process, args->hDevice);
-        if (!device) return STATUS_INVALID_PARAMETER;
-    }
-    if (!device || device->adapter == adapter)
-        status = adapter->miniport->escape(adapter->mp_adapter, device ? device->mp_device : NULL,
-                                           args->pPrivateDriverData, args->PrivateDriverDataSize);
-    if (device) udxg_device_put(device);
-    return status;
+    return adapter->miniport->escape(adapter->mp_adapter, device ? device->mp_device : NULL, args->pPrivateDriverData,
+                                     args->PrivateDriverDataSize);
 }
 
-udxg_status thunk_Escape(struct udxg_process *process, D3DKMT_ESCAPE *args)
+static udxg_status escape(struct udxg_adapter *adapter, struct udxg_device *device, const D3DKMT_ESCAPE *args)
 {
-    struct udxg_adapter *adapter;
-    udxg_status status = udxg_adapter_get(process, args->hAdapter, &adapter);
-
-    if (udxg_failed(status)) return status;
     switch (args->Type) {
     case D3DKMT_ESCAPE_DRIVERPRIVATE:
-        return driver_escape(process, adapter, args);
+        return driver_escape(adapter, device, args);
     case D3DKMT_ESCAPE_VIDMM:
         return vidmm_escape(adapter, args->pPrivateDriverData, args->PrivateDriverDataSize);
     default:
         return STATUS_NOT_SUPPORTED;
     }
+}
+
+/* An optional handle of a context: one of the device's, or none. */
+static udxg_status check_context(struct udxg_process *process, struct udxg_device *device, uint32_t handle)
+{
+    struct udxg_context *context;
+    udxg_status status;
+
+    if (!handle) return STATUS_SUCCESS;
+    status = udxg_context_get(process, handle, &context);
+    if (udxg_failed(status)) return status;
+    if (context->child.device != device) status = STATUS_INVALID_PARAMETER;
+    udxg_context_put(context);
+    return status;
+}
+
+udxg_status thunk_Escape(struct udxg_process *process, D3DKMT_ESCAPE *args)
+{
+    struct udxg_device *device = NULL;
+    struct udxg_adapter *adapter;
+    udxg_status status = udxg_adapter_get(process, args->hAdapter, &adapter);
+
+    if (udxg_failed(status)) return status;
+    if (args->hDevice) {
+        device = udxg_device_find(process, args->hDevice);
+        if (!device) return STATUS_INVALID_PARAMETER;
+    }
+    status = device && device->adapter != adapter ? STATUS_INVALID_PARAMETER
+                                                  : check_context(process, device, args->hContext);
+    if (!udxg_failed(status)) status = escape(adapter, device, args);
+    if (device) udxg_device_put(device);
+    return status;
 }

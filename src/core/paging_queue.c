@@ -134,6 +134,7 @@ udxg_status thunk_MakeResident(struct udxg_process *process, D3DDDI_MAKERESIDENT
         status = vidmm_make_resident(queue->vidmm, pinned.count, pinned.bindings, args->Flags.Value,
                                      &args->PagingFenceValue, &args->NumBytesToTrim);
         udxg_unpin(&pinned);
+        if (udxg_failed(status)) args->NumAllocations = 0;
         if (udxg_failed(status) && args->Flags.MustSucceed)
             udxg_device_fail(queue->child.device, D3DKMT_DEVICEEXECUTION_ERROR_OUTOFMEMORY, NULL);
     }

@@ -163,6 +163,40 @@ static udxg_status gpummu_caps(struct udxg_adapter *adapter, void *data)
     return STATUS_SUCCESS;
 }
 
+/* What sensors would say. There are none, and zero means so; the frequency is that of the time stamps. */
+static udxg_status node_perf_data(struct udxg_adapter *adapter, void *data)
+{
+    D3DKMT_NODE_PERFDATA *perf = data;
+
+    if (perf->NodeOrdinal >= adapter->caps.node_count || perf->PhysicalAdapterIndex) return STATUS_INVALID_PARAMETER;
+    *perf = (D3DKMT_NODE_PERFDATA){
+        .NodeOrdinal = perf->NodeOrdinal,
+        .Frequency = adapter->caps.clock_hz,
+        .MaxFrequency = adapter->caps.clock_hz,
+    };
+    return STATUS_SUCCESS;
+}
+
+static udxg_status adapter_perf_data(struct udxg_adapter *adapter, void *data)
+{
+    D3DKMT_ADAPTER_PERFDATA *perf = data;
+
+    (void)adapter;
+    if (perf->PhysicalAdapterIndex) return STATUS_INVALID_PARAMETER;
+    *perf = (D3DKMT_ADAPTER_PERFDATA){0};
+    return STATUS_SUCCESS;
+}
+
+static udxg_status adapter_perf_caps(struct udxg_adapter *adapter, void *data)
+{
+    D3DKMT_ADAPTER_PERFDATACAPS *caps = data;
+
+    (void)adapter;
+    if (caps->PhysicalAdapterIndex) return STATUS_INVALID_PARAMETER;
+    *caps = (D3DKMT_ADAPTER_PERFDATACAPS){0};
+    return STATUS_SUCCESS;
+}
+
 static udxg_status driver_description(struct udxg_adapter *adapter, void *data)
 {
     D3DKMT_DRIVER_DESCRIPTION *description = data;
@@ -225,6 +259,9 @@ static const struct query {
     {KMTQAITYPE_PHYSICALADAPTERDEVICEIDS, sizeof(D3DKMT_QUERY_DEVICE_IDS), device_ids},
     {KMTQAITYPE_QUERY_GPUMMU_CAPS, sizeof(D3DKMT_QUERY_GPUMMU_CAPS), gpummu_caps},
     {KMTQAITYPE_GETSEGMENTGROUPSIZE, sizeof(D3DKMT_SEGMENTGROUPSIZEINFO), segment_group_size},
+    {KMTQAITYPE_NODEPERFDATA, sizeof(D3DKMT_NODE_PERFDATA), node_perf_data},
+    {KMTQAITYPE_ADAPTERPERFDATA, sizeof(D3DKMT_ADAPTER_PERFDATA), adapter_perf_data},
+    {KMTQAITYPE_ADAPTERPERFDATA_CAPS, sizeof(D3DKMT_ADAPTER_PERFDATACAPS), adapter_perf_caps},
     {KMTQAITYPE_UMD_DRIVER_VERSION, sizeof(D3DKMT_UMD_DRIVER_VERSION), driver_file_version},
     {KMTQAITYPE_KMD_DRIVER_VERSION, sizeof(D3DKMT_KMD_DRIVER_VERSION), driver_file_version},
     {KMTQAITYPE_DRIVER_DESCRIPTION, sizeof(D3DKMT_DRIVER_DESCRIPTION), driver_description},
@@ -283,6 +320,12 @@ static udxg_status query_registry(struct udxg_adapter *adapter, void *data, uint
 
 /* ---- the call ---- */
 
+/* Numbers that mean something, if not to us; 14 never did. */
+static bool is_type(KMTQUERYADAPTERINFOTYPE type)
+{
+    return type <= KMTQAITYPE_WDDM_3_0_CAPS && type != 14;
+}
+
 static udxg_status ask(struct udxg_adapter *adapter, KMTQUERYADAPTERINFOTYPE type, void *data, uint32_t bytes)
 {
     if (type == KMTQAITYPE_UMDRIVERPRIVATE) return adapter->miniport->query_umd_private(adapter->mp_adapter, data, bytes);
@@ -291,7 +334,7 @@ static udxg_status ask(struct udxg_adapter *adapter, KMTQUERYADAPTERINFOTYPE typ
         if (queries[i].type != type) continue;
         return bytes < queries[i].bytes ? STATUS_INVALID_PARAMETER : queries[i].answer(adapter, data);
     }
-    return type > KMTQAITYPE_WDDM_3_0_CAPS ? STATUS_INVALID_PARAMETER : STATUS_NOT_SUPPORTED;
+    return is_type(type) ? STATUS_NOT_SUPPORTED : STATUS_INVALID_PARAMETER;
 }
 
 udxg_status thunk_QueryAdapterInfo(struct udxg_process *process, D3DKMT_QUERYADAPTERINFO *args)

@@ -2,15 +2,16 @@
 /*
  * Every range, free or used, is a node on one ring in the order of offsets; free ones are in a bin too.
  *
- * Bins: sizes below 32 granules have a bin each; above that every power of two is divided into 32, so that the
- * sizes in a bin differ by 3 % at most. A bitmap says which bins have something, a second one which groups of
- * 32 bins do.
+ * Bins: sizes below 4,096 granules have a bin each; above that every power of two is divided into 64, so that
+ * the sizes in a bin differ by 1.6 % at most. There are as many bins as the space needs. A bitmap says which
+ * bins have something, and a second one which words of the first one do.
  *
- * Finding: the bin of the wanted size may hold ranges that are too small, the bins above it none. So a few
- * ranges of the own bin are looked at, then a few of the next bin that has any, and the smallest is taken, at
- * equal size the one nearest to the wanted end. Alignment is found inside a range where it happens to be,
- * rather than by asking for more than is needed. Only when that search found nothing are all ranges looked at
- * that might do: an allocation fails only if it must.
+ * Finding: from the bin of the wanted size upwards, the first range that will do; so below 4,096 granules that
+ * is a best fit without a search. In a bin of several sizes a few ranges are looked at for the smallest. At
+ * equal size the one nearest to the wanted end is taken, of the few that are looked at. Alignment is found inside a
+ * range where it happens to be, rather than by asking for more than is needed; after a few ranges where it
+ * does not happen to be, the next bin to look into is the one where it must. Only when all that found nothing
+ * are all ranges looked at that might do: an allocation fails only if it must.
  *
  * Invariants:
  *     ring:  edge, ranges with ascending offsets that touch each other and fill the space, edge
@@ -24,14 +25,14 @@
 
 #include <stdlib.h>
 
-#define GROUP_BITS 5u
-#define GROUP_BINS (1u << GROUP_BITS)
-#define GROUPS (64u - GROUP_BITS + 1)
-#define BINS (GROUPS * GROUP_BINS)
-#define NO_BIN BINS
+#define EXACT_BITS 12u
+#define EXACT_BINS (1u << EXACT_BITS) /* of one size each, in granules */
+#define GROUP_BITS 6u                 /* 64 bins a power of two, from 2^12 granules on: one word of the bitmap */
+#define WORD_BINS 64u
+#define NO_BIN UINT32_MAX
 
-#define LOOK_AT_OWN 12u  /* ranges of the bin of the wanted size */
-#define LOOK_AT_NEXT 4u /* ranges of a bin where all are large enough */
+#define LOOKS_IN_BIN 2u /* ranges of one bin */
+#define LOOKS 16u       /* ranges before alignment is paid for */
 #define SPARE_LIMIT 64u
 
 struct udxg_range {
@@ -48,9 +49,10 @@ struct udxg_range_allocator {
     unsigned spare_count;
     struct udxg_range *spare;
     struct udxg_range edge; /* used for ever, so that neighbours need no special case */
-    uint64_t group_map;
-    uint32_t bin_map[GROUPS];
-    struct udxg_range *bins[BINS];
+    uint32_t bin_count;
+    uint64_t word_map[2]; /* which words of bin_map are not 0 */
+    uint64_t *bin_map;
+    struct udxg_range *bins[];
 };
 
 size_t udxg_range_node_bytes(void)
@@ -80,46 +82,55 @@ static bool is_free(const struct udxg_range *range)
 
 /* ---- bins ---- */
 
-static unsigned bin_of(const struct udxg_range_allocator *allocator, uint64_t size)
+static uint32_t bin_of_granules(uint64_t granules)
 {
-    uint64_t granules = size >> allocator->granule_shift;
-    if (granules < GROUP_BINS) return (unsigned)granules;
-    unsigned top = 63u - (unsigned)__builtin_clzll(granules);
-    unsigned within = (unsigned)(granules >> (top - GROUP_BITS)) & (GROUP_BINS - 1);
-    return (top - GROUP_BITS + 1) * GROUP_BINS + within;
+    if (granules < EXACT_BINS) return (uint32_t)granules;
+    uint32_t top = 63u - (uint32_t)__builtin_clzll(granules);
+    uint32_t within = (uint32_t)(granules >> (top - GROUP_BITS)) % (1u << GROUP_BITS);
+    return EXACT_BINS + ((top - EXACT_BITS) << GROUP_BITS) + within;
+}
+
+static uint32_t bin_of(const struct udxg_range_allocator *allocator, uint64_t size)
+{
+    return bin_of_granules(size >> allocator->granule_shift);
 }
 
 /* The first bin from BIN on that has a range, NO_BIN when there is none. */
-static unsigned next_bin(const struct udxg_range_allocator *allocator, unsigned bin)
+static uint32_t next_bin(const struct udxg_range_allocator *allocator, uint32_t bin)
 {
-    if (bin >= BINS) return NO_BIN;
-    unsigned group = bin / GROUP_BINS;
-    uint32_t bins = allocator->bin_map[group] & (~UINT32_C(0) << bin % GROUP_BINS);
+    if (bin >= allocator->bin_count) return NO_BIN;
+    uint32_t word = bin / WORD_BINS;
+    uint64_t bins = allocator->bin_map[word] & (~UINT64_C(0) << bin % WORD_BINS);
     if (!bins) {
-        uint64_t groups = allocator->group_map & ~(~UINT64_C(0) >> (63u - group));
-        if (!groups) return NO_BIN;
-        group = (unsigned)__builtin_ctzll(groups);
-        bins = allocator->bin_map[group];
+        uint32_t half = ++word / 64;
+        uint64_t words = allocator->word_map[half] & (~UINT64_C(0) << word % 64);
+        if (!words && half == 0) words = allocator->word_map[half = 1];
+        if (!words) return NO_BIN;
+        word = half * 64 + (uint32_t)__builtin_ctzll(words);
+        bins = allocator->bin_map[word];
     }
-    return group * GROUP_BINS + (unsigned)__builtin_ctz(bins);
+    return word * WORD_BINS + (uint32_t)__builtin_ctzll(bins);
 }
 
 static void bin_insert(struct udxg_range_allocator *allocator, struct udxg_range *range)
 {
-    unsigned bin = bin_of(allocator, range->size);
+    uint32_t bin = bin_of(allocator, range->size), word = bin / WORD_BINS;
     struct udxg_range *first = allocator->bins[bin];
     range->bin = bin;
     range->bin_prev = NULL;
     range->bin_next = first;
-    if (first) first->bin_prev = range;
     allocator->bins[bin] = range;
-    allocator->bin_map[bin / GROUP_BINS] |= UINT32_C(1) << bin % GROUP_BINS;
-    allocator->group_map |= UINT64_C(1) << bin / GROUP_BINS;
+    if (first) {
+        first->bin_prev = range;
+    } else {
+        allocator->bin_map[word] |= UINT64_C(1) << bin % WORD_BINS;
+        allocator->word_map[word / 64] |= UINT64_C(1) << word % 64;
+    }
 }
 
 static void bin_remove(struct udxg_range_allocator *allocator, struct udxg_range *range)
 {
-    unsigned bin = range->bin, group = bin / GROUP_BINS;
+    uint32_t bin = range->bin, word = bin / WORD_BINS;
     range->bin = NO_BIN;
     if (range->bin_next) range->bin_next->bin_prev = range->bin_prev;
     if (range->bin_prev) {
@@ -128,8 +139,8 @@ static void bin_remove(struct udxg_range_allocator *allocator, struct udxg_range
     }
     allocator->bins[bin] = range->bin_next;
     if (range->bin_next) return;
-    allocator->bin_map[group] &= ~(UINT32_C(1) << bin % GROUP_BINS);
-    if (!allocator->bin_map[group]) allocator->group_map &= ~(UINT64_C(1) << group);
+    allocator->bin_map[word] &= ~(UINT64_C(1) << bin % WORD_BINS);
+    if (!allocator->bin_map[word]) allocator->word_map[word / 64] &= ~(UINT64_C(1) << word % 64);
 }
 
 /* Gives a free range another extent, and another bin only if that must be. */
@@ -203,10 +214,14 @@ udxg_status udxg_range_allocator_create(uint64_t size, uint64_t granule, struct 
     bool power_of_two = granule && !(granule & (granule - 1));
     if (!power_of_two || !size || size % granule) return STATUS_INVALID_PARAMETER;
 
-    struct udxg_range_allocator *allocator = calloc(1, sizeof(*allocator));
+    uint32_t bin_count = bin_of_granules(size / granule) + 1, words = bin_count / WORD_BINS + 1;
+    struct udxg_range_allocator *allocator =
+        calloc(1, sizeof(*allocator) + bin_count * sizeof(struct udxg_range *) + words * sizeof(uint64_t));
     if (!allocator) return STATUS_NO_MEMORY;
     allocator->slab = slab;
     allocator->size = size;
+    allocator->bin_count = bin_count;
+    allocator->bin_map = (uint64_t *)(allocator->bins + bin_count);
     allocator->granule_shift = (unsigned)__builtin_ctzll(granule);
     allocator->edge.bin = NO_BIN;
     allocator->edge.prev = allocator->edge.next = &allocator->edge;
@@ -254,27 +269,39 @@ static bool is_better(const struct search *search, const struct udxg_range *rang
     return (range->offset < search->best->offset) == (search->end == UDXG_RANGE_FROM_START);
 }
 
-static void look_at_bin(struct search *search, struct udxg_range *first, uint64_t count)
+/* At most LIMIT ranges of a bin; returns at how many. */
+static uint64_t look_at_bin(struct search *search, struct udxg_range *first, uint64_t limit)
 {
-    uint64_t place;
-    for (struct udxg_range *range = first; range && count; range = range->bin_next, count--) {
+    uint64_t place, looks = 0;
+    for (struct udxg_range *range = first; range && looks < limit; range = range->bin_next, looks++) {
         if (!place_in(search, range, &place) || !is_better(search, range)) continue;
         search->best = range;
         search->place = place;
     }
+    return looks;
+}
+
+/* From BIN upwards, until something is found or LIMIT ranges were looked at. */
+static bool look_from(const struct udxg_range_allocator *allocator, struct search *search, uint32_t bin,
+                      uint64_t limit_in_bin, uint64_t limit)
+{
+    for (bin = next_bin(allocator, bin); bin != NO_BIN && limit; bin = next_bin(allocator, bin + 1)) {
+        uint64_t looks = look_at_bin(search, allocator->bins[bin], limit_in_bin < limit ? limit_in_bin : limit);
+        if (search->best) return true;
+        limit -= looks;
+    }
+    return false;
 }
 
 static bool find(const struct udxg_range_allocator *allocator, struct search *search)
 {
-    unsigned own = bin_of(allocator, search->size);
-    for (unsigned bin = next_bin(allocator, own); bin != NO_BIN && !search->best; bin = next_bin(allocator, bin + 1)) {
-        look_at_bin(search, allocator->bins[bin], bin == own ? LOOK_AT_OWN : LOOK_AT_NEXT);
-    }
-    /* What is left: ranges that the few looks missed. */
-    for (unsigned bin = next_bin(allocator, own); bin != NO_BIN && !search->best; bin = next_bin(allocator, bin + 1)) {
-        look_at_bin(search, allocator->bins[bin], UINT64_MAX);
-    }
-    return search->best != NULL;
+    uint64_t granule = UINT64_C(1) << allocator->granule_shift;
+    uint64_t nearly_certain = search->size + (search->alignment - granule) - granule;
+    uint32_t own = bin_of(allocator, search->size);
+    if (look_from(allocator, search, own, LOOKS_IN_BIN, LOOKS)) return true;
+    bool exists = nearly_certain >= search->size;
+    if (exists && look_from(allocator, search, bin_of(allocator, nearly_certain) + 1, 1, 1)) return true;
+    return look_from(allocator, search, own, UINT64_MAX, UINT64_MAX);
 }
 
 /* ---- alloc and free ---- */
@@ -340,9 +367,10 @@ void udxg_range_free(struct udxg_range_allocator *allocator, struct udxg_range *
 uint64_t udxg_range_allocator_largest_free(const struct udxg_range_allocator *allocator)
 {
     uint64_t largest = 0;
-    if (!allocator->group_map) return 0;
-    unsigned group = 63u - (unsigned)__builtin_clzll(allocator->group_map);
-    unsigned bin = group * GROUP_BINS + 31u - (unsigned)__builtin_clz(allocator->bin_map[group]);
+    uint32_t half = allocator->word_map[1] != 0;
+    if (!allocator->word_map[half]) return 0;
+    uint32_t word = half * 64 + 63u - (uint32_t)__builtin_clzll(allocator->word_map[half]);
+    uint32_t bin = word * WORD_BINS + 63u - (uint32_t)__builtin_clzll(allocator->bin_map[word]);
     for (const struct udxg_range *range = allocator->bins[bin]; range; range = range->bin_next) {
         if (range->size > largest) largest = range->size;
     }
@@ -375,20 +403,20 @@ static const char *check_ring(const struct udxg_range_allocator *allocator, uint
 
 static const char *check_bins(const struct udxg_range_allocator *allocator, uint64_t free_ranges)
 {
-    for (unsigned bin = 0; bin < BINS; bin++) {
+    uint64_t word_map[2] = {0, 0};
+    for (uint32_t bin = 0; bin < allocator->bin_count; bin++) {
         const struct udxg_range *before = NULL;
-        bool marked = allocator->bin_map[bin / GROUP_BINS] >> bin % GROUP_BINS & 1;
+        uint32_t word = bin / WORD_BINS;
+        bool marked = allocator->bin_map[word] >> bin % WORD_BINS & 1;
         if (marked != (allocator->bins[bin] != NULL)) return "a bin's bit is wrong";
+        if (marked) word_map[word / 64] |= UINT64_C(1) << word % 64;
         for (const struct udxg_range *range = allocator->bins[bin]; range; range = range->bin_next) {
             if (range->bin != bin || range->bin_prev != before) return "a bin's list is torn";
             if (!free_ranges--) return "the bins hold more ranges than are free";
             before = range;
         }
     }
-    for (unsigned group = 0; group < GROUPS; group++) {
-        bool marked = allocator->group_map >> group & 1;
-        if (marked != (allocator->bin_map[group] != 0)) return "a group's bit is wrong";
-    }
+    if (word_map[0] != allocator->word_map[0] || word_map[1] != allocator->word_map[1]) return "a word's bit is wrong";
     return free_ranges ? "a free range is in no bin" : NULL;
 }
 

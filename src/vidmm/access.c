@@ -233,8 +233,8 @@ static uint64_t transfer_out(const struct window *window, char *buffer, uint64_t
     return put(window, buffer, size_bytes);
 }
 
-static udxg_status transfer_all(struct vidmm_device *device, uint64_t va, bool write, char *buffer,
-                                uint64_t size_bytes, transfer *how, uint64_t *ret_fault_va)
+static udxg_status transfer_all(struct vidmm_device *device, uint64_t va, bool write, char *buffer, uint64_t size_bytes,
+                                transfer *how, uint64_t *ret_fault_va)
 {
     while (size_bytes) {
         struct window window = {.va = va, .write = write};
@@ -324,6 +324,11 @@ struct progress {
     bool read_failed;
 };
 
+static void advance(struct window *window, uint64_t size_bytes)
+{
+    if (window->backing != BACKING_ZERO) window->address += size_bytes;
+}
+
 static struct progress copy_bounced(const struct window *to, const struct window *from, uint64_t size_bytes)
 {
     char bounce[BOUNCE_BYTES];
@@ -335,8 +340,8 @@ static struct progress copy_bounced(const struct window *to, const struct window
         uint64_t written = got ? put(&destination, bounce, got) : 0;
         done += written;
         if (written < part) return (struct progress){.done = done, .read_failed = written == got};
-        source.address += part;
-        destination.address += part;
+        advance(&source, part);
+        advance(&destination, part);
     }
     return (struct progress){.done = done};
 }
@@ -408,7 +413,9 @@ static bool add_to_window(struct vidmm_adapter *adapter, const struct window *wi
 {
     bool done = true;
     switch (window->backing) {
-    case BACKING_ZERO: *ret_old = 0; break;
+    case BACKING_ZERO:
+        *ret_old = 0;
+        break;
     case BACKING_FOREIGN:
         enter_foreign(adapter);
         done = add_foreign(window, value, size_bytes, ret_old);

@@ -61,8 +61,7 @@ static void done_in_locked(struct vidmm_alloc *alloc, struct vidmm_segment *segm
     vidmm_alloc_retargeted_locked(alloc);
 }
 
-static void done_out_locked(struct vidmm_alloc *alloc, struct vidmm_segment *segment, bool discard)
-    UDXG_REQUIRES(VIDMM)
+static void done_out_locked(struct vidmm_alloc *alloc, struct vidmm_segment *segment, bool discard) UDXG_REQUIRES(VIDMM)
 {
     if (discard)
         segment->discarded_bytes += alloc->size_bytes;

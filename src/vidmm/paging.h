@@ -27,12 +27,12 @@ struct vidmm_paging_op {
 };
 
 struct vidmm_queue {
-    struct vidmm_device *device;                            /* constant */
-    unsigned rank;                                          /* 0 is served last; constant */
-    void (*completed)(void *user, uint64_t fence_value);    /* constant */
-    void *user;                                             /* constant */
-    struct udxg_list device_link UDXG_GUARDED_BY(VIDMM);    /* in the device's list */
-    struct udxg_list busy_link UDXG_GUARDED_BY(VIDMM);      /* in the pager's list while there are operations */
+    struct vidmm_device *device;                         /* constant */
+    unsigned rank;                                       /* 0 is served last; constant */
+    void (*completed)(void *user, uint64_t fence_value); /* constant */
+    void *user;                                          /* constant */
+    struct udxg_list device_link UDXG_GUARDED_BY(VIDMM); /* in the device's list */
+    struct udxg_list busy_link UDXG_GUARDED_BY(VIDMM);   /* in the pager's list while there are operations */
     struct udxg_list ops UDXG_GUARDED_BY(VIDMM);
     uint64_t last_fence_value UDXG_GUARDED_BY(VIDMM);
     bool in_callback UDXG_GUARDED_BY(VIDMM);

@@ -9,7 +9,8 @@
 
 static udxg_status create_homes(struct vidmm_process *process)
 {
-    uint64_t size = process->commit_limit_bytes < LARGEST_HOMES_BYTES ? process->commit_limit_bytes : LARGEST_HOMES_BYTES;
+    uint64_t size =
+        process->commit_limit_bytes < LARGEST_HOMES_BYTES ? process->commit_limit_bytes : LARGEST_HOMES_BYTES;
     struct vidmm_pool_desc desc = {
         .name = "udxg-homes",
         .size_bytes = size,

@@ -8,9 +8,9 @@
 #include "vidmm/vaspace.h"
 
 struct vidmm_process {
-    struct vidmm_adapter *adapter;                   /* constant */
-    struct vidmm_pool *homes;                        /* constant */
-    uint64_t commit_limit_bytes;                     /* constant */
+    struct vidmm_adapter *adapter; /* constant */
+    struct vidmm_pool *homes;      /* constant */
+    uint64_t commit_limit_bytes;   /* constant */
     struct vidmm_va_space va;
     struct udxg_list siblings UDXG_GUARDED_BY(VIDMM); /* in the adapter's list */
     struct udxg_list devices UDXG_GUARDED_BY(VIDMM);

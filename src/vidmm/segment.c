@@ -176,8 +176,7 @@ struct vidmm_alloc *vidmm_segment_victim_locked(struct vidmm_segment *segment)
     return leaving ? leaving : first_of(&segment->kept);
 }
 
-static struct udxg_list *list_for(struct vidmm_segment *segment, const struct vidmm_alloc *alloc)
-    UDXG_REQUIRES(VIDMM)
+static struct udxg_list *list_for(struct vidmm_segment *segment, const struct vidmm_alloc *alloc) UDXG_REQUIRES(VIDMM)
 {
     if (alloc->target_id == segment->id) return &segment->listed;
     if (!alloc->target_id && alloc->keep) return &segment->kept;

@@ -36,13 +36,13 @@ struct vidmm_extent {
 };
 
 struct vidmm_segment {
-    struct udxg_segment desc;                /* constant */
-    uint32_t id;                             /* 1-based; constant */
-    bool aperture;                           /* constant */
-    enum vidmm_group group;                  /* VIDMM_GROUP_COUNT: no budget; constant */
-    uint64_t capacity_bytes, granule_bytes;  /* constant */
-    struct vidmm_pool *pool;                 /* NULL for an aperture; constant */
-    struct udxg_slab *extents;               /* borrowed; constant */
+    struct udxg_segment desc;               /* constant */
+    uint32_t id;                            /* 1-based; constant */
+    bool aperture;                          /* constant */
+    enum vidmm_group group;                 /* VIDMM_GROUP_COUNT: no budget; constant */
+    uint64_t capacity_bytes, granule_bytes; /* constant */
+    struct vidmm_pool *pool;                /* NULL for an aperture; constant */
+    struct udxg_slab *extents;              /* borrowed; constant */
     struct udxg_list listed UDXG_GUARDED_BY(VIDMM);
     struct udxg_list kept UDXG_GUARDED_BY(VIDMM);
     struct udxg_list leaving UDXG_GUARDED_BY(VIDMM);

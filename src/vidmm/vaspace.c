@@ -188,8 +188,8 @@ static uint64_t limit_of(const struct vidmm_va_space *space, uint64_t maximum)
     return udxg_align_up(maximum, UDXG_PAGE_SIZE);
 }
 
-static udxg_status choose_locked(struct vidmm_va_space *space, uint64_t minimum, uint64_t maximum,
-                                 uint64_t size_bytes, uint64_t alignment, uint64_t *ret_va) UDXG_REQUIRES(VASPACE)
+static udxg_status choose_locked(struct vidmm_va_space *space, uint64_t minimum, uint64_t maximum, uint64_t size_bytes,
+                                 uint64_t alignment, uint64_t *ret_va) UDXG_REQUIRES(VASPACE)
 {
     uint64_t limit = limit_of(space, maximum);
     if (maximum && minimum > maximum) return STATUS_INVALID_PARAMETER;
@@ -205,8 +205,8 @@ static bool is_client_range(const struct vidmm_va_space *space, uint64_t base, u
     return size_bytes && base < space->client_end && size_bytes <= space->client_end - base;
 }
 
-static void insert_locked(struct udxg_range_tree *tree, struct vidmm_va_node *node, uint64_t start,
-                          uint64_t size_bytes) UDXG_REQUIRES(VASPACE)
+static void insert_locked(struct udxg_range_tree *tree, struct vidmm_va_node *node, uint64_t start, uint64_t size_bytes)
+    UDXG_REQUIRES(VASPACE)
 {
     node->range.start = start;
     node->range.size = size_bytes;
@@ -267,9 +267,8 @@ static udxg_status check_map(const struct vidmm_process *process, const struct v
 }
 
 /* The address, and the tree that the new node goes to. */
-static udxg_status find_target_locked(struct vidmm_va_space *space, const struct vidmm_va_map *map,
-                                      uint64_t size_bytes, uint64_t *ret_va, struct udxg_range_tree **ret_tree)
-    UDXG_REQUIRES(VASPACE)
+static udxg_status find_target_locked(struct vidmm_va_space *space, const struct vidmm_va_map *map, uint64_t size_bytes,
+                                      uint64_t *ret_va, struct udxg_range_tree **ret_tree) UDXG_REQUIRES(VASPACE)
 {
     *ret_tree = &space->spans;
     if (!map->base) {
@@ -279,16 +278,21 @@ static udxg_status find_target_locked(struct vidmm_va_space *space, const struct
     if (!is_client_range(space, map->base, size_bytes)) return STATUS_INVALID_PARAMETER;
     *ret_va = map->base;
     switch (contents_locked(space, map->base, map->base + size_bytes)) {
-    case HAS_FREE: return STATUS_SUCCESS;
-    case HAS_MAPPED: return map->binding ? STATUS_SUCCESS : STATUS_INVALID_PARAMETER;
-    case HAS_RESERVED: *ret_tree = &space->overlay; return STATUS_SUCCESS;
-    default: return STATUS_INVALID_PARAMETER;
+    case HAS_FREE:
+        return STATUS_SUCCESS;
+    case HAS_MAPPED:
+        return map->binding ? STATUS_SUCCESS : STATUS_INVALID_PARAMETER;
+    case HAS_RESERVED:
+        *ret_tree = &space->overlay;
+        return STATUS_SUCCESS;
+    default:
+        return STATUS_INVALID_PARAMETER;
     }
 }
 
 static void put_mapping_locked(struct vidmm_va_space *space, struct udxg_range_tree *tree,
-                               const struct vidmm_va_map *map, uint64_t va, uint64_t size_bytes,
-                               struct spares *spares) UDXG_REQUIRES(VASPACE)
+                               const struct vidmm_va_map *map, uint64_t va, uint64_t size_bytes, struct spares *spares)
+    UDXG_REQUIRES(VASPACE)
 {
     struct vidmm_va_node *node = take_spare(spares);
     cut_locked(space, tree, va, va + size_bytes, spares);
@@ -426,8 +430,7 @@ struct vidmm_va_node *vidmm_va_find_locked(struct vidmm_va_space *space, uint64_
 
 /* ---- check ---- */
 
-static const char *check_node_locked(struct vidmm_va_space *space, struct vidmm_va_node *node)
-    UDXG_REQUIRES(VASPACE)
+static const char *check_node_locked(struct vidmm_va_space *space, struct vidmm_va_node *node) UDXG_REQUIRES(VASPACE)
 {
     if (node->kind == VIDMM_VA_SYSTEM)
         return node->range.start >= space->client_end ? NULL : "a system mapping lies among the clients'";
@@ -439,8 +442,7 @@ static const char *check_node_locked(struct vidmm_va_space *space, struct vidmm_
     return NULL;
 }
 
-static const char *check_tree_locked(struct vidmm_va_space *space, struct udxg_range_tree *tree)
-    UDXG_REQUIRES(VASPACE)
+static const char *check_tree_locked(struct vidmm_va_space *space, struct udxg_range_tree *tree) UDXG_REQUIRES(VASPACE)
 {
     const char *wrong = udxg_range_tree_check(tree);
     for (struct udxg_range_node *range = udxg_range_tree_first(tree); range && !wrong;

@@ -49,9 +49,9 @@ struct vidmm_va_system {
 };
 
 struct vidmm_va_space {
-    uint64_t client_end;      /* clients have [0, client_end); constant */
-    uint64_t end;             /* we have [client_end, end); constant */
-    struct udxg_slab *nodes;  /* borrowed; constant */
+    uint64_t client_end;     /* clients have [0, client_end); constant */
+    uint64_t end;            /* we have [client_end, end); constant */
+    struct udxg_slab *nodes; /* borrowed; constant */
     struct udxg_mutex_VASPACE lock;
     struct udxg_range_tree spans UDXG_GUARDED_BY(VASPACE);
     struct udxg_range_tree overlay UDXG_GUARDED_BY(VASPACE);

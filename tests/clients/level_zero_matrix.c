@@ -4,10 +4,11 @@
  * in command lists, fences, events, images, sharing by IPC handle. An ordinary Level Zero program; it knows
  * nothing of udxg.
  *
- *     level_zero_matrix [--leak] [SIZE...]    sizes are 4096, 64K, 1M, 1G
+ *     level_zero_matrix [--leak] [--ipc] [SIZE...]    sizes are 4096, 64K, 1M, 1G
  *
  * Command lists are those of the copy engine where there is one, and what needs them is skipped where there
- * is none, since there copies are shader kernels. With --leak nothing is released before the process exits.
+ * is none, since there copies are shader kernels. With --leak nothing is released before the process exits,
+ * with --ipc memory is also opened by an IPC handle.
  */
 #include <stdint.h>
 
@@ -26,6 +27,7 @@ static struct {
     uint32_t group;
     bool copies; /* the group is the copy engine's */
     bool leak;
+    bool ipc;
     const char *failed; /* the first call or comparison of a check that failed */
     ze_result_t error;
     char reason[160];
@@ -570,8 +572,7 @@ static void with_size(size_t bytes)
 static void without_size(void)
 {
     static void (*const by_device[])(void) = {
-        region_copies,     lists_run_again,          fences_signal, events_order, timestamps_advance,
-        images_round_trip, ipc_shows_the_same_bytes,
+        region_copies, lists_run_again, fences_signal, events_order, timestamps_advance, images_round_trip,
     };
 
     many_allocations();
@@ -581,6 +582,7 @@ static void without_size(void)
         else
             tap_skip("lists on the device", "no queue for the copy engine");
     }
+    if (ze.ipc) ipc_shows_the_same_bytes();
 }
 
 static void close_device(void)
@@ -596,7 +598,10 @@ int main(int argc, char **argv)
     bool any_size = false;
 
     tap_start(600);
-    for (int i = 1; i < argc; i++) ze.leak |= strcmp(argv[i], "--leak") == 0;
+    for (int i = 1; i < argc; i++) {
+        ze.leak |= strcmp(argv[i], "--leak") == 0;
+        ze.ipc |= strcmp(argv[i], "--ipc") == 0;
+    }
     if (!open_device()) {
         printf("1..0 # SKIP no Level Zero GPU device\n");
         return 0;
@@ -604,7 +609,7 @@ int main(int argc, char **argv)
     for (int i = 1; i < argc; i++) {
         size_t bytes = tap_size(argv[i]);
 
-        if (strcmp(argv[i], "--leak") == 0) continue;
+        if (argv[i][0] == '-') continue;
         if (bytes < 4096) {
             fprintf(stderr, "level_zero_matrix: '%s' is no size of 4096 bytes or more\n", argv[i]);
             return 2;

@@ -10,6 +10,7 @@
  * checked without looking at the result. With --leak nothing is released before the process exits.
  */
 #define CL_TARGET_OPENCL_VERSION 300
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdint.h>
 
@@ -142,6 +143,32 @@ static void check_through(cl_command_queue queue, cl_mem memory, size_t offset, 
 static void check_contents(cl_mem memory, size_t offset, size_t bytes, uint64_t seed, const char *what)
 {
     check_through(cl.queue, memory, offset, bytes, seed, what);
+}
+
+static int copy_family(void)
+{
+    cl_queue_family_properties_intel families[16];
+    size_t bytes = 0;
+
+    if (clGetDeviceInfo(cl.device, CL_DEVICE_QUEUE_FAMILY_PROPERTIES_INTEL, sizeof(families), families, &bytes) !=
+        CL_SUCCESS)
+        return -1;
+    for (size_t i = 0; i < bytes / sizeof(families[0]); i++) {
+        cl_command_queue_capabilities_intel can = families[i].capabilities;
+
+        if (can & CL_QUEUE_CAPABILITY_TRANSFER_BUFFER_INTEL && !(can & CL_QUEUE_CAPABILITY_KERNEL_INTEL)) return (int)i;
+    }
+    return -1;
+}
+
+/* A queue of the copy engine, or NULL. */
+static cl_command_queue copy_queue(void)
+{
+    int family = copy_family();
+    const cl_queue_properties properties[] = {CL_QUEUE_FAMILY_INTEL, (cl_queue_properties)family, CL_QUEUE_INDEX_INTEL,
+                                              0, 0};
+
+    return family < 0 ? NULL : clCreateCommandQueueWithProperties(cl.context, cl.device, properties, NULL);
 }
 
 /* ---- buffers ---- */
@@ -708,30 +735,59 @@ static void many_buffers(void)
     report("500 buffers at once", 0);
 }
 
-/* ---- the run ---- */
-
-static int copy_family(void)
+/* What one of several threads does: buffers of its own, copied on a queue of its own. */
+static bool work_alone(cl_command_queue queue, uint64_t seed)
 {
-    cl_queue_family_properties_intel families[16];
-    size_t bytes = 0;
+    size_t bytes = 65536 + 4096 * (seed % 7);
+    void *words = page_memory(bytes), *back = page_memory(bytes);
+    cl_mem from = clCreateBuffer(cl.context, CL_MEM_READ_WRITE, bytes, NULL, NULL);
+    cl_mem to = clCreateBuffer(cl.context, CL_MEM_READ_WRITE, bytes, NULL, NULL);
+    bool right = from && to;
 
-    if (clGetDeviceInfo(cl.device, CL_DEVICE_QUEUE_FAMILY_PROPERTIES_INTEL, sizeof(families), families, &bytes) !=
-        CL_SUCCESS)
-        return -1;
-    for (size_t i = 0; i < bytes / sizeof(families[0]); i++) {
-        cl_command_queue_capabilities_intel can = families[i].capabilities;
-
-        if (can & CL_QUEUE_CAPABILITY_TRANSFER_BUFFER_INTEL && !(can & CL_QUEUE_CAPABILITY_KERNEL_INTEL)) return (int)i;
-    }
-    return -1;
+    paint(words, bytes, seed);
+    right &= clEnqueueWriteBuffer(queue, from, CL_FALSE, 0, bytes, words, 0, NULL, NULL) == CL_SUCCESS;
+    right &= clEnqueueCopyBuffer(queue, from, to, 0, 0, bytes, 0, NULL, NULL) == CL_SUCCESS;
+    right &= clEnqueueReadBuffer(queue, to, CL_TRUE, 0, bytes, back, 0, NULL, NULL) == CL_SUCCESS;
+    right &= painted(back, bytes, seed);
+    clReleaseMemObject(from);
+    clReleaseMemObject(to);
+    free(words);
+    free(back);
+    return right;
 }
+
+static void *thread_main(void *argument)
+{
+    uint64_t number = (uintptr_t)argument, wrong = 0;
+    cl_command_queue queue = copy_queue();
+
+    for (uint64_t round = 0; queue && round < 40; round++) wrong += !work_alone(queue, number * 1000 + round);
+    if (queue) clReleaseCommandQueue(queue);
+    return (void *)(uintptr_t)(queue ? wrong : 1);
+}
+
+static void threads_work_apart(void)
+{
+    enum { COUNT = 4 };
+    pthread_t threads[COUNT];
+    void *wrong;
+
+    for (uintptr_t i = 0; i < COUNT; i++)
+        if (!expect(pthread_create(&threads[i], NULL, thread_main, (void *)i) == 0, "pthread_create")) exit(1);
+    for (int i = 0; i < COUNT; i++) {
+        pthread_join(threads[i], &wrong);
+        expect(!wrong, "a thread read other bytes than it wrote");
+    }
+    report("four threads at once", 0);
+}
+
+/* ---- the run ---- */
 
 static bool open_device(void)
 {
     cl_platform_id platforms[16];
     cl_uint count = 0;
     cl_int error;
-    int family;
 
     if (clGetPlatformIDs(16, platforms, &count) != CL_SUCCESS) return false;
     for (cl_uint i = 0; i < count && i < 16 && !cl.device; i++)
@@ -741,14 +797,7 @@ static bool open_device(void)
     if (error != CL_SUCCESS) return false;
     cl.queue = clCreateCommandQueueWithProperties(cl.context, cl.device, NULL, &error);
     if (error != CL_SUCCESS) return false;
-    family = copy_family();
-    if (family >= 0) {
-        const cl_queue_properties properties[] = {CL_QUEUE_FAMILY_INTEL, (cl_queue_properties)family,
-                                                  CL_QUEUE_INDEX_INTEL, 0, 0};
-
-        cl.copy = clCreateCommandQueueWithProperties(cl.context, cl.device, properties, &error);
-        if (error != CL_SUCCESS) return false;
-    }
+    cl.copy = copy_queue();
     return true;
 }
 
@@ -788,6 +837,7 @@ static void without_size(void)
         image_of_buffer();
         image_of_two_dimensions();
         events_order_commands();
+        threads_work_apart();
     } else {
         tap_skip("images and events on the device", "no queue for the copy engine");
     }

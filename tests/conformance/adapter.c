@@ -481,7 +481,8 @@ static void query_registry(void)
         require_true(info.OutputValueSize > 0 && info.OutputValueSize % sizeof(WCHAR) == 0);
 
         UINT size_bytes = (UINT)sizeof(info) + info.OutputValueSize;
-        D3DDDI_QUERYREGISTRY_INFO *full = (D3DDDI_QUERYREGISTRY_INFO *)guarded(size_bytes);
+        D3DDDI_QUERYREGISTRY_INFO *full = (D3DDDI_QUERYREGISTRY_INFO *)calloc(1, size_bytes);
+        require_true(full != NULL);
         full->QueryType = D3DDDI_QUERYREGISTRY_DRIVERSTOREPATH;
         full->Status = D3DDDI_QUERYREGISTRY_STATUS_FAIL;
         require_success(query(adapter, KMTQAITYPE_QUERYREGISTRY, full, size_bytes));

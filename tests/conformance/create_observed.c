@@ -112,13 +112,14 @@ static const struct {
     const char *name;
     void (*change)(struct call *call);
     bool resource, global;
+    const char *todo;
 } successes[] = {
-    {"B", no_change, false, false},
-    {"B and 6 bytes of private data", private_data, false, false},
-    {"B and 4 bytes of runtime data, no resource", runtime_data, false, false},
-    {"B and CreateResource", resource, true, false},
-    {"B and CreateResource, CreateShared", shared, true, true},
-    {"B and CreateResource, CreateShared, NtSecuritySharing", nt_shared, true, false},
+    {"B", no_change, false, false, NULL},
+    {"B and 6 bytes of private data", private_data, false, false, NULL},
+    {"B and 4 bytes of runtime data, no resource", runtime_data, false, false, NULL},
+    {"B and CreateResource", resource, true, false, NULL},
+    {"B and CreateResource, CreateShared", shared, true, true, TODO_GLOBAL},
+    {"B and CreateResource, CreateShared, NtSecuritySharing", nt_shared, true, false, NULL},
 };
 
 static void succeeds(void)
@@ -128,6 +129,8 @@ static void succeeds(void)
         for (size_t i = 0; i < LENGTH_OF(successes); i++) {
             udxg_case("v%d/%s", version, successes[i].name) {
                 struct call call;
+                if (successes[i].todo != NULL)
+                    udxg_todo(successes[i].todo);
                 call_init(&call, device);
                 successes[i].change(&call);
                 D3DKMT_HANDLE next = next_handle(device) + 0x40;
@@ -170,8 +173,6 @@ static void succeeds(void)
         }
     }
 }
-
-/* The sharing of creation is seen above; what the calls that open do is later's. */
 
 /* ------------------------------------------------------------------------------------------------ failure */
 

@@ -51,7 +51,7 @@ static void observed(void)
         }
         udxg_case("v%d/only allocation of a resource, then the empty resource, twice", version) {
             D3DKMT_HANDLE allocation;
-            D3DKMT_HANDLE resource = create_resource(device, 1, 0, &allocation);
+            D3DKMT_HANDLE resource = create_resource(device, 1, false, &allocation);
             check_status(STATUS_SUCCESS, destroy(version, device, 0, &allocation, 1));
             check_true(is_live_resource(device, resource));
             check_status(STATUS_SUCCESS, destroy(version, device, resource, NULL, 0));
@@ -59,7 +59,7 @@ static void observed(void)
         }
         udxg_case("v%d/a resource takes its allocations along", version) {
             D3DKMT_HANDLE allocations[3];
-            D3DKMT_HANDLE resource = create_resource(device, 3, 0, allocations);
+            D3DKMT_HANDLE resource = create_resource(device, 3, false, allocations);
             check_status(STATUS_SUCCESS, destroy(version, device, resource, NULL, 0));
             for (int i = 0; i < 3; i++)
                 check_status(STATUS_INVALID_PARAMETER, destroy(version, device, 0, &allocations[i], 1));
@@ -67,7 +67,7 @@ static void observed(void)
         }
         udxg_case("v%d/resource, and a list of count 0 that is ignored", version) {
             D3DKMT_HANDLE allocation;
-            D3DKMT_HANDLE resource = create_resource(device, 1, 0, &allocation);
+            D3DKMT_HANDLE resource = create_resource(device, 1, false, &allocation);
             D3DKMT_HANDLE junk = BAD_HANDLE;
             check_status(STATUS_SUCCESS, destroy(version, device, resource, &junk, 0));
             check_true(!is_alive(device, allocation));
@@ -82,7 +82,7 @@ static void observed(void)
         }
         udxg_case("v%d/some allocations of a resource leave the others", version) {
             D3DKMT_HANDLE allocations[3];
-            D3DKMT_HANDLE resource = create_resource(device, 3, 0, allocations);
+            D3DKMT_HANDLE resource = create_resource(device, 3, false, allocations);
             check_status(STATUS_SUCCESS, destroy(version, device, 0, allocations, 2));
             check_true(!is_alive(device, allocations[0]));
             check_true(!is_alive(device, allocations[1]));
@@ -100,7 +100,7 @@ static void wrong_element(void)
     D3DKMT_HANDLE device = create_device(adapter);
     D3DKMT_HANDLE other = create_device(adapter);
     D3DKMT_HANDLE in_resource[1], dead = create_buffer(device, KIB(64));
-    D3DKMT_HANDLE resource = create_resource(device, 1, 0, in_resource);
+    D3DKMT_HANDLE resource = create_resource(device, 1, false, in_resource);
     require_success(destroy_allocation(device, dead));
 
     const struct {
@@ -138,15 +138,15 @@ static void wrong_element(void)
         }
         udxg_case("v%d/allocations of two resources", version) {
             D3DKMT_HANDLE list[2];
-            create_resource(device, 1, 0, &list[0]);
-            create_resource(device, 1, 0, &list[1]);
+            create_resource(device, 1, false, &list[0]);
+            create_resource(device, 1, false, &list[1]);
             check_status(STATUS_INVALID_PARAMETER, destroy(version, device, 0, list, 2));
             check_true(is_alive(device, list[0]));
             check_true(is_alive(device, list[1]));
         }
         udxg_case("v%d/an allocation of a shared resource alone", version) {
             D3DKMT_HANDLE allocation;
-            D3DKMT_HANDLE shared = create_resource(device, 1, 1, &allocation);
+            D3DKMT_HANDLE shared = create_resource(device, 1, true, &allocation);
             check_status(STATUS_INVALID_PARAMETER, destroy(version, device, 0, &allocation, 1));
             check_true(is_alive(device, allocation));
             check_status(STATUS_SUCCESS, destroy(version, device, shared, NULL, 0));
@@ -159,7 +159,7 @@ static void wrong_argument(void)
     D3DKMT_HANDLE adapter = open_adapter();
     D3DKMT_HANDLE device = create_device(adapter);
     D3DKMT_HANDLE other = create_device(adapter);
-    D3DKMT_HANDLE allocation, resource = create_resource(device, 1, 0, &allocation);
+    D3DKMT_HANDLE allocation, resource = create_resource(device, 1, false, &allocation);
 
     const struct {
         const char *name;

@@ -101,7 +101,7 @@ static void destroy(void)
         gpu_open_on(&gpu, adapter);
         struct gpu_buffer buffer = create_gpu_buffer(&gpu, KIB(64));
         D3DKMT_HANDLE member;
-        D3DKMT_HANDLE resource = create_resource(gpu.device, 1, 0, &member);
+        D3DKMT_HANDLE resource = create_resource(gpu.device, 1, false, &member);
         lock(gpu.device, member);
         D3DKMT_HANDLE other = create_device(adapter);
 

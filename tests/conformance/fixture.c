@@ -144,7 +144,7 @@ D3DKMT_HANDLE create_buffer(D3DKMT_HANDLE device, uint64_t size_bytes)
     return create_allocation(device, &soft);
 }
 
-D3DKMT_HANDLE create_resource(D3DKMT_HANDLE device, UINT count, UINT shared, D3DKMT_HANDLE *ret_allocations)
+D3DKMT_HANDLE create_resource(D3DKMT_HANDLE device, UINT count, bool shared, D3DKMT_HANDLE *ret_allocations)
 {
     struct udxg_soft_allocation soft[MAX_RESOURCE_ALLOCATIONS];
     D3DDDI_ALLOCATIONINFO2 infos[MAX_RESOURCE_ALLOCATIONS];
@@ -160,7 +160,8 @@ D3DKMT_HANDLE create_resource(D3DKMT_HANDLE device, UINT count, UINT shared, D3D
     args.NumAllocations = count;
     args.pAllocationInfo2 = infos;
     args.Flags.CreateResource = 1;
-    args.Flags.CreateShared = shared;
+    args.Flags.CreateShared = shared ? 1 : 0;
+    args.Flags.NtSecuritySharing = shared ? 1 : 0;
     require_success(D3DKMTCreateAllocation2(&args));
     for (UINT i = 0; i < count && ret_allocations != NULL; i++)
         ret_allocations[i] = infos[i].hAllocation;

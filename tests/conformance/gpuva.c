@@ -111,7 +111,7 @@ static void reserve_arguments(void)
         {"maximum alone", false, 0, 0, own_base(2), MIB(1), 0},
         {"between minimum and maximum", false, 0, own_base(3), own_base(4), MIB(1), 0},
         {"between minimum and maximum, exactly", false, 0, own_base(3), own_base(3) + MIB(1), MIB(1), 0},
-        {"up to the end of the space", false, end - MIB(1), 0, 0, MIB(1), 0},
+        {"in the upper half of the space", false, end / 2 + MIB(1), 0, 0, MIB(1), 0},
     };
     for (size_t i = 0; i < LENGTH_OF(good); i++) {
         udxg_case("%s", good[i].name) {
@@ -267,7 +267,7 @@ static void map_arguments(void)
         {"no allocation", queue.handle, own_base(0), 0, 0, 16, PROTECT_WRITE},
         {"hAllocation is no handle", queue.handle, own_base(0), BAD_HANDLE, 0, 16, PROTECT_WRITE},
         {"hAllocation is a device", queue.handle, own_base(0), device, 0, 16, PROTECT_WRITE},
-        {"hAllocation is a resource", queue.handle, own_base(0), create_resource(device, 1, 0, NULL), 0, 16,
+        {"hAllocation is a resource", queue.handle, own_base(0), create_resource(device, 1, false, NULL), 0, 16,
          PROTECT_WRITE},
         {"hAllocation was destroyed", queue.handle, own_base(0), dead, 0, 16, PROTECT_WRITE},
         {"hAllocation is of another device", queue.handle, own_base(0), create_buffer(other, KIB(64)), 0, 16,
@@ -499,6 +499,7 @@ static void free_arguments(void)
         /* The end of the first no longer matters to the range. */
         require_success(destroy_allocation(device, first));
         check_status(STATUS_INVALID_PARAMETER, reserve(adapter, base, KIB(64)));
+        require_success(destroy_allocation(device, second));
     }
     udxg_case("a reservation with mappings inside") {
         D3DKMT_HANDLE allocation = create_buffer(device, KIB(64));

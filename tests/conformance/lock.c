@@ -32,7 +32,7 @@ static void arguments(void)
         {"hAllocation 0", device, 0, 0},
         {"hAllocation is no handle", device, BAD_HANDLE, 0},
         {"hAllocation is a device", device, device, 0},
-        {"hAllocation is a resource", device, create_resource(device, 1, 0, NULL), 0},
+        {"hAllocation is a resource", device, create_resource(device, 1, false, NULL), 0},
         {"hAllocation was destroyed", device, dead, 0},
         {"lowest flag", device, allocation, 1},
         {"highest flag", device, allocation, 0x80000000u},
@@ -86,7 +86,7 @@ static void counts(void)
     udxg_case("every byte of every allocation of a resource is its own") {
         D3DKMT_HANDLE allocations[4];
         uint8_t *data[4];
-        create_resource(device, 4, 0, allocations);
+        create_resource(device, 4, false, allocations);
         for (int i = 0; i < 4; i++) {
             data[i] = (uint8_t *)lock(device, allocations[i]);
             memset(data[i], 0x10 + i, KIB(64));

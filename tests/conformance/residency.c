@@ -183,7 +183,7 @@ static void make_arguments(void)
         {"an element is 0", queue.handle, 2, true, 0, 0},
         {"an element is no handle", queue.handle, 2, true, BAD_HANDLE, 0},
         {"an element is a device", queue.handle, 2, true, device, 0},
-        {"an element is a resource", queue.handle, 2, true, create_resource(device, 1, 0, NULL), 0},
+        {"an element is a resource", queue.handle, 2, true, create_resource(device, 1, false, NULL), 0},
         {"an element was destroyed", queue.handle, 2, true, dead, 0},
         {"an element is of another device", queue.handle, 2, true, foreign, 0},
         {"MustSucceed without CantTrimFurther", queue.handle, 1, true, 0, 2},
@@ -291,7 +291,7 @@ static void counted(void)
     }
     udxg_case("allocations of a resource, and the caller's memory") {
         D3DKMT_HANDLE member;
-        create_resource(device, 1, 0, &member);
+        create_resource(device, 1, false, &member);
         make_resident(&queue, member);
         check_status(STATUS_SUCCESS, evict(device, member));
     }
@@ -383,10 +383,11 @@ static D3DKMT_HANDLE create_local(D3DKMT_HANDLE device, uint64_t size_bytes)
 {
     struct udxg_soft_allocation soft = soft_buffer(size_bytes);
     soft.preferred[0] = UDXG_SOFT_SEGMENT_LOCAL;
-    soft.flags |= UDXG_SOFT_ONLY_PREFERRED;
+    soft.flags = UDXG_SOFT_ONLY_PREFERRED;
     return create_allocation(device, &soft);
 }
 
+/* The system memory behind local/2 and more is only charged, never touched, and given back after each case. */
 static void over_budget(void)
 {
     D3DKMT_HANDLE adapter = open_adapter();
@@ -410,6 +411,8 @@ static void over_budget(void)
         /* What fits is still welcome. */
         check_done(&queue, &args, make_list(&queue, &args, list, 1));
         check_status(STATUS_SUCCESS, evict(device, list[0]));
+        for (int i = 0; i < 3; i++)
+            check_status(STATUS_SUCCESS, destroy_allocation(device, list[i]));
     }
     udxg_case("what is resident counts, and may be made resident again") {
         uint64_t budget = memory_info(adapter, D3DKMT_MEMORY_SEGMENT_GROUP_LOCAL).Budget;
@@ -422,6 +425,7 @@ static void over_budget(void)
         check_status(STATUS_SUCCESS, try_make_resident(&queue, small));
         check_status(STATUS_SUCCESS, evict(device, small));
         check_status(STATUS_SUCCESS, evict(device, small));
+        check_status(STATUS_SUCCESS, destroy_allocation(device, large));
     }
     udxg_case("CantTrimFurther fails above the maximum budget, too") {
         D3DKMT_HANDLE list[2] = {create_local(device, MIB(1)), create_local(device, local)};
@@ -433,6 +437,7 @@ static void over_budget(void)
         check_status(STATUS_NO_MEMORY, D3DKMTMakeResident(&args));
         check_u64(D3DKMT_DEVICEEXECUTION_ACTIVE, execution_state(device));
         check_status(STATUS_INVALID_PARAMETER, evict(device, list[0]));
+        check_status(STATUS_SUCCESS, destroy_allocation(device, list[1]));
     }
     udxg_case("MustSucceed that fails puts the device in error") {
         D3DKMT_HANDLE victim = create_device(adapter);

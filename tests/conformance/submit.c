@@ -641,10 +641,9 @@ static void illegal_commands(void)
             memcpy(commands, &fill, sizeof(fill));
             const void *data = lock(gpu.device, buffer.allocation);
             check_status(STATUS_SUCCESS, submit(&gpu, commands, rows[i].submitted));
-            D3DKMT_DEVICEEXECUTION_STATE state = wait_for_error(gpu.device);
-            check_true(state == D3DKMT_DEVICEEXECUTION_ERROR_DMAFAULT ||
-                       state == D3DKMT_DEVICEEXECUTION_ERROR_DMAPAGEFAULT);
+            check_u64(D3DKMT_DEVICEEXECUTION_ERROR_DMAFAULT, wait_for_error(gpu.device));
             D3DKMT_DEVICEPAGEFAULT_STATE record = fault_record(gpu.device);
+            check_u64(1, record.FaultErrorCode.IsDeviceSpecificCode);
             check_u64(UDXG_SOFT_ERROR_COMMAND, record.FaultErrorCode.DeviceSpecificCode);
             check_true(filled_with(data, PAGE_BYTES, 0));
         }

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""What our libraries show to ld.so: symbols.py BUILD THUNKS.def EXPORTS.tsv. Prints TAP.
+"""What our libraries show to ld.so: symbols.py BUILD THUNKS_DUMP EXPORTS.tsv. Prints TAP.
 
 libdxg.so.1 and libdxcore.so export every row of the table of thunks and nothing else, plain C and without
 versions, and no name that Microsoft's library has (first column of EXPORTS.tsv) is missing. Sonames, needs and
@@ -12,7 +12,6 @@ import subprocess
 import sys
 
 LIBC = {"libc.so.6", "ld-linux-x86-64.so.2"}
-ROW = re.compile(r"^(?:THUNK|NOT_YET|NOT_YET_OPAQUE|NOT_YET_ODD)\(\w+, (\w+)|^LOCAL\((\w+)", re.MULTILINE)
 KERNEL = "libudxg-kernel.so.0"
 
 
@@ -30,9 +29,9 @@ def dynamic(library, tag):
     return set(re.findall(rf"\({tag}\)[^\[\n]*\[([^\]]*)\]", output("readelf", "-dW", library)))
 
 
-def main(build, thunks, table):
+def main(build, dump, table):
     theirs = {line.split("\t")[0] for line in table.read_text().splitlines()[1:]}
-    names = {"D3DKMT" + "".join(row) for row in ROW.findall(thunks.read_text())}
+    names = set(output(dump, "names").split())
     points = []
 
     def point(title, got, want):

@@ -335,7 +335,7 @@ static void adapter_info(void **state)
 #define MEMORY_VA UINT64_C(0xffff00000000)
 #define COMMANDS_VA UINT64_C(0x10000)
 #define PAGE 4096u
-#define FAULT STATUS_GRAPHICS_GPU_EXCEPTION_ON_DEVICE /* what the fake says; the engine hands it on */
+#define FAULT STATUS_ACCESS_VIOLATION /* what memory says; the engine hands it on */
 
 struct fake {
     _Alignas(8) uint8_t memory[3 * PAGE];   /* at MEMORY_VA; the last page is read-only */

@@ -4,6 +4,8 @@
 
 #include <stdlib.h>
 
+#include "base/os.h"
+
 #define SMALL (64 * KIB)
 
 static uint64_t *words_of(uint64_t size_bytes)
@@ -199,8 +201,16 @@ static void kept_allocations_come_back_for_nothing(void **state)
     thing_make_plain(&world, &thing, SMALL);
     make_resident(&world, &thing);
     evict(&world, &thing, VIDMM_EVICT_ONLY_IF_NECESSARY);
+    udxg_os_nap_ns(20000000);
+    assert_int_equal(vidmm_alloc_residency(&thing.alloc), VIDMM_RESIDENT_GPU);
     assert_int_equal(try_resident(&world, &thing, &trim), STATUS_SUCCESS);
     assert_int_equal(segment_info(&world, LOCAL).paged_in_bytes, SMALL);
+    /* any other leaves by itself */
+    evict(&world, &thing, 0);
+    uint64_t deadline_ns = udxg_os_now_ns() + UINT64_C(10000000000);
+    while (vidmm_alloc_residency(&thing.alloc) == VIDMM_RESIDENT_GPU && udxg_os_now_ns() < deadline_ns)
+        udxg_os_nap_ns(1000000);
+    assert_int_equal(vidmm_alloc_residency(&thing.alloc), VIDMM_NOT_RESIDENT);
     thing_destroy(&thing);
     world_close(&world);
 }
@@ -534,6 +544,7 @@ static void queued_operations_forget(void **state)
         void *address;
         assert_int_equal(vidmm_make_resident(world.queue, 4, bindings, 0, &fence, &trim), STATUS_PENDING);
         thing_destroy(&things[3]);
+        memset(&things[3], 0xff, sizeof things[3]);
         evict(&world, &things[2], 0);
         assert_int_equal(vidmm_alloc_lock(&things[1].alloc, &address), STATUS_SUCCESS);
         world_wait(&world, fence);
@@ -542,6 +553,89 @@ static void queued_operations_forget(void **state)
         for (unsigned i = 0; i < 3; i++) thing_destroy(&things[i]);
     }
     assert_int_equal(segment_info(&world, LOCAL).resident_bytes, 0);
+    world_close(&world);
+}
+
+/* Destroyed while the paging thread takes it home. */
+static void the_end_waits_for_a_copy(void **state)
+{
+    (void)state;
+    struct udxg_adapter_caps caps = discrete_caps(4 * MIB);
+    struct world world;
+    struct thing thing;
+    world_open(&world, &caps);
+    for (unsigned round = 0; round < 200; round++) {
+        thing_make_plain(&world, &thing, 2 * MIB);
+        make_resident(&world, &thing);
+        write_content(&world, &thing, round);
+        evict(&world, &thing, 0);
+        if (round % 2) udxg_os_nap_ns(1000 * round);
+        thing_destroy(&thing);
+        memset(&thing, 0xff, sizeof thing);
+    }
+    assert_int_equal(segment_info(&world, LOCAL).resident_bytes, 0);
+    world_close(&world);
+}
+
+static void *lock_it(void *argument)
+{
+    struct thing *thing = argument;
+    void *address;
+    return udxg_failed(vidmm_alloc_lock(&thing->alloc, &address)) ? NULL : address;
+}
+
+/* Room that somebody is just leaving is waited for, not given up. */
+static void room_that_becomes_free_is_waited_for(void **state)
+{
+    (void)state;
+    struct udxg_adapter_caps caps = discrete_caps(4 * MIB);
+    struct world world;
+    struct thing leaver, comer;
+    world_open(&world, &caps);
+    struct vidmm_alloc_desc desc = thing_desc(&world, 3 * MIB);
+    desc.supported_segments = SET(LOCAL);
+    thing_make(&world, &comer, &desc);
+    thing_make_plain(&world, &leaver, 3 * MIB);
+    for (unsigned round = 0; round < 100; round++) {
+        pthread_t thread;
+        void *locked;
+        uint64_t trim;
+        make_resident(&world, &leaver);
+        write_content(&world, &leaver, round);
+        assert_int_equal(pthread_create(&thread, NULL, lock_it, &leaver), 0);
+        while (try_resident(&world, &comer, &trim) == STATUS_NO_MEMORY) assert_true(trim > 0);
+        assert_int_equal(vidmm_alloc_residency(&comer.alloc), VIDMM_RESIDENT_GPU);
+        assert_int_equal(pthread_join(thread, &locked), 0);
+        assert_ptr_equal(locked, leaver.alloc.home);
+        assert_int_equal(vidmm_alloc_unlock(&leaver.alloc), STATUS_SUCCESS);
+        evict(&world, &leaver, 0);
+        evict(&world, &comer, 0);
+    }
+    assert_int_equal(world.failed, STATUS_SUCCESS);
+    thing_destroy(&leaver);
+    thing_destroy(&comer);
+    world_close(&world);
+}
+
+static void pages_of_64_kib(void **state)
+{
+    (void)state;
+    struct udxg_adapter_caps caps = discrete_caps(MIB);
+    caps.segments[0].flags |= UDXG_SEGMENT_USE_64KB_PAGES;
+    struct world world;
+    struct thing things[17];
+    uint64_t trim;
+    world_open(&world, &caps);
+    for (unsigned i = 0; i < 17; i++) thing_make_plain(&world, &things[i], 4 * KIB);
+    for (unsigned i = 0; i < 16; i++) {
+        make_resident(&world, &things[i]);
+        write_content(&world, &things[i], i);
+    }
+    assert_int_equal(usage_of(&world, VIDMM_GROUP_LOCAL), MIB);
+    assert_int_equal(try_resident(&world, &things[16], &trim), STATUS_NO_MEMORY);
+    assert_int_equal(trim, 64 * KIB);
+    for (unsigned i = 0; i < 16; i++) assert_true(engine_sees(&world, &things[i], i));
+    for (unsigned i = 0; i < 17; i++) thing_destroy(&things[i]);
     world_close(&world);
 }
 
@@ -616,6 +710,9 @@ int main(void)
         cmocka_unit_test(placement_does_not_need_one_piece),
         cmocka_unit_test(fragmentation_is_no_silent_success),
         cmocka_unit_test(queued_operations_forget),
+        cmocka_unit_test(the_end_waits_for_a_copy),
+        cmocka_unit_test(room_that_becomes_free_is_waited_for),
+        cmocka_unit_test(pages_of_64_kib),
         cmocka_unit_test(a_queue_waits_for_its_operations),
         cmocka_unit_test(shared_by_two_devices),
     };

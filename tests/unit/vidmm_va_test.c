@@ -193,6 +193,15 @@ static void mapping_inside_reservations(void **state)
     assert_int_equal(page_at(&space, BASE + 12 * PAGE), 40);
     assert_int_equal(page_at(&space, BASE + 19 * PAGE), 47);
     assert_int_equal(page_at(&space, BASE + 20 * PAGE), FAULTS);
+    uint64_t words[3 * PAGE / 8], fault; /* one access sees all of them */
+    struct udxg_gpu_memory *memory = &space.world.memory;
+    assert_int_equal(memory->read(memory->context, BASE + 11 * PAGE, words, sizeof words, &fault), STATUS_SUCCESS);
+    assert_int_equal(words[PAGE / 8 - 1], 0);
+    assert_int_equal(words[PAGE / 8], 40);
+    assert_int_equal(words[2 * PAGE / 8], 41);
+    assert_int_equal(memory->read(memory->context, BASE + 18 * PAGE, words, sizeof words, &fault),
+                     STATUS_ACCESS_VIOLATION);
+    assert_int_equal(fault, BASE + 20 * PAGE);
     assert_int_equal(map_without(&space, BASE + 14 * PAGE, 1, VIDMM_VA_PROTECT_NO_ACCESS), STATUS_SUCCESS);
     assert_int_equal(page_at(&space, BASE + 14 * PAGE), FAULTS);
     assert_int_equal(map_without(&space, BASE + 18 * PAGE, 1, VIDMM_VA_PROTECT_ZERO), STATUS_SUCCESS);

@@ -216,7 +216,7 @@ static NTSTATUS do_fault(struct run *run, const struct udxg_soft_fault *fault)
     run->fault->va = masked(run, fault->va);
     run->fault->write = fault->write;
     run->fault->error_code = fault->error_code;
-    return STATUS_GRAPHICS_GPU_EXCEPTION_ON_DEVICE;
+    return STATUS_ACCESS_VIOLATION; /* as memory says: the core takes it for a page fault */
 }
 
 /* ---- the walk ---- */

@@ -1,0 +1,596 @@
+/* SPDX-License-Identifier: MIT */
+/* See cases.h. The functions are in the order of the table. */
+#include "cases.h"
+
+#include <string.h>
+
+#define WITH(type) type *args = arguments
+
+static D3DKMT_HANDLE *one_handle(struct world *world, D3DKMT_HANDLE handle)
+{
+    D3DKMT_HANDLE *list = world_take(world, sizeof(*list));
+    *list = handle;
+    return list;
+}
+
+static uint64_t *one_number(struct world *world, uint64_t value)
+{
+    uint64_t *list = world_take(world, sizeof(*list));
+    *list = value;
+    return list;
+}
+
+/* ---- adapters ---- */
+
+static void open_adapter(struct world *world, void *arguments)
+{
+    WITH(D3DKMT_OPENADAPTERFROMLUID);
+    args->AdapterLuid = world->luid;
+}
+
+static void nothing(struct world *world, void *arguments)
+{
+    (void)world;
+    (void)arguments;
+}
+
+static void enum_adapters2(struct world *world, void *arguments)
+{
+    WITH(D3DKMT_ENUMADAPTERS2);
+    args->NumAdapters = 4;
+    args->pAdapters = world_take(world, 4 * sizeof(*args->pAdapters));
+}
+
+static void enum_adapters3(struct world *world, void *arguments)
+{
+    WITH(D3DKMT_ENUMADAPTERS3);
+    args->NumAdapters = 4;
+    args->pAdapters = world_take(world, 4 * sizeof(*args->pAdapters));
+}
+
+static void close_adapter(struct world *world, void *arguments)
+{
+    WITH(D3DKMT_CLOSEADAPTER);
+    args->hAdapter = world_open_adapter(world);
+}
+
+static void query_adapter_info(struct world *world, void *arguments)
+{
+    WITH(D3DKMT_QUERYADAPTERINFO);
+    args->hAdapter = world->adapter;
+    args->Type = KMTQAITYPE_ADAPTERTYPE;
+    args->PrivateDriverDataSize = sizeof(D3DKMT_ADAPTERTYPE);
+    args->pPrivateDriverData = world_take(world, args->PrivateDriverDataSize);
+}
+
+static void query_video_memory_info(struct world *world, void *arguments)
+{
+    WITH(D3DKMT_QUERYVIDEOMEMORYINFO);
+    args->hAdapter = world->adapter;
+}
+
+static void change_video_memory_reservation(struct world *world, void *arguments)
+{
+    WITH(D3DKMT_CHANGEVIDEOMEMORYRESERVATION);
+    args->hAdapter = world->adapter;
+}
+
+static void escape_segments(struct world *world, void *arguments)
+{
+    WITH(D3DKMT_ESCAPE);
+    D3DKMT_VIDMM_ESCAPE *data = world_take(world, sizeof(*data));
+    data->Type = D3DKMT_VIDMMESCAPETYPE_GET_VAD_INFO;
+    data->GetVads.Command = D3DKMT_VAD_ESCAPE_GET_SEGMENT_CAPS;
+    args->hAdapter = world->adapter;
+    args->Type = D3DKMT_ESCAPE_VIDMM;
+    args->pPrivateDriverData = data;
+    args->PrivateDriverDataSize = sizeof(*data);
+}
+
+static void adapter_alone(struct world *world, void *arguments)
+{
+    *(D3DKMT_HANDLE *)arguments = world->adapter;
+}
+
+/* ---- devices ---- */
+
+static void destroy_device(struct world *world, void *arguments)
+{
+    WITH(D3DKMT_DESTROYDEVICE);
+    args->hDevice = world_create_device(world);
+}
+
+static void device_state(struct world *world, void *arguments, D3DKMT_DEVICESTATE_TYPE type)
+{
+    WITH(D3DKMT_GETDEVICESTATE);
+    args->hDevice = world->device;
+    args->StateType = type;
+}
+
+static void execution_state(struct world *world, void *arguments)
+{
+    device_state(world, arguments, D3DKMT_DEVICESTATE_EXECUTION);
+}
+
+static void present_state(struct world *world, void *arguments)
+{
+    device_state(world, arguments, D3DKMT_DEVICESTATE_PRESENT);
+}
+
+static void page_fault_state(struct world *world, void *arguments)
+{
+    device_state(world, arguments, D3DKMT_DEVICESTATE_PAGE_FAULT);
+}
+
+static void reset_state(struct world *world, void *arguments)
+{
+    device_state(world, arguments, D3DKMT_DEVICESTATE_RESET);
+}
+
+static void mark_device_as_error(struct world *world, void *arguments)
+{
+    WITH(D3DKMT_MARKDEVICEASERROR);
+    args->hDevice = world->device;
+    args->Reason = D3DKMT_DEVICE_ERROR_REASON_GENERIC;
+}
+
+static void device_alone(struct world *world, void *arguments)
+{
+    *(D3DKMT_HANDLE *)arguments = world->device;
+}
+
+/* ---- allocations ---- */
+
+static void *some_bytes(struct world *world, size_t size)
+{
+    return memset(world_take(world, size), 0x5a, size);
+}
+
+static void create_allocation2(struct world *world, void *arguments)
+{
+    WITH(D3DKMT_CREATEALLOCATION);
+    args->hDevice = world->device;
+    args->PrivateRuntimeDataSize = 9;
+    args->pPrivateRuntimeData = some_bytes(world, 9);
+    args->NumAllocations = 2;
+    args->pAllocationInfo2 = world_take(world, 2 * sizeof(*args->pAllocationInfo2));
+    world_describe_buffer(world, &args->pAllocationInfo2[0], 0x10000);
+    world_describe_buffer(world, &args->pAllocationInfo2[1], 0x1000);
+}
+
+static void create_resource2(struct world *world, void *arguments)
+{
+    WITH(D3DKMT_CREATEALLOCATION);
+    create_allocation2(world, args);
+    struct udxg_soft_resource *resource = world_take(world, sizeof(*resource));
+    *resource = (struct udxg_soft_resource){.magic = UDXG_SOFT_RESOURCE_MAGIC, .version = UDXG_SOFT_VERSION};
+    args->pPrivateDriverData = resource;
+    args->PrivateDriverDataSize = sizeof(*resource);
+    args->Flags.CreateResource = 1;
+}
+
+static void add_to_resource2(struct world *world, void *arguments)
+{
+    WITH(D3DKMT_CREATEALLOCATION);
+    create_allocation2(world, args);
+    args->hResource = world->resource;
+}
+
+static void create_standard2(struct world *world, void *arguments)
+{
+    WITH(D3DKMT_CREATEALLOCATION);
+    args->hDevice = world->device;
+    args->Flags.StandardAllocation = 1;
+    args->Flags.ExistingSysMem = 1;
+    args->pStandardAllocation = world_take(world, sizeof(*args->pStandardAllocation));
+    args->pStandardAllocation->Type = D3DKMT_STANDARDALLOCATIONTYPE_EXISTINGHEAP;
+    args->pStandardAllocation->ExistingHeapData.Size = 4 * PAGE;
+    args->NumAllocations = 1;
+    args->pAllocationInfo2 = world_take(world, sizeof(*args->pAllocationInfo2));
+    args->pAllocationInfo2->pSystemMem = world->room;
+}
+
+/* The same calls in the layout of version one. */
+static void to_version_one(struct world *world, D3DKMT_CREATEALLOCATION *args)
+{
+    const D3DDDI_ALLOCATIONINFO2 *from = args->pAllocationInfo2;
+    D3DDDI_ALLOCATIONINFO *to = world_take(world, args->NumAllocations * sizeof(*to));
+    for (UINT i = 0; i < args->NumAllocations; i++) {
+        to[i].pSystemMem = from[i].pSystemMem;
+        to[i].pPrivateDriverData = from[i].pPrivateDriverData;
+        to[i].PrivateDriverDataSize = from[i].PrivateDriverDataSize;
+    }
+    args->pAllocationInfo = to;
+}
+
+static void create_allocation(struct world *world, void *arguments)
+{
+    create_allocation2(world, arguments);
+    to_version_one(world, arguments);
+}
+
+static void create_standard(struct world *world, void *arguments)
+{
+    create_standard2(world, arguments);
+    to_version_one(world, arguments);
+}
+
+static void destroy_allocation(struct world *world, void *arguments)
+{
+    WITH(D3DKMT_DESTROYALLOCATION);
+    args->hDevice = world->device;
+    args->AllocationCount = 1;
+    args->phAllocationList = one_handle(world, world_create_allocation(world));
+}
+
+static void destroy_allocation2(struct world *world, void *arguments)
+{
+    WITH(D3DKMT_DESTROYALLOCATION2);
+    args->hDevice = world->device;
+    args->AllocationCount = 1;
+    args->phAllocationList = one_handle(world, world_create_allocation(world));
+}
+
+static void destroy_resource(struct world *world, void *arguments)
+{
+    WITH(D3DKMT_DESTROYALLOCATION2);
+    D3DKMT_HANDLE inner;
+    args->hDevice = world->device;
+    args->hResource = world_create_resource(world, &inner);
+}
+
+static void lock2(struct world *world, void *arguments)
+{
+    WITH(D3DKMT_LOCK2);
+    args->hDevice = world->device;
+    args->hAllocation = world->allocation;
+}
+
+static void unlock2(struct world *world, void *arguments)
+{
+    D3DKMT_LOCK2 lock = {.hDevice = world->device, .hAllocation = world->allocation};
+    WITH(D3DKMT_UNLOCK2);
+    world_need(D3DKMTLock2(&lock), "a lock");
+    args->hDevice = world->device;
+    args->hAllocation = world->allocation;
+}
+
+static void invalidate_cache(struct world *world, void *arguments)
+{
+    WITH(D3DKMT_INVALIDATECACHE);
+    args->hDevice = world->device;
+    args->hAllocation = world->allocation;
+    args->Length = PAGE;
+}
+
+static void query_residency(struct world *world, void *arguments)
+{
+    WITH(D3DKMT_QUERYALLOCATIONRESIDENCY);
+    args->hDevice = world->device;
+    args->AllocationCount = 1;
+    args->phAllocationList = one_handle(world, world->allocation);
+    args->pResidencyStatus = world_take(world, sizeof(*args->pResidencyStatus));
+}
+
+static void query_resource_residency(struct world *world, void *arguments)
+{
+    WITH(D3DKMT_QUERYALLOCATIONRESIDENCY);
+    args->hDevice = world->device;
+    args->hResource = world->resource;
+    args->pResidencyStatus = world_take(world, sizeof(*args->pResidencyStatus));
+}
+
+static void set_priority(struct world *world, void *arguments)
+{
+    WITH(D3DKMT_SETALLOCATIONPRIORITY);
+    UINT *priority = world_take(world, sizeof(*priority));
+    *priority = D3DDDI_ALLOCATIONPRIORITY_HIGH;
+    args->hDevice = world->device;
+    args->AllocationCount = 1;
+    args->phAllocationList = one_handle(world, world->allocation);
+    args->pPriorities = priority;
+}
+
+static void set_resource_priority(struct world *world, void *arguments)
+{
+    WITH(D3DKMT_SETALLOCATIONPRIORITY);
+    set_priority(world, args);
+    args->AllocationCount = 0;
+    args->phAllocationList = NULL;
+    args->hResource = world->resource;
+}
+
+static void get_priority(struct world *world, void *arguments)
+{
+    WITH(D3DKMT_GETALLOCATIONPRIORITY);
+    args->hDevice = world->device;
+    args->AllocationCount = 1;
+    args->phAllocationList = one_handle(world, world->allocation);
+    args->pPriorities = world_take(world, sizeof(*args->pPriorities));
+}
+
+static void get_resource_priority(struct world *world, void *arguments)
+{
+    WITH(D3DKMT_GETALLOCATIONPRIORITY);
+    args->hDevice = world->device;
+    args->hResource = world->resource;
+    args->pPriorities = world_take(world, sizeof(*args->pPriorities));
+}
+
+/* ---- residency ---- */
+
+static void destroy_queue(struct world *world, void *arguments)
+{
+    WITH(D3DDDI_DESTROYPAGINGQUEUE);
+    D3DKMT_HANDLE fence;
+    args->hPagingQueue = world_create_queue(world, &fence);
+}
+
+static void make_resident(struct world *world, void *arguments)
+{
+    WITH(D3DDDI_MAKERESIDENT);
+    args->hPagingQueue = world->queue;
+    args->NumAllocations = 1;
+    args->AllocationList = one_handle(world, world->allocation);
+}
+
+static void evict(struct world *world, void *arguments)
+{
+    WITH(D3DKMT_EVICT);
+    args->hDevice = world->device;
+    args->NumAllocations = 1;
+    args->AllocationList = one_handle(world, world->allocation);
+    world_make_resident(world, world->allocation);
+}
+
+/* ---- GPU virtual addresses ---- */
+
+static void reserve_by_adapter(struct world *world, void *arguments)
+{
+    WITH(D3DDDI_RESERVEGPUVIRTUALADDRESS);
+    args->hAdapter = world->adapter;
+    args->Size = 0x100000;
+}
+
+static void reserve_by_queue(struct world *world, void *arguments)
+{
+    WITH(D3DDDI_RESERVEGPUVIRTUALADDRESS);
+    args->hPagingQueue = world->queue;
+    args->Size = 0x100000;
+}
+
+static void map_allocation(struct world *world, void *arguments)
+{
+    WITH(D3DDDI_MAPGPUVIRTUALADDRESS);
+    args->hPagingQueue = world->queue;
+    args->hAllocation = world->allocation;
+    args->SizeInPages = 1;
+    args->Protection.Write = 1;
+}
+
+static void free_address(struct world *world, void *arguments)
+{
+    WITH(D3DKMT_FREEGPUVIRTUALADDRESS);
+    D3DDDI_RESERVEGPUVIRTUALADDRESS reserve = {.hAdapter = world->adapter, .Size = 0x100000};
+    world_need(D3DKMTReserveGpuVirtualAddress(&reserve), "a reservation");
+    args->hAdapter = world->adapter;
+    args->BaseAddress = reserve.VirtualAddress;
+    args->Size = reserve.Size;
+}
+
+/* ---- contexts ---- */
+
+static void destroy_context(struct world *world, void *arguments)
+{
+    WITH(D3DKMT_DESTROYCONTEXT);
+    args->hContext = world_create_context(world);
+}
+
+static void submit_command(struct world *world, void *arguments)
+{
+    WITH(D3DKMT_SUBMITCOMMAND);
+    args->Commands = world->va;
+    args->CommandLength = 64;
+    args->BroadcastContextCount = 1;
+    args->BroadcastContext[0] = world->context;
+}
+
+static void submit_with_primary(struct world *world, void *arguments)
+{
+    WITH(D3DKMT_SUBMITCOMMAND);
+    submit_command(world, args);
+    args->NumPrimaries = 1;
+    args->WrittenPrimaries[0] = world->allocation;
+}
+
+static void context_alone(struct world *world, void *arguments)
+{
+    *(D3DKMT_HANDLE *)arguments = world->context;
+}
+
+/* ---- synchronisation ---- */
+
+static void create_mutex(struct world *world, void *arguments)
+{
+    WITH(D3DKMT_CREATESYNCHRONIZATIONOBJECT);
+    args->hDevice = world->device;
+    args->Info.Type = D3DDDI_SYNCHRONIZATION_MUTEX;
+}
+
+static void create_semaphore(struct world *world, void *arguments)
+{
+    WITH(D3DKMT_CREATESYNCHRONIZATIONOBJECT);
+    args->hDevice = world->device;
+    args->Info.Type = D3DDDI_SEMAPHORE;
+    args->Info.Semaphore.MaxCount = 2;
+}
+
+static void create_sync2(struct world *world, void *arguments, D3DDDI_SYNCHRONIZATIONOBJECT_TYPE type)
+{
+    WITH(D3DKMT_CREATESYNCHRONIZATIONOBJECT2);
+    args->hDevice = world->device;
+    args->Info.Type = type;
+}
+
+static void create_mutex2(struct world *world, void *arguments)
+{
+    create_sync2(world, arguments, D3DDDI_SYNCHRONIZATION_MUTEX);
+}
+
+static void create_fence2(struct world *world, void *arguments)
+{
+    create_sync2(world, arguments, D3DDDI_FENCE);
+}
+
+static void create_notification2(struct world *world, void *arguments)
+{
+    WITH(D3DKMT_CREATESYNCHRONIZATIONOBJECT2);
+    create_sync2(world, args, D3DDDI_CPU_NOTIFICATION);
+    args->Info.CPUNotification.Event = (HANDLE)(intptr_t)world->event;
+}
+
+static void create_monitored2(struct world *world, void *arguments)
+{
+    create_sync2(world, arguments, D3DDDI_MONITORED_FENCE);
+}
+
+static void destroy_sync(struct world *world, void *arguments)
+{
+    WITH(D3DKMT_DESTROYSYNCHRONIZATIONOBJECT);
+    args->hSyncObject = world_create_fence(world);
+}
+
+static void signal_from_cpu(struct world *world, void *arguments)
+{
+    WITH(D3DKMT_SIGNALSYNCHRONIZATIONOBJECTFROMCPU);
+    args->hDevice = world->device;
+    args->ObjectCount = 1;
+    args->ObjectHandleArray = one_handle(world, world->fence);
+    args->FenceValueArray = one_number(world, 7);
+}
+
+static void wait_from_cpu(struct world *world, void *arguments)
+{
+    WITH(D3DKMT_WAITFORSYNCHRONIZATIONOBJECTFROMCPU);
+    args->hDevice = world->device;
+    args->ObjectCount = 1;
+    args->ObjectHandleArray = one_handle(world, world->fence);
+    args->FenceValueArray = one_number(world, 0);
+    args->hAsyncEvent = (HANDLE)(intptr_t)world->event;
+}
+
+static void signal_from_gpu(struct world *world, void *arguments)
+{
+    WITH(D3DKMT_SIGNALSYNCHRONIZATIONOBJECTFROMGPU);
+    args->hContext = world->context;
+    args->ObjectCount = 1;
+    args->ObjectHandleArray = one_handle(world, world->fence);
+    args->MonitoredFenceValueArray = one_number(world, 7);
+}
+
+static void wait_from_gpu(struct world *world, void *arguments)
+{
+    WITH(D3DKMT_WAITFORSYNCHRONIZATIONOBJECTFROMGPU);
+    args->hContext = world->context;
+    args->ObjectCount = 1;
+    args->ObjectHandleArray = one_handle(world, world->fence);
+    args->MonitoredFenceValueArray = one_number(world, 0);
+}
+
+/* ---- sharing ---- */
+
+static void share_objects(struct world *world, void *arguments)
+{
+    WITH(D3DKMT_SHAREOBJECTS);
+    D3DKMT_CREATEALLOCATION create = {0};
+    create_resource2(world, &create);
+    create.Flags.CreateShared = create.Flags.NtSecuritySharing = 1;
+    world_need(D3DKMTCreateAllocation2(&create), "a shared resource");
+    args->ObjectCount = 1;
+    args->ObjectHandleArray = one_handle(world, create.hResource);
+    args->DesiredAccess = 0x10000000; /* GENERIC_ALL */
+    args->pSharedNtHandle = world_take(world, sizeof(*args->pSharedNtHandle));
+}
+
+#define CASE(id, name, set_up) {UDXG_THUNK_##id, name, set_up, STATUS_SUCCESS}
+#define NOT_YET_CASE(id, name, set_up) {UDXG_THUNK_##id, name, set_up, STATUS_NOT_SUPPORTED}
+
+const struct sweep_case sweep_cases[] = {
+    CASE(OpenAdapterFromLuid, "", open_adapter),
+    CASE(EnumAdapters, "", nothing),
+    CASE(EnumAdapters2, "", enum_adapters2),
+    CASE(EnumAdapters2, "asking", nothing),
+    CASE(EnumAdapters3, "", enum_adapters3),
+    CASE(EnumAdapters3, "asking", nothing),
+    CASE(CloseAdapter, "", close_adapter),
+    CASE(QueryAdapterInfo, "", query_adapter_info),
+    CASE(QueryVideoMemoryInfo, "", query_video_memory_info),
+    CASE(ChangeVideoMemoryReservation, "", change_video_memory_reservation),
+    CASE(Escape, "segments", escape_segments),
+    CASE(FlushHeapTransitions, "", adapter_alone),
+    CASE(QueryClockCalibration, "", adapter_alone),
+    CASE(CreateDevice, "", adapter_alone),
+    CASE(DestroyDevice, "", destroy_device),
+    CASE(GetDeviceState, "execution", execution_state),
+    CASE(GetDeviceState, "present", present_state),
+    CASE(GetDeviceState, "reset", reset_state),
+    CASE(GetDeviceState, "page fault", page_fault_state),
+    CASE(MarkDeviceAsError, "", mark_device_as_error),
+    CASE(WaitForIdle, "", device_alone),
+    CASE(CreateAllocation, "", create_allocation),
+    CASE(CreateAllocation, "standard", create_standard),
+    CASE(CreateAllocation2, "", create_allocation2),
+    CASE(CreateAllocation2, "resource", create_resource2),
+    CASE(CreateAllocation2, "added", add_to_resource2),
+    CASE(CreateAllocation2, "standard", create_standard2),
+    CASE(DestroyAllocation, "", destroy_allocation),
+    CASE(DestroyAllocation2, "", destroy_allocation2),
+    CASE(DestroyAllocation2, "resource", destroy_resource),
+    CASE(Lock2, "", lock2),
+    CASE(Unlock2, "", unlock2),
+    CASE(InvalidateCache, "", invalidate_cache),
+    CASE(QueryAllocationResidency, "", query_residency),
+    CASE(QueryAllocationResidency, "resource", query_resource_residency),
+    CASE(SetAllocationPriority, "", set_priority),
+    CASE(SetAllocationPriority, "resource", set_resource_priority),
+    CASE(GetAllocationPriority, "", get_priority),
+    CASE(GetAllocationPriority, "resource", get_resource_priority),
+    CASE(CreatePagingQueue, "", device_alone),
+    CASE(DestroyPagingQueue, "", destroy_queue),
+    CASE(MakeResident, "", make_resident),
+    CASE(Evict, "", evict),
+    CASE(ReserveGpuVirtualAddress, "adapter", reserve_by_adapter),
+    CASE(ReserveGpuVirtualAddress, "paging queue", reserve_by_queue),
+    CASE(MapGpuVirtualAddress, "", map_allocation),
+    CASE(FreeGpuVirtualAddress, "", free_address),
+    CASE(CreateContextVirtual, "", device_alone),
+    CASE(DestroyContext, "", destroy_context),
+    CASE(SubmitCommand, "", submit_command),
+    CASE(SubmitCommand, "with a primary", submit_with_primary),
+    CASE(SetContextSchedulingPriority, "", context_alone),
+    CASE(GetContextSchedulingPriority, "", context_alone),
+    CASE(SetContextInProcessSchedulingPriority, "", context_alone),
+    CASE(GetContextInProcessSchedulingPriority, "", context_alone),
+    NOT_YET_CASE(CreateSynchronizationObject, "mutex", create_mutex),
+    NOT_YET_CASE(CreateSynchronizationObject, "semaphore", create_semaphore),
+    NOT_YET_CASE(CreateSynchronizationObject2, "mutex", create_mutex2),
+    NOT_YET_CASE(CreateSynchronizationObject2, "fence", create_fence2),
+    NOT_YET_CASE(CreateSynchronizationObject2, "notification", create_notification2),
+    CASE(CreateSynchronizationObject2, "monitored fence", create_monitored2),
+    CASE(DestroySynchronizationObject, "", destroy_sync),
+    CASE(SignalSynchronizationObjectFromCpu, "", signal_from_cpu),
+    CASE(WaitForSynchronizationObjectFromCpu, "", wait_from_cpu),
+    CASE(SignalSynchronizationObjectFromGpu, "", signal_from_gpu),
+    CASE(WaitForSynchronizationObjectFromGpu, "", wait_from_gpu),
+    CASE(ShareObjects, "", share_objects),
+};
+const size_t sweep_case_count = sizeof(sweep_cases) / sizeof(sweep_cases[0]);
+
+const struct sweep_exception sweep_exceptions[] = {
+    /* So does Windows, for this field alone. */
+    {UDXG_THUNK_CreateAllocation, "hResource", NULL, STATUS_INVALID_HANDLE},
+    {UDXG_THUNK_CreateAllocation2, "hResource", NULL, STATUS_INVALID_HANDLE},
+    /* Three objects in one descriptor are not there yet. */
+    {UDXG_THUNK_ShareObjects, "ObjectHandleArray", "the limit of zeros", STATUS_NOT_SUPPORTED},
+};
+const size_t sweep_exception_count = sizeof(sweep_exceptions) / sizeof(sweep_exceptions[0]);
