@@ -18,7 +18,9 @@ PREFIX ?= /usr/local
 MESON_ARGS ?=
 SUITES ?=
 
-meson_flags := --prefix=$(PREFIX) -Dwerror=true
+# Debian's folder for libraries, which meson only knows where dpkg-dev is installed.
+multiarch := $(shell $(CC) -print-multiarch 2>/dev/null)
+meson_flags := --prefix=$(PREFIX) $(if $(multiarch),--libdir=lib/$(multiarch)) -Dwerror=true
 
 .PHONY: all build setup demo check bench install asan tsan docs clean
 

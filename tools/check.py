@@ -76,7 +76,12 @@ def main():
         return 2
     build, wanted = pathlib.Path(sys.argv[1]), sys.argv[2:]
     counts = Counts()
-    if subprocess.run(["ninja", "-C", build, "all"]).returncode:
+    # What set-up has installed since the last time is looked for again.
+    found = subprocess.run(["meson", "setup", "--reconfigure", build], stdout=subprocess.PIPE, text=True)
+    if found.returncode:
+        print(found.stdout)
+        counts.failures.append("meson setup")
+    elif subprocess.run(["ninja", "-C", build, "all"]).returncode:
         counts.failures.append("the build")
     else:
         log = build / "meson-logs" / "testlog.json"

@@ -42,6 +42,8 @@ static const char *direction_name(unsigned direction)
         return "out, always";
     case UDXG_IN | UDXG_OUT:
         return "in, out";
+    case UDXG_IN | UDXG_OUT | UDXG_ALWAYS:
+        return "in, out, always";
     default:
         return "";
     }
@@ -288,15 +290,15 @@ static void print_markdown(void)
     unsigned implemented = 0;
     for (size_t i = 0; i < UDXG_THUNK_COUNT; i++) implemented += udxg_thunks[i].implemented;
     printf("<!-- Made by tools/thunks_dump from src/abi/thunks.def. A test compares the two: change the table, then\n"
-           "     run `thunks_dump markdown > docs/thunks.md`. -->\n"
+           "     run `make docs`. -->\n"
            "# The D3DKMT calls\n\n"
            "%u names are exported, %u of them are implemented.\n\n"
            "A call copies its arguments in once, checks them, runs, and copies the outputs back. What breaks a rule\n"
            "below is STATUS_INVALID_PARAMETER before anything happens: counts over their limits, flags that are not\n"
            "named, a NULL pointer with a count, memory that is not there or cannot be written. *out* fields are\n"
            "written when the call succeeds (STATUS_PENDING and STATUS_TIMEOUT are successes) and left alone when it\n"
-           "fails; *out, always* ones are written in both cases, unless the arguments were refused. Bytes that no\n"
-           "line mentions are padding.\n\n",
+           "fails; those that say *always* are written in both cases, unless the arguments were refused. Bytes that\n"
+           "no line mentions are padding.\n\n",
            (unsigned)UDXG_THUNK_COUNT, implemented);
     markdown_implemented();
     markdown_not_yet();

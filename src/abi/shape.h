@@ -14,7 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Who writes a field and when. OUT and ALWAYS fields read as zero in the copy, unless IN is there too. */
+/* Who writes a field and when. A plain OUT field reads as zero in the copy; any other as what the client has. */
 enum udxg_direction {
     UDXG_NEITHER = 0,
     UDXG_IN = 1,

@@ -371,8 +371,15 @@ static bool page_span(const void *client, uint64_t size_bytes, uint64_t *ret_fir
     return true;
 }
 
+/*
+ * Ranges longer than this are asked about each time and never remembered: the question costs little beside the
+ * copy, and large blocks are what malloc unmaps behind the table's back.
+ */
+#define SEEN_SPAN 8u
+
 static bool pages_seen(uint64_t first, uint64_t last, unsigned flag)
 {
+    if (last - first >= SEEN_SPAN) return false;
     for (uint64_t page = first; page <= last; page++) {
         uint64_t tag = atomic_load_explicit(&seen_pages[page % SEEN_PAGES], memory_order_relaxed);
         if (tag >> 2 != page || !(tag & flag)) return false;
@@ -380,10 +387,9 @@ static bool pages_seen(uint64_t first, uint64_t last, unsigned flag)
     return true;
 }
 
-/* Marks no more pages than the table can hold: the rest would only push each other out. */
 static void pages_mark_seen(uint64_t first, uint64_t last, unsigned flags)
 {
-    if (last - first >= SEEN_PAGES) last = first + SEEN_PAGES - 1;
+    if (last - first >= SEEN_SPAN) return;
     for (uint64_t page = first; page <= last; page++) {
         _Atomic uint64_t *tag = &seen_pages[page % SEEN_PAGES];
         uint64_t old = atomic_load_explicit(tag, memory_order_relaxed);

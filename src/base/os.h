@@ -70,7 +70,8 @@ udxg_status udxg_os_epoll_add(int epoll_fd, int fd, void *user) UDXG_MUST_CHECK;
 void *udxg_os_epoll_wait(int epoll_fd);
 
 /* A joinable thread with all signals blocked: they are the client's. False when the system gives none. */
-bool udxg_os_thread_create(pthread_t *ret_thread, const char *name, void *(*main)(void *), void *argument) UDXG_MUST_CHECK;
+bool udxg_os_thread_create(pthread_t *ret_thread, const char *name, void *(*main)(void *),
+                           void *argument) UDXG_MUST_CHECK;
 
 /*
  * Copies from and to memory of the client that may not be there: STATUS_INVALID_PARAMETER instead of a
@@ -84,8 +85,10 @@ udxg_status udxg_os_copy_out(void *client, const void *source, size_t size_bytes
  * The same without any cache, for memory that the client may unmap at any time (pSystemMem): each call asks
  * the kernel. *ret_copied, where not NULL, says how many bytes went before the first bad page.
  */
-udxg_status udxg_os_read_foreign(void *destination, const void *client, size_t size_bytes, size_t *ret_copied) UDXG_MUST_CHECK;
-udxg_status udxg_os_write_foreign(void *client, const void *source, size_t size_bytes, size_t *ret_copied) UDXG_MUST_CHECK;
+udxg_status udxg_os_read_foreign(void *destination, const void *client, size_t size_bytes,
+                                 size_t *ret_copied) UDXG_MUST_CHECK;
+udxg_status udxg_os_write_foreign(void *client, const void *source, size_t size_bytes,
+                                  size_t *ret_copied) UDXG_MUST_CHECK;
 
 /* STATUS_SUCCESS when every page of the range is mapped and readable (and writable, if WRITE), without changing it,
  * as of now: no cache. Up to 1 MiB the pages are populated, above that they are not touched. */

@@ -13,6 +13,21 @@
 
 #include "base/os.h"
 
+/* The leak checker looks for pointers in the heap and in globals, and chunks are neither. */
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define LOOK_FOR_POINTERS
+#endif
+#endif
+#if defined(__SANITIZE_ADDRESS__) || defined(LOOK_FOR_POINTERS)
+#include <sanitizer/lsan_interface.h>
+#define CHUNK_MAPPED(chunk) __lsan_register_root_region(chunk, CHUNK_BYTES)
+#define CHUNK_UNMAPPED(chunk) __lsan_unregister_root_region(chunk, CHUNK_BYTES)
+#else
+#define CHUNK_MAPPED(chunk) ((void)(chunk))
+#define CHUNK_UNMAPPED(chunk) ((void)(chunk))
+#endif
+
 #define CHUNK_BYTES (256u << 10) /* lazily backed: a slab of few objects costs one page */
 #define CHUNK_HEADER_BYTES 64u
 
@@ -33,6 +48,7 @@ static void unmap_chunks_locked(struct udxg_slab *slab) UDXG_REQUIRES(SLAB)
     while (slab->chunks) {
         void *chunk = slab->chunks;
         slab->chunks = *link_of(chunk);
+        CHUNK_UNMAPPED(chunk);
         udxg_os_unmap(chunk, CHUNK_BYTES);
     }
     slab->free_objects = NULL;
@@ -52,6 +68,7 @@ static bool add_chunk_locked(struct udxg_slab *slab) UDXG_REQUIRES(SLAB)
     size_t objects = (CHUNK_BYTES - CHUNK_HEADER_BYTES) / slab->object_bytes;
     void *chunk;
     if (udxg_failed(udxg_os_map_anonymous(CHUNK_BYTES, &chunk))) return false;
+    CHUNK_MAPPED(chunk);
     *link_of(chunk) = slab->chunks;
     slab->chunks = chunk;
     slab->fresh = (char *)chunk + CHUNK_HEADER_BYTES;

@@ -3,7 +3,8 @@
  * udxg run: executes a program with our libraries in front of any other libdxcore and libdxg. It does so with
  * two environment variables: LD_AUDIT with udxg-audit.so, which catches a library by name and by path, and
  * LD_LIBRARY_PATH for programs that clear LD_AUDIT but open by name. Two more are settings of Intel's runtime,
- * and the limit of descriptors is raised. No file is written, no right is needed. The program takes the place of this process, unless --summary asks for a look afterwards.
+ * and the limit of descriptors is raised. No file is written, no right is needed. The program takes the place
+ * of this process, unless --summary asks for a look afterwards.
  */
 #include "cli/cli.h"
 

@@ -83,7 +83,7 @@ void udxg_summary_print(const struct udxg_summary *summary, FILE *out)
     uint64_t system = value(&stats->system_memory_allocations);
     fprintf(out, "udxg: what the program did\n");
     fprintf(out, "  %-40s %10" PRIu64 " (%s)\n", "allocations made", created, udxg_size_text(bytes, created_text));
-    fprintf(out, "  %-40s %10" PRIu64 "\n", "  in video memory", created - system);
+    fprintf(out, "  %-40s %10" PRIu64 "\n", "  in segments of the adapter", created - system);
     fprintf(out, "  %-40s %10" PRIu64 "\n", "  in the program's own memory", system);
     fprintf(out, "  %-40s %10" PRIu64 " (%s)\n", "  alive at the end", created - freed,
             udxg_size_text(bytes - freed_bytes, live_text));

@@ -16,7 +16,8 @@
 #include "core/process.h"
 #include "core/stats.h"
 
-static pthread_mutex_t making = PTHREAD_MUTEX_INITIALIZER; /* the making of the process; not a class: it is the outermost */
+/* For the making of the process. No class of base/lock_order.h: it is outermost and held by nobody else. */
+static pthread_mutex_t making = PTHREAD_MUTEX_INITIALIZER;
 static _Atomic(struct udxg_process *) the_process;
 static udxg_status why_not; /* with making: the status that the making failed with, for good */
 

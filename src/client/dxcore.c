@@ -213,7 +213,8 @@ static int32_t adapter_get_property_size(struct adapter *self, uint32_t property
 
     if (!ret_bytes) return E_POINTER_;
     if (property >= PROPERTY_COUNT) return DXGI_ERROR_UNSUPPORTED_;
-    *ret_bytes = property == PROPERTY_DRIVER_DESCRIPTION ? strlen(self->adapter->caps.description) + 1 : sizes[property];
+    *ret_bytes =
+        property == PROPERTY_DRIVER_DESCRIPTION ? strlen(self->adapter->caps.description) + 1 : sizes[property];
     return S_OK_;
 }
 

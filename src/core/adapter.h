@@ -33,7 +33,8 @@ udxg_status udxg_adapter_create(const struct udxg_adapter_caps *caps, uint32_t i
 void udxg_adapter_destroy(struct udxg_adapter *adapter);
 
 /* The adapter behind a handle. STATUS_INVALID_PARAMETER, STATUS_DEVICE_REMOVED. Needs no put: adapters stay. */
-udxg_status udxg_adapter_get(struct udxg_process *process, uint32_t handle, struct udxg_adapter **ret_adapter) UDXG_MUST_CHECK;
+udxg_status udxg_adapter_get(struct udxg_process *process, uint32_t handle,
+                             struct udxg_adapter **ret_adapter) UDXG_MUST_CHECK;
 
 /* Stops it for good: every later call on it that may say so says STATUS_DEVICE_REMOVED. */
 void udxg_adapter_stop(struct udxg_adapter *adapter);

@@ -187,8 +187,7 @@ static udxg_status destroy_list(struct udxg_device *device, uint32_t count, cons
     if (count > 1 && has_duplicates(count, scratch)) return STATUS_INVALID_PARAMETER;
     if (!get_all(device, count, handles, allocations)) return STATUS_INVALID_PARAMETER;
     status = check_list(count, allocations);
-    if (!udxg_failed(status))
-        status = close_list(&device->process->handles, count, allocations, assume_not_in_use);
+    if (!udxg_failed(status)) status = close_list(&device->process->handles, count, allocations, assume_not_in_use);
     put_all(count, allocations);
     return status;
 }
@@ -296,7 +295,8 @@ udxg_status thunk_InvalidateCache(struct udxg_process *process, D3DKMT_INVALIDAT
  */
 static udxg_status for_each_of(struct udxg_device *device, uint32_t resource_handle, uint32_t count,
                                const uint32_t *handles,
-                               void (*visit)(struct udxg_allocation *allocation, uint32_t index, void *user), void *user)
+                               void (*visit)(struct udxg_allocation *allocation, uint32_t index, void *user),
+                               void *user)
 {
     struct udxg_resource *resource;
     struct udxg_pinned pinned;
@@ -341,7 +341,8 @@ udxg_status thunk_QueryAllocationResidency(struct udxg_process *process, D3DKMT_
 
     if (udxg_failed(status)) return status;
     if (query.worst_only) query.results[0] = D3DKMT_ALLOCATIONRESIDENCYSTATUS_RESIDENTINGPUMEMORY;
-    status = for_each_of(device, args->hResource, args->AllocationCount, args->phAllocationList, query_residency, &query);
+    status =
+        for_each_of(device, args->hResource, args->AllocationCount, args->phAllocationList, query_residency, &query);
     udxg_device_put(device);
     return status;
 }
@@ -370,7 +371,8 @@ udxg_status thunk_SetAllocationPriority(struct udxg_process *process, D3DKMT_SET
     udxg_status status = udxg_device_get(process, args->hDevice, &device);
 
     if (udxg_failed(status)) return status;
-    status = for_each_of(device, args->hResource, args->AllocationCount, args->phAllocationList, set_priority, &priorities);
+    status =
+        for_each_of(device, args->hResource, args->AllocationCount, args->phAllocationList, set_priority, &priorities);
     udxg_device_put(device);
     return status;
 }
@@ -382,7 +384,8 @@ udxg_status thunk_GetAllocationPriority(struct udxg_process *process, D3DKMT_GET
     udxg_status status = udxg_device_get(process, args->hDevice, &device);
 
     if (udxg_failed(status)) return status;
-    status = for_each_of(device, args->hResource, args->AllocationCount, args->phAllocationList, get_priority, &priorities);
+    status =
+        for_each_of(device, args->hResource, args->AllocationCount, args->phAllocationList, get_priority, &priorities);
     udxg_device_put(device);
     return status;
 }

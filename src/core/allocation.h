@@ -9,7 +9,7 @@
 
 /* The adapter's side: what the miniport made and where it lives. */
 struct udxg_memory {
-    atomic_uint refs; /* one per opening */
+    atomic_uint refs;                /* one per opening */
     struct udxg_process_adapter *pa; /* the creator's; constant */
     void *mp_allocation;             /* constant */
     struct vidmm_alloc vidmm;

@@ -53,8 +53,8 @@ struct wait_packet {
 static const uint8_t legal_next[] = {
     [UDXG_CONTEXT_IDLE] = 1 << UDXG_CONTEXT_RUNNABLE,
     [UDXG_CONTEXT_RUNNABLE] = 1 << UDXG_CONTEXT_RUNNING | 1 << UDXG_CONTEXT_IDLE,
-    [UDXG_CONTEXT_RUNNING] = 1 << UDXG_CONTEXT_RUNNABLE | 1 << UDXG_CONTEXT_IDLE | 1 << UDXG_CONTEXT_WAITING |
-                             1 << UDXG_CONTEXT_GATED,
+    [UDXG_CONTEXT_RUNNING] =
+        1 << UDXG_CONTEXT_RUNNABLE | 1 << UDXG_CONTEXT_IDLE | 1 << UDXG_CONTEXT_WAITING | 1 << UDXG_CONTEXT_GATED,
     [UDXG_CONTEXT_WAITING] = 1 << UDXG_CONTEXT_RUNNABLE | 1 << UDXG_CONTEXT_IDLE,
     [UDXG_CONTEXT_GATED] = 1 << UDXG_CONTEXT_RUNNABLE | 1 << UDXG_CONTEXT_IDLE,
 };
@@ -192,7 +192,8 @@ void udxg_contexts_cancel(struct udxg_device *device)
 
     udxg_list_init(&discarded);
     udxg_lock(DEVICE, &device->lock);
-    udxg_list_for_each(link, &device->children[UDXG_HANDLE_CONTEXT]) {
+    udxg_list_for_each(link, &device->children[UDXG_HANDLE_CONTEXT])
+    {
         struct udxg_context *context = udxg_container_of(link, struct udxg_context, child.link);
         udxg_lock(NODE, &context->engine->lock);
         atomic_store(&context->cancelled, true);
@@ -354,7 +355,8 @@ void udxg_context_run(struct udxg_context *context)
 void udxg_contexts_ready(struct udxg_device *device)
 {
     udxg_lock(DEVICE, &device->lock);
-    udxg_list_for_each(link, &device->children[UDXG_HANDLE_CONTEXT]) {
+    udxg_list_for_each(link, &device->children[UDXG_HANDLE_CONTEXT])
+    {
         struct udxg_context *context = udxg_container_of(link, struct udxg_context, child.link);
         udxg_lock(NODE, &context->engine->lock);
         if (context->state == UDXG_CONTEXT_GATED) set_state_locked(context, UDXG_CONTEXT_RUNNABLE);

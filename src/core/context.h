@@ -35,17 +35,18 @@ struct udxg_context {
     bool null_rendering;
     struct udxg_gpu_memory memory;
     enum udxg_context_state state UDXG_GUARDED_BY(NODE);
-    struct udxg_list run UDXG_GUARDED_BY(NODE);     /* in the engine's queue */
-    struct udxg_list packets UDXG_GUARDED_BY(NODE); /* not begun */
+    struct udxg_list run UDXG_GUARDED_BY(NODE);        /* in the engine's queue */
+    struct udxg_list packets UDXG_GUARDED_BY(NODE);    /* not begun */
     struct udxg_packet *blocked UDXG_GUARDED_BY(NODE); /* the wait packet of a WAITING context */
-    bool closing UDXG_GUARDED_BY(NODE);             /* no handle: what cannot run now never will */
-    atomic_bool cancelled;                          /* polled by the running packet */
-    int priority UDXG_GUARDED_BY(NODE);             /* SetContextSchedulingPriority */
+    bool closing UDXG_GUARDED_BY(NODE);                /* no handle: what cannot run now never will */
+    atomic_bool cancelled;                             /* polled by the running packet */
+    int priority UDXG_GUARDED_BY(NODE);                /* SetContextSchedulingPriority */
     int in_process_priority UDXG_GUARDED_BY(NODE);
 };
 
 /* The context behind a handle, pinned; STATUS_INVALID_PARAMETER, STATUS_DEVICE_REMOVED. */
-udxg_status udxg_context_get(struct udxg_process *process, uint32_t handle, struct udxg_context **ret_context) UDXG_MUST_CHECK;
+udxg_status udxg_context_get(struct udxg_process *process, uint32_t handle,
+                             struct udxg_context **ret_context) UDXG_MUST_CHECK;
 void udxg_context_put(struct udxg_context *context);
 
 /* The engine has picked a runnable context. */

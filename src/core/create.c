@@ -350,7 +350,8 @@ static void link_all(struct creation *c)
     for (uint32_t i = 0; i < c->count; i++) {
         struct udxg_child *child = &c->allocations[i]->child;
         child->handle = c->handles[c->made_resource + i];
-        udxg_list_append(resource ? &resource->allocations : &c->device->children[UDXG_HANDLE_ALLOCATION], &child->link);
+        udxg_list_append(resource ? &resource->allocations : &c->device->children[UDXG_HANDLE_ALLOCATION],
+                         &child->link);
     }
     udxg_unlock(DEVICE, &c->device->lock);
 }

@@ -146,8 +146,7 @@ static void close_children(struct udxg_device *device, enum udxg_handle_type typ
 static void close_all_children(struct udxg_device *device)
 {
     static const enum udxg_handle_type order[] = {
-        UDXG_HANDLE_CONTEXT,    UDXG_HANDLE_PAGING_QUEUE, UDXG_HANDLE_ALLOCATION,
-        UDXG_HANDLE_RESOURCE, UDXG_HANDLE_SYNC,
+        UDXG_HANDLE_CONTEXT, UDXG_HANDLE_PAGING_QUEUE, UDXG_HANDLE_ALLOCATION, UDXG_HANDLE_RESOURCE, UDXG_HANDLE_SYNC,
     };
 
     udxg_contexts_cancel(device);
@@ -304,7 +303,7 @@ udxg_status thunk_GetDeviceState(struct udxg_process *process, D3DKMT_GETDEVICES
     case D3DKMT_DEVICESTATE_PAGE_FAULT:
         report_page_fault(&error, &args->PageFaultState);
         break;
-    case D3DKMT_DEVICESTATE_RESET: /* no desktop that could have been switched: all flags stay 0 */
+    case D3DKMT_DEVICESTATE_RESET:   /* no desktop that could have been switched: all flags stay 0 */
     case D3DKMT_DEVICESTATE_PRESENT: /* nothing is ever presented: all counts stay 0 */
     case D3DKMT_DEVICESTATE_PRESENT_DWM:
     case D3DKMT_DEVICESTATE_PRESENT_QUEUE:

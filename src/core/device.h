@@ -64,7 +64,8 @@ void udxg_device_unref(struct udxg_device *device);
  * The device behind a handle, pinned: every handler's first look-up. STATUS_INVALID_PARAMETER for anything
  * else, STATUS_DEVICE_REMOVED when its adapter has stopped. End it with udxg_device_put().
  */
-udxg_status udxg_device_get(struct udxg_process *process, uint32_t handle, struct udxg_device **ret_device) UDXG_MUST_CHECK;
+udxg_status udxg_device_get(struct udxg_process *process, uint32_t handle,
+                            struct udxg_device **ret_device) UDXG_MUST_CHECK;
 /* The same for calls that work on a stopped adapter: destroy, unlock, queries of state. NULL when there is none. */
 struct udxg_device *udxg_device_find(struct udxg_process *process, uint32_t handle);
 void udxg_device_put(struct udxg_device *device);

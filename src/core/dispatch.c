@@ -13,10 +13,10 @@
 typedef udxg_status handler(struct udxg_process *process, void *args);
 
 /* One adapter per handler, so that each keeps the type of its arguments. */
-#define THUNK(number, name, constness)                                          \
-    static udxg_status call_##name(struct udxg_process *process, void *args)    \
-    {                                                                           \
-        return thunk_##name(process, (T *)args);                                \
+#define THUNK(number, name, constness)                                                                                 \
+    static udxg_status call_##name(struct udxg_process *process, void *args)                                           \
+    {                                                                                                                  \
+        return thunk_##name(process, (T *)args);                                                                       \
     }
 #define THUNK_END
 #include "abi/thunks.def"

@@ -29,7 +29,7 @@ struct udxg_engine {
     pthread_t thread UDXG_GUARDED_BY(NODE);
     bool started UDXG_GUARDED_BY(NODE), stop UDXG_GUARDED_BY(NODE);
     struct udxg_list run[UDXG_PRIORITY_COUNT] UDXG_GUARDED_BY(NODE); /* runnable contexts */
-    uint32_t run_mask UDXG_GUARDED_BY(NODE);                        /* bit i: run[i] is not empty */
+    uint32_t run_mask UDXG_GUARDED_BY(NODE);                         /* bit i: run[i] is not empty */
 };
 
 void udxg_engine_init(struct udxg_engine *engine, uint32_t node);

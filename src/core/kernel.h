@@ -17,9 +17,9 @@ struct udxg_adapter;
 #define UDXG_KERNEL_ADAPTERS 16u /* D3DKMTEnumAdapters returns no more */
 
 struct udxg_kernel {
-    uint32_t adapter_count;                          /* constant */
+    uint32_t adapter_count;                              /* constant */
     struct udxg_adapter *adapters[UDXG_KERNEL_ADAPTERS]; /* constant */
-    struct udxg_nt_handles nt_handles;               /* locks for itself */
+    struct udxg_nt_handles nt_handles;                   /* locks for itself */
 };
 
 /*

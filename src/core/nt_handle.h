@@ -18,7 +18,7 @@
 /* Embeddable: what one descriptor stands for. */
 struct udxg_nt_handle {
     struct udxg_list link UDXG_GUARDED_BY(NT);
-    int fd; /* our end; constant while it is open */
+    int fd;                                        /* our end; constant while it is open */
     void (*closed)(struct udxg_nt_handle *handle); /* without locks; the handle is its own from then on */
 };
 

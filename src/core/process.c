@@ -100,7 +100,8 @@ udxg_status udxg_process_adapter_get(struct udxg_process *process, struct udxg_a
         pa = atomic_load(&process->adapters[adapter->index]);
         if (!pa) {
             status = process_adapter_create(adapter, &pa);
-            if (!udxg_failed(status)) atomic_store_explicit(&process->adapters[adapter->index], pa, memory_order_release);
+            if (!udxg_failed(status))
+                atomic_store_explicit(&process->adapters[adapter->index], pa, memory_order_release);
         }
         udxg_unlock(PROCESS, &process->lock);
     }

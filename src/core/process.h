@@ -15,11 +15,11 @@
 
 /* What one process has on one adapter; made at the first use, lives as long as the process. */
 struct udxg_process_adapter {
-    struct udxg_adapter *adapter;  /* constant */
-    struct vidmm_process *vidmm;   /* constant */
+    struct udxg_adapter *adapter;   /* constant */
+    struct vidmm_process *vidmm;    /* constant */
     struct udxg_fence_pages fences; /* locks for itself */
-    struct udxg_slab allocations;  /* of struct udxg_allocation; locks for itself */
-    struct udxg_slab memories;     /* of struct udxg_memory; locks for itself */
+    struct udxg_slab allocations;   /* of struct udxg_allocation; locks for itself */
+    struct udxg_slab memories;      /* of struct udxg_memory; locks for itself */
 };
 
 struct udxg_process {

@@ -115,7 +115,8 @@ static udxg_status wddm_2_0_caps(struct udxg_adapter *adapter, void *data)
 static udxg_status node_metadata(struct udxg_adapter *adapter, void *data)
 {
     D3DKMT_NODEMETADATA *metadata = data;
-    uint32_t node = metadata->NodeOrdinalAndAdapterIndex & 0xffff, physical = metadata->NodeOrdinalAndAdapterIndex >> 16;
+    uint32_t node = metadata->NodeOrdinalAndAdapterIndex & 0xffff,
+             physical = metadata->NodeOrdinalAndAdapterIndex >> 16;
 
     if (node >= adapter->caps.node_count || physical) return STATUS_INVALID_PARAMETER;
     memset(&metadata->NodeData, 0, sizeof metadata->NodeData);
@@ -328,7 +329,8 @@ static bool is_type(KMTQUERYADAPTERINFOTYPE type)
 
 static udxg_status ask(struct udxg_adapter *adapter, KMTQUERYADAPTERINFOTYPE type, void *data, uint32_t bytes)
 {
-    if (type == KMTQAITYPE_UMDRIVERPRIVATE) return adapter->miniport->query_umd_private(adapter->mp_adapter, data, bytes);
+    if (type == KMTQAITYPE_UMDRIVERPRIVATE)
+        return adapter->miniport->query_umd_private(adapter->mp_adapter, data, bytes);
     if (type == KMTQAITYPE_QUERYREGISTRY) return query_registry(adapter, data, bytes);
     for (size_t i = 0; i < sizeof queries / sizeof *queries; i++) {
         if (queries[i].type != type) continue;

@@ -18,7 +18,8 @@ void udxg_resource_unref(struct udxg_resource *resource) UDXG_NO_TSA
     if (!resource || atomic_fetch_sub(&resource->refs, 1) != 1) return;
     device = resource->child.device;
     adapter = device->adapter;
-    if (resource->mp_resource) adapter->miniport->destroy_allocation(adapter->mp_adapter, 0, NULL, resource->mp_resource);
+    if (resource->mp_resource)
+        adapter->miniport->destroy_allocation(adapter->mp_adapter, 0, NULL, resource->mp_resource);
     udxg_device_remove_child(&resource->child);
     free(resource->runtime_data);
     free(resource->private_data);

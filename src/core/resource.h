@@ -14,7 +14,7 @@ struct udxg_resource {
     atomic_uint refs; /* the handle, and every allocation until its memory is gone */
     struct udxg_list allocations UDXG_GUARDED_BY(DEVICE);
     uint32_t allocation_count UDXG_GUARDED_BY(DEVICE);
-    bool shared;       /* CreateShared: nothing can be added; constant */
+    bool shared; /* CreateShared: nothing can be added; constant */
     void *mp_resource UDXG_GUARDED_BY(DEVICE);
     void *runtime_data UDXG_GUARDED_BY(DEVICE); /* owned */
     uint32_t runtime_data_bytes UDXG_GUARDED_BY(DEVICE);
@@ -26,7 +26,8 @@ struct udxg_resource {
 void udxg_resource_release(void *resource);
 void udxg_resource_unref(struct udxg_resource *resource);
 
-/* Closes the handle of the resource and of everything in it. STATUS_INVALID_PARAMETER when it is not one of DEVICE's. */
+/* Closes the handle of the resource and of everything in it. STATUS_INVALID_PARAMETER when it is not one of DEVICE's.
+ */
 udxg_status udxg_resource_close(struct udxg_device *device, uint32_t handle, bool assume_not_in_use) UDXG_MUST_CHECK;
 
 /* Calls VISIT for each allocation, under the device's lock. */

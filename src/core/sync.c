@@ -21,7 +21,8 @@ static bool is_satisfied_locked(const struct udxg_waiter *waiter) UDXG_REQUIRES(
 /* Moves the satisfied waiters of SYNC to FIRED. */
 static void collect_locked(struct udxg_sync *sync, struct udxg_list *fired) UDXG_REQUIRES(SYNC)
 {
-    udxg_list_for_each(link, &sync->waiters) {
+    udxg_list_for_each(link, &sync->waiters)
+    {
         struct udxg_waiter *waiter = udxg_container_of(link, struct udxg_waiter, link);
         if (!is_satisfied_locked(waiter)) continue;
         waiter->fired = true;
@@ -42,8 +43,7 @@ static void fire(struct udxg_list *fired) UDXG_NO_TSA
 {
     struct udxg_list *link;
 
-    while ((link = udxg_list_pop(fired)))
-        wait_step(udxg_container_of(link, struct udxg_waiter, link)->wait);
+    while ((link = udxg_list_pop(fired))) wait_step(udxg_container_of(link, struct udxg_waiter, link)->wait);
 }
 
 /* Releases what the present value satisfies. */
@@ -270,8 +270,7 @@ udxg_status thunk_CreateSynchronizationObject(struct udxg_process *process, D3DK
     return STATUS_NOT_SUPPORTED;
 }
 
-udxg_status thunk_DestroySynchronizationObject(struct udxg_process *process,
-                                               D3DKMT_DESTROYSYNCHRONIZATIONOBJECT *args)
+udxg_status thunk_DestroySynchronizationObject(struct udxg_process *process, D3DKMT_DESTROYSYNCHRONIZATIONOBJECT *args)
 {
     return udxg_handle_close(&process->handles, args->hSyncObject, UDXG_HANDLE_SYNC) ? STATUS_SUCCESS
                                                                                      : STATUS_INVALID_PARAMETER;
@@ -375,8 +374,8 @@ static udxg_status get_waitable(struct udxg_process *process, const D3DKMT_WAITF
     return STATUS_SUCCESS;
 }
 
-static udxg_status make_cpu_wait(const D3DKMT_WAITFORSYNCHRONIZATIONOBJECTFROMCPU *args,
-                                 struct udxg_sync *const *syncs, int event_fd, struct cpu_wait **ret_cpu)
+static udxg_status make_cpu_wait(const D3DKMT_WAITFORSYNCHRONIZATIONOBJECTFROMCPU *args, struct udxg_sync *const *syncs,
+                                 int event_fd, struct cpu_wait **ret_cpu)
 {
     struct cpu_wait *cpu = calloc(1, udxg_wait_bytes(offsetof(struct cpu_wait, wait), args->ObjectCount));
 

@@ -18,12 +18,12 @@
 
 struct udxg_sync {
     struct udxg_child child;
-    atomic_uint refs;                       /* the handle, every waiter, every queued packet */
-    D3DDDI_SYNCHRONIZATIONOBJECT_TYPE type; /* constant */
+    atomic_uint refs;                         /* the handle, every waiter, every queued packet */
+    D3DDDI_SYNCHRONIZATIONOBJECT_TYPE type;   /* constant */
     D3DDDI_SYNCHRONIZATIONOBJECT_FLAGS flags; /* constant */
-    struct udxg_fence_slot slot;            /* constant; its value is written under SYNC, and by engines */
+    struct udxg_fence_slot slot;              /* constant; its value is written under SYNC, and by engines */
     struct udxg_mutex_SYNC lock;
-    bool abandoned UDXG_GUARDED_BY(SYNC);   /* no handle any more: no wait can be satisfied by a client */
+    bool abandoned UDXG_GUARDED_BY(SYNC); /* no handle any more: no wait can be satisfied by a client */
     struct udxg_list waiters UDXG_GUARDED_BY(SYNC);
 };
 

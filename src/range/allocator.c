@@ -1,25 +1,31 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Every range, free or used, is a node on one ring in the order of offsets; free ones are in a bin too.
+ * Every range, free or used, is a node on one ring in the order of offsets; free ones are on a list too.
  *
- * Bins: sizes below 4,096 granules have a bin each; above that every power of two is divided into 64, so that
- * the sizes in a bin differ by 1.6 % at most. There are as many bins as the space needs. A bitmap says which
- * bins have something, and a second one which words of the first one do.
+ * Lists: sizes below 4,096 granules have a bin each; above that every power of two is divided into 64 bins, so
+ * that the sizes in a bin differ by 1.6 % at most. A bin is one list, last in, first out. Of sizes below 64
+ * granules there are many ranges, and it matters which is taken: small allocations all over the space would leave
+ * no large hole. So such a bin has a list for each of 64 zones of the space, and gives from the zone that is
+ * nearest to the wanted end. Bitmaps say which bins and which zones have something; there are as many bins as
+ * the space needs.
  *
  * Finding: from the bin of the wanted size upwards, the first range that will do; so below 4,096 granules that
- * is a best fit without a search. In a bin of several sizes a few ranges are looked at for the smallest. At
- * equal size the one nearest to the wanted end is taken, of the few that are looked at. Alignment is found inside a
- * range where it happens to be, rather than by asking for more than is needed; after a few ranges where it
- * does not happen to be, the next bin to look into is the one where it must. Only when all that found nothing
- * are all ranges looked at that might do: an allocation fails only if it must.
+ * is a best fit without a search. In a bin of several sizes a few ranges are looked at for the smallest.
+ * Alignment is found inside a range where it happens to be, rather than by asking for more than is needed;
+ * after a few ranges where it does not happen to be, the next bin to look into is one where it must. Only when
+ * all that found nothing are all ranges looked at that might do: an allocation fails only if it must.
+ *
+ * What costs here is memory that is in no cache, and branches that wait for it. So a node knows whether its
+ * neighbours are free: a range between two used ones, which most are, is freed without reading another node,
+ * only by writing to some. A list ends in a node of the allocator, and a node points to what points to it, so
+ * that taking it out asks nothing. And a bit is cleared not when its list becomes empty but when a search finds
+ * it empty.
  *
  * Invariants:
  *     ring:  edge, ranges with ascending offsets that touch each other and fill the space, edge
- *     no two neighbours are free;  free <=> in the bin of its size;  used_bytes = sum of the used sizes
- *
- * A node is carved off for the used part, and the free part keeps its node: so the rest of a large free range
- * mostly stays where it is in its bin. Nodes that become spare are kept, up to a limit, to spare the slab's
- * lock.
+ *     no two neighbours are free;  free <=> on the list of its size and zone;  used = sum of the used sizes
+ *     n.prev_free = n.prev is free,  n.next_free = n.next is free
+ *     a list that has a range has its bits set
  */
 #include "range/allocator.h"
 
@@ -27,32 +33,37 @@
 
 #define EXACT_BITS 12u
 #define EXACT_BINS (1u << EXACT_BITS) /* of one size each, in granules */
-#define GROUP_BITS 6u                 /* 64 bins a power of two, from 2^12 granules on: one word of the bitmap */
+#define GROUP_BITS 6u                 /* 64 bins a power of two, from 2^12 granules on */
+#define ZONED_BINS 64u
+#define ZONES 64u
 #define WORD_BINS 64u
-#define NO_BIN UINT32_MAX
+#define NONE UINT32_MAX /* no bin */
 
-#define LOOKS_IN_BIN 2u /* ranges of one bin */
-#define LOOKS 16u       /* ranges before alignment is paid for */
-#define SPARE_LIMIT 64u
+#define LOOKS_IN_LIST 4u /* ranges of one list */
+#define LOOKS 16u        /* ranges before alignment is paid for */
+#define SPARE_LIMIT 64u  /* nodes kept, to spare the slab's lock */
 
 struct udxg_range {
     uint64_t offset, size;
-    struct udxg_range *prev, *next;         /* on the ring */
-    struct udxg_range *bin_prev, *bin_next; /* free: in the bin, NULL-terminated. spare: bin_next only */
-    uint32_t bin;                           /* NO_BIN: used */
+    struct udxg_range *prev, *next; /* on the ring */
+    struct udxg_range *list_next;   /* free: on the list, which ends in nil. spare: among the spare ones */
+    struct udxg_range **list_link;  /* free: what points to this node. used: NULL */
+    bool prev_free, next_free;
 };
 
 struct udxg_range_allocator {
     struct udxg_slab *slab;
     uint64_t size, used;
-    unsigned granule_shift;
+    unsigned granule_shift, zone_shift;
     unsigned spare_count;
     struct udxg_range *spare;
     struct udxg_range edge; /* used for ever, so that neighbours need no special case */
+    struct udxg_range nil;  /* the end of every list; what is written into it is never read */
     uint32_t bin_count;
     uint64_t word_map[2]; /* which words of bin_map are not 0 */
-    uint64_t *bin_map;
-    struct udxg_range *bins[];
+    uint64_t *bin_map;    /* which bins may have a range */
+    uint64_t zone_map[ZONED_BINS];
+    struct udxg_range *lists[];
 };
 
 size_t udxg_range_node_bytes(void)
@@ -77,10 +88,10 @@ uint64_t udxg_range_allocator_used(const struct udxg_range_allocator *allocator)
 
 static bool is_free(const struct udxg_range *range)
 {
-    return range->bin != NO_BIN;
+    return range->list_link != NULL;
 }
 
-/* ---- bins ---- */
+/* ---- lists ---- */
 
 static uint32_t bin_of_granules(uint64_t granules)
 {
@@ -95,62 +106,84 @@ static uint32_t bin_of(const struct udxg_range_allocator *allocator, uint64_t si
     return bin_of_granules(size >> allocator->granule_shift);
 }
 
-/* The first bin from BIN on that has a range, NO_BIN when there is none. */
-static uint32_t next_bin(const struct udxg_range_allocator *allocator, uint32_t bin)
+static uint32_t list_of(uint32_t bin, uint32_t zone)
 {
-    if (bin >= allocator->bin_count) return NO_BIN;
+    return bin < ZONED_BINS ? bin * ZONES + zone : ZONED_BINS * (ZONES - 1) + bin;
+}
+
+static uint32_t zone_of(const struct udxg_range_allocator *allocator, uint64_t offset)
+{
+    return (uint32_t)(offset >> allocator->zone_shift);
+}
+
+/* The first bin from BIN on whose bit is set, NONE when there is none. */
+static uint32_t next_marked(const struct udxg_range_allocator *allocator, uint32_t bin)
+{
+    if (bin >= allocator->bin_count) return NONE;
     uint32_t word = bin / WORD_BINS;
     uint64_t bins = allocator->bin_map[word] & (~UINT64_C(0) << bin % WORD_BINS);
     if (!bins) {
         uint32_t half = ++word / 64;
         uint64_t words = allocator->word_map[half] & (~UINT64_C(0) << word % 64);
         if (!words && half == 0) words = allocator->word_map[half = 1];
-        if (!words) return NO_BIN;
+        if (!words) return NONE;
         word = half * 64 + (uint32_t)__builtin_ctzll(words);
         bins = allocator->bin_map[word];
     }
     return word * WORD_BINS + (uint32_t)__builtin_ctzll(bins);
 }
 
-static void bin_insert(struct udxg_range_allocator *allocator, struct udxg_range *range)
+static void clear_bin(struct udxg_range_allocator *allocator, uint32_t bin)
 {
-    uint32_t bin = bin_of(allocator, range->size), word = bin / WORD_BINS;
-    struct udxg_range *first = allocator->bins[bin];
-    range->bin = bin;
-    range->bin_prev = NULL;
-    range->bin_next = first;
-    allocator->bins[bin] = range;
-    if (first) {
-        first->bin_prev = range;
-    } else {
-        allocator->bin_map[word] |= UINT64_C(1) << bin % WORD_BINS;
-        allocator->word_map[word / 64] |= UINT64_C(1) << word % 64;
-    }
-}
-
-static void bin_remove(struct udxg_range_allocator *allocator, struct udxg_range *range)
-{
-    uint32_t bin = range->bin, word = bin / WORD_BINS;
-    range->bin = NO_BIN;
-    if (range->bin_next) range->bin_next->bin_prev = range->bin_prev;
-    if (range->bin_prev) {
-        range->bin_prev->bin_next = range->bin_next;
-        return;
-    }
-    allocator->bins[bin] = range->bin_next;
-    if (range->bin_next) return;
+    uint32_t word = bin / WORD_BINS;
     allocator->bin_map[word] &= ~(UINT64_C(1) << bin % WORD_BINS);
     if (!allocator->bin_map[word]) allocator->word_map[word / 64] &= ~(UINT64_C(1) << word % 64);
 }
 
-/* Gives a free range another extent, and another bin only if that must be. */
-static void resize_free(struct udxg_range_allocator *allocator, struct udxg_range *range, uint64_t offset, uint64_t size)
+/* The first range of the zone nearest to END; nil when the bin is empty. Clears the bits that promised too much. */
+static struct udxg_range *first_zoned(struct udxg_range_allocator *allocator, uint32_t bin, enum udxg_range_end end)
 {
-    bool moves = bin_of(allocator, size) != range->bin;
-    if (moves) bin_remove(allocator, range);
-    range->offset = offset;
-    range->size = size;
-    if (moves) bin_insert(allocator, range);
+    uint64_t *zones = &allocator->zone_map[bin];
+    while (*zones) {
+        uint32_t low = (uint32_t)__builtin_ctzll(*zones), high = 63u - (uint32_t)__builtin_clzll(*zones);
+        uint32_t zone = end == UDXG_RANGE_FROM_END ? high : low;
+        struct udxg_range *first = allocator->lists[list_of(bin, zone)];
+        if (first != &allocator->nil) return first;
+        *zones &= ~(UINT64_C(1) << zone);
+    }
+    return &allocator->nil;
+}
+
+/* The first range of the first bin from *BIN on that has any; *BIN becomes that bin. NULL when there is none. */
+static struct udxg_range *first_from(struct udxg_range_allocator *allocator, uint32_t *bin, enum udxg_range_end end)
+{
+    while ((*bin = next_marked(allocator, *bin)) != NONE) {
+        struct udxg_range *first =
+            *bin < ZONED_BINS ? first_zoned(allocator, *bin, end) : allocator->lists[list_of(*bin, 0)];
+        if (first != &allocator->nil) return first;
+        clear_bin(allocator, *bin);
+    }
+    return NULL;
+}
+
+static void list_insert(struct udxg_range_allocator *allocator, struct udxg_range *range)
+{
+    uint32_t bin = bin_of(allocator, range->size), zone = zone_of(allocator, range->offset), word = bin / WORD_BINS;
+    struct udxg_range **link = &allocator->lists[list_of(bin, zone)];
+    range->list_next = *link;
+    range->list_link = link;
+    range->list_next->list_link = &range->list_next;
+    *link = range;
+    allocator->bin_map[word] |= UINT64_C(1) << bin % WORD_BINS;
+    allocator->word_map[word / 64] |= UINT64_C(1) << word % 64;
+    if (bin < ZONED_BINS) allocator->zone_map[bin] |= UINT64_C(1) << zone;
+}
+
+static void list_remove(struct udxg_range *range)
+{
+    *range->list_link = range->list_next;
+    range->list_next->list_link = range->list_link;
+    range->list_link = NULL;
 }
 
 /* ---- nodes ---- */
@@ -160,7 +193,7 @@ static bool have_spares(struct udxg_range_allocator *allocator, unsigned count)
     while (allocator->spare_count < count) {
         struct udxg_range *node = udxg_slab_alloc(allocator->slab);
         if (!node) return false;
-        node->bin_next = allocator->spare;
+        node->list_next = allocator->spare;
         allocator->spare = node;
         allocator->spare_count++;
     }
@@ -170,7 +203,7 @@ static bool have_spares(struct udxg_range_allocator *allocator, unsigned count)
 static struct udxg_range *take_spare(struct udxg_range_allocator *allocator)
 {
     struct udxg_range *node = allocator->spare;
-    allocator->spare = node->bin_next;
+    allocator->spare = node->list_next;
     allocator->spare_count--;
     return node;
 }
@@ -181,31 +214,35 @@ static void give_spare(struct udxg_range_allocator *allocator, struct udxg_range
         udxg_slab_free(allocator->slab, node);
         return;
     }
-    node->bin_next = allocator->spare;
+    node->list_next = allocator->spare;
     allocator->spare = node;
     allocator->spare_count++;
 }
 
-/* A used node between BEFORE and its successor. */
-static struct udxg_range *ring_insert(struct udxg_range_allocator *allocator, struct udxg_range *before,
-                                      uint64_t offset, uint64_t size)
+/* A free node between two used ones. */
+static void insert_free(struct udxg_range_allocator *allocator, struct udxg_range *prev, struct udxg_range *next,
+                        uint64_t offset, uint64_t size)
 {
     struct udxg_range *node = take_spare(allocator);
     node->offset = offset;
     node->size = size;
-    node->bin = NO_BIN;
-    node->prev = before;
-    node->next = before->next;
-    before->next->prev = node;
-    before->next = node;
-    return node;
+    node->prev = prev;
+    node->next = next;
+    node->prev_free = node->next_free = false;
+    prev->next = next->prev = node;
+    prev->next_free = next->prev_free = true;
+    list_insert(allocator, node);
 }
 
-static void ring_remove(struct udxg_range_allocator *allocator, struct udxg_range *node)
+/* Lets NODE swallow its successor, which is on no list. */
+static void join_next(struct udxg_range_allocator *allocator, struct udxg_range *node)
 {
-    node->prev->next = node->next;
-    node->next->prev = node->prev;
-    give_spare(allocator, node);
+    struct udxg_range *next = node->next;
+    node->size += next->size;
+    node->next = next->next;
+    node->next_free = next->next_free;
+    next->next->prev = node;
+    give_spare(allocator, next);
 }
 
 udxg_status udxg_range_allocator_create(uint64_t size, uint64_t granule, struct udxg_slab *slab,
@@ -215,21 +252,23 @@ udxg_status udxg_range_allocator_create(uint64_t size, uint64_t granule, struct 
     if (!power_of_two || !size || size % granule) return STATUS_INVALID_PARAMETER;
 
     uint32_t bin_count = bin_of_granules(size / granule) + 1, words = bin_count / WORD_BINS + 1;
+    uint32_t list_count = list_of(bin_count - 1, ZONES - 1) + 1;
     struct udxg_range_allocator *allocator =
-        calloc(1, sizeof(*allocator) + bin_count * sizeof(struct udxg_range *) + words * sizeof(uint64_t));
+        calloc(1, sizeof(*allocator) + list_count * sizeof(struct udxg_range *) + words * sizeof(uint64_t));
     if (!allocator) return STATUS_NO_MEMORY;
     allocator->slab = slab;
     allocator->size = size;
     allocator->bin_count = bin_count;
-    allocator->bin_map = (uint64_t *)(allocator->bins + bin_count);
+    allocator->bin_map = (uint64_t *)(allocator->lists + list_count);
     allocator->granule_shift = (unsigned)__builtin_ctzll(granule);
-    allocator->edge.bin = NO_BIN;
+    while ((size - 1) >> allocator->zone_shift >= ZONES) allocator->zone_shift++;
     allocator->edge.prev = allocator->edge.next = &allocator->edge;
+    for (uint32_t list = 0; list < list_count; list++) allocator->lists[list] = &allocator->nil;
     if (!have_spares(allocator, 1)) {
         free(allocator);
         return STATUS_NO_MEMORY;
     }
-    bin_insert(allocator, ring_insert(allocator, &allocator->edge, 0, size));
+    insert_free(allocator, &allocator->edge, &allocator->edge, 0, size);
     *ret = allocator;
     return STATUS_SUCCESS;
 }
@@ -237,12 +276,54 @@ udxg_status udxg_range_allocator_create(uint64_t size, uint64_t granule, struct 
 void udxg_range_allocator_destroy(struct udxg_range_allocator *allocator)
 {
     if (!allocator) return;
-    while (allocator->edge.next != &allocator->edge) ring_remove(allocator, allocator->edge.next);
+    while (allocator->edge.next != &allocator->edge) join_next(allocator, &allocator->edge);
     while (allocator->spare) udxg_slab_free(allocator->slab, take_spare(allocator));
     free(allocator);
 }
 
-/* ---- finding ---- */
+/* ---- taking a free range ---- */
+
+/* Makes a free range used. */
+static void take(struct udxg_range *range)
+{
+    list_remove(range);
+    range->prev->next_free = range->next->prev_free = false;
+}
+
+/* Leaves SIZE to a used range and makes the rest before it free. Takes a spare node. */
+static void cut_front(struct udxg_range_allocator *allocator, struct udxg_range *range, uint64_t size)
+{
+    uint64_t front = range->size - size, offset = range->offset;
+    range->offset += front;
+    range->size = size;
+    insert_free(allocator, range->prev, range, offset, front);
+}
+
+static void cut_back(struct udxg_range_allocator *allocator, struct udxg_range *range, uint64_t size)
+{
+    uint64_t back = range->size - size;
+    range->size = size;
+    insert_free(allocator, range, range->next, range->offset + size, back);
+}
+
+/*
+ * A range of at least SIZE without alignment, below 4,096 granules: any range of the first bin will do, and the
+ * bin says whether it fits exactly, so that nothing waits for the node itself.
+ */
+static struct udxg_range *take_best_fit(struct udxg_range_allocator *allocator, uint64_t size, enum udxg_range_end end)
+{
+    uint32_t own = bin_of(allocator, size), bin = own;
+    struct udxg_range *range = first_from(allocator, &bin, end);
+    if (!range) return NULL;
+    take(range);
+    if (bin == own) return range;
+    if (end == UDXG_RANGE_FROM_END) {
+        cut_front(allocator, range, size);
+    } else {
+        cut_back(allocator, range, size);
+    }
+    return range;
+}
 
 struct search {
     uint64_t size, alignment;
@@ -269,11 +350,13 @@ static bool is_better(const struct search *search, const struct udxg_range *rang
     return (range->offset < search->best->offset) == (search->end == UDXG_RANGE_FROM_START);
 }
 
-/* At most LIMIT ranges of a bin; returns at how many. */
-static uint64_t look_at_bin(struct search *search, struct udxg_range *first, uint64_t limit)
+/* At most LIMIT ranges of a list; returns at how many. */
+static uint64_t look_at(const struct udxg_range_allocator *allocator, struct search *search, struct udxg_range *first,
+                        uint64_t limit)
 {
     uint64_t place, looks = 0;
-    for (struct udxg_range *range = first; range && looks < limit; range = range->bin_next, looks++) {
+    for (struct udxg_range *range = first; range != &allocator->nil && looks < limit; range = range->list_next) {
+        looks++;
         if (!place_in(search, range, &place) || !is_better(search, range)) continue;
         search->best = range;
         search->place = place;
@@ -282,49 +365,54 @@ static uint64_t look_at_bin(struct search *search, struct udxg_range *first, uin
 }
 
 /* From BIN upwards, until something is found or LIMIT ranges were looked at. */
-static bool look_from(const struct udxg_range_allocator *allocator, struct search *search, uint32_t bin,
-                      uint64_t limit_in_bin, uint64_t limit)
+static bool look_from(struct udxg_range_allocator *allocator, struct search *search, uint32_t bin, uint64_t limit)
 {
-    for (bin = next_bin(allocator, bin); bin != NO_BIN && limit; bin = next_bin(allocator, bin + 1)) {
-        uint64_t looks = look_at_bin(search, allocator->bins[bin], limit_in_bin < limit ? limit_in_bin : limit);
+    struct udxg_range *first;
+    for (; limit && (first = first_from(allocator, &bin, search->end)); bin++) {
+        limit -= look_at(allocator, search, first, LOOKS_IN_LIST < limit ? LOOKS_IN_LIST : limit);
         if (search->best) return true;
-        limit -= looks;
     }
     return false;
 }
 
-static bool find(const struct udxg_range_allocator *allocator, struct search *search)
+static bool look_everywhere(const struct udxg_range_allocator *allocator, struct search *search, uint32_t bin)
+{
+    for (bin = next_marked(allocator, bin); bin != NONE; bin = next_marked(allocator, bin + 1)) {
+        for (uint32_t list = list_of(bin, 0); list <= list_of(bin, ZONES - 1); list++) {
+            look_at(allocator, search, allocator->lists[list], UINT64_MAX);
+        }
+        if (search->best) return true;
+    }
+    return false;
+}
+
+static bool find(struct udxg_range_allocator *allocator, struct search *search)
 {
     uint64_t granule = UINT64_C(1) << allocator->granule_shift;
-    uint64_t nearly_certain = search->size + (search->alignment - granule) - granule;
     uint32_t own = bin_of(allocator, search->size);
-    if (look_from(allocator, search, own, LOOKS_IN_BIN, LOOKS)) return true;
-    bool exists = nearly_certain >= search->size;
-    if (exists && look_from(allocator, search, bin_of(allocator, nearly_certain) + 1, 1, 1)) return true;
-    return look_from(allocator, search, own, UINT64_MAX, UINT64_MAX);
+    if (look_from(allocator, search, own, LOOKS)) return true;
+
+    /* What is larger than this has an aligned place. */
+    uint64_t not_certain = search->size + (search->alignment - granule) - granule;
+    bool exists = not_certain >= search->size;
+    if (exists && look_from(allocator, search, bin_of(allocator, not_certain) + 1, 1)) return true;
+    return look_everywhere(allocator, search, own);
+}
+
+static struct udxg_range *take_searched(struct udxg_range_allocator *allocator, uint64_t size, uint64_t alignment,
+                                        enum udxg_range_end end)
+{
+    struct search search = {.size = size, .alignment = alignment, .end = end};
+    if (!find(allocator, &search)) return NULL;
+    struct udxg_range *range = search.best;
+    uint64_t wanted = range->offset + range->size - search.place;
+    take(range);
+    if (range->size > wanted) cut_front(allocator, range, wanted);
+    if (range->size > size) cut_back(allocator, range, size);
+    return range;
 }
 
 /* ---- alloc and free ---- */
-
-/* Makes [place, place + size) of a free range used. Needs two spare nodes. */
-static struct udxg_range *carve(struct udxg_range_allocator *allocator, struct udxg_range *range, uint64_t place,
-                                uint64_t size)
-{
-    uint64_t front = place - range->offset, back = range->size - size - front;
-    if (!front && !back) {
-        bin_remove(allocator, range);
-        return range;
-    }
-    if (!front) {
-        struct udxg_range *used = ring_insert(allocator, range->prev, place, size);
-        resize_free(allocator, range, place + size, back);
-        return used;
-    }
-    struct udxg_range *used = ring_insert(allocator, range, place, size);
-    if (back) bin_insert(allocator, ring_insert(allocator, used, place + size, back));
-    resize_free(allocator, range, range->offset, front);
-    return used;
-}
 
 udxg_status udxg_range_alloc(struct udxg_range_allocator *allocator, uint64_t size, uint64_t alignment,
                              enum udxg_range_end end, struct udxg_range **ret)
@@ -332,52 +420,68 @@ udxg_status udxg_range_alloc(struct udxg_range_allocator *allocator, uint64_t si
     uint64_t granule = UINT64_C(1) << allocator->granule_shift;
     if (!size || !alignment || (alignment & (alignment - 1))) return STATUS_INVALID_PARAMETER;
     if (size > allocator->size) return STATUS_GRAPHICS_NO_VIDEO_MEMORY;
-
-    struct search search = {.alignment = alignment < granule ? granule : alignment, .end = end};
-    search.size = (size + granule - 1) & ~(granule - 1);
-    if (!find(allocator, &search)) return STATUS_GRAPHICS_NO_VIDEO_MEMORY;
     if (!have_spares(allocator, 2)) return STATUS_NO_MEMORY;
-    *ret = carve(allocator, search.best, search.place, search.size);
-    allocator->used += search.size;
+
+    size = (size + granule - 1) & ~(granule - 1);
+    bool simple = alignment <= granule && size >> allocator->granule_shift < EXACT_BINS;
+    struct udxg_range *range = simple ? take_best_fit(allocator, size, end)
+                                      : take_searched(allocator, size, alignment < granule ? granule : alignment, end);
+    if (!range) return STATUS_GRAPHICS_NO_VIDEO_MEMORY;
+    allocator->used += size;
+    *ret = range;
     return STATUS_SUCCESS;
 }
 
 void udxg_range_free(struct udxg_range_allocator *allocator, struct udxg_range *range)
 {
-    struct udxg_range *prev = range->prev, *next = range->next;
     allocator->used -= range->size;
-    if (is_free(prev)) {
-        uint64_t size = prev->size + range->size;
-        ring_remove(allocator, range);
-        if (is_free(next)) {
-            size += next->size;
-            bin_remove(allocator, next);
-            ring_remove(allocator, next);
-        }
-        resize_free(allocator, prev, prev->offset, size);
-    } else if (is_free(next)) {
-        uint64_t offset = range->offset, size = range->size + next->size;
-        ring_remove(allocator, range);
-        resize_free(allocator, next, offset, size);
-    } else {
-        bin_insert(allocator, range);
+    if (range->next_free) {
+        list_remove(range->next);
+        join_next(allocator, range);
     }
+    if (range->prev_free) {
+        range = range->prev;
+        list_remove(range);
+        join_next(allocator, range);
+    }
+    range->prev->next_free = range->next->prev_free = true;
+    list_insert(allocator, range);
+}
+
+/* 0 for an empty bin. */
+static uint64_t largest_of_bin(const struct udxg_range_allocator *allocator, uint32_t bin)
+{
+    uint64_t largest = 0;
+    for (uint32_t list = list_of(bin, 0); list <= list_of(bin, ZONES - 1); list++) {
+        for (const struct udxg_range *range = allocator->lists[list]; range != &allocator->nil; range = range->list_next) {
+            if (range->size > largest) largest = range->size;
+        }
+    }
+    return largest;
 }
 
 uint64_t udxg_range_allocator_largest_free(const struct udxg_range_allocator *allocator)
 {
     uint64_t largest = 0;
-    uint32_t half = allocator->word_map[1] != 0;
-    if (!allocator->word_map[half]) return 0;
-    uint32_t word = half * 64 + 63u - (uint32_t)__builtin_clzll(allocator->word_map[half]);
-    uint32_t bin = word * WORD_BINS + 63u - (uint32_t)__builtin_clzll(allocator->bin_map[word]);
-    for (const struct udxg_range *range = allocator->bins[bin]; range; range = range->bin_next) {
-        if (range->size > largest) largest = range->size;
+    for (uint32_t bin = allocator->bin_count; bin-- > 0 && !largest;) {
+        bool marked = allocator->bin_map[bin / WORD_BINS] >> bin % WORD_BINS & 1;
+        if (marked) largest = largest_of_bin(allocator, bin);
     }
     return largest;
 }
 
 /* ---- checks ---- */
+
+static const char *check_range(const struct udxg_range_allocator *allocator, const struct udxg_range *range)
+{
+    uint64_t granule = UINT64_C(1) << allocator->granule_shift;
+    if (range->next->prev != range) return "the ring is torn";
+    if (range->prev_free != is_free(range->prev)) return "a range is wrong about its predecessor";
+    if (range->next_free != is_free(range->next)) return "a range is wrong about its successor";
+    if (!range->size || (range->size | range->offset) % granule) return "a range is not made of granules";
+    if (!is_free(range)) return NULL;
+    return range->next_free ? "two neighbours are free" : NULL;
+}
 
 static const char *check_ring(const struct udxg_range_allocator *allocator, uint64_t *ret_free)
 {
@@ -385,13 +489,9 @@ static const char *check_ring(const struct udxg_range_allocator *allocator, uint
     uint64_t offset = 0, used = 0;
     *ret_free = 0;
     for (const struct udxg_range *range = edge->next; range != edge; range = range->next) {
-        if (range->next->prev != range) return "the ring is torn";
+        const char *wrong = check_range(allocator, range);
+        if (wrong) return wrong;
         if (range->offset != offset) return "two neighbours do not touch";
-        if (!range->size || (range->size | range->offset) & ((UINT64_C(1) << allocator->granule_shift) - 1)) {
-            return "a range is not made of granules";
-        }
-        if (is_free(range) && is_free(range->next)) return "two neighbours are free";
-        if (is_free(range) && range->bin != bin_of(allocator, range->size)) return "a range says a wrong bin";
         *ret_free += is_free(range);
         used += is_free(range) ? 0 : range->size;
         offset += range->size;
@@ -401,28 +501,34 @@ static const char *check_ring(const struct udxg_range_allocator *allocator, uint
     return NULL;
 }
 
-static const char *check_bins(const struct udxg_range_allocator *allocator, uint64_t free_ranges)
+static const char *check_list(const struct udxg_range_allocator *allocator, uint32_t list, uint64_t *free_ranges)
 {
-    uint64_t word_map[2] = {0, 0};
-    for (uint32_t bin = 0; bin < allocator->bin_count; bin++) {
-        const struct udxg_range *before = NULL;
-        uint32_t word = bin / WORD_BINS;
-        bool marked = allocator->bin_map[word] >> bin % WORD_BINS & 1;
-        if (marked != (allocator->bins[bin] != NULL)) return "a bin's bit is wrong";
-        if (marked) word_map[word / 64] |= UINT64_C(1) << word % 64;
-        for (const struct udxg_range *range = allocator->bins[bin]; range; range = range->bin_next) {
-            if (range->bin != bin || range->bin_prev != before) return "a bin's list is torn";
-            if (!free_ranges--) return "the bins hold more ranges than are free";
-            before = range;
-        }
+    struct udxg_range *const *link = &allocator->lists[list];
+    for (const struct udxg_range *range = *link; range != &allocator->nil; range = *link) {
+        uint32_t bin = bin_of(allocator, range->size), zone = zone_of(allocator, range->offset), word = bin / WORD_BINS;
+        if (range->list_link != link) return "a list is torn";
+        if (list_of(bin, zone) != list) return "a range is on a wrong list";
+        if (!(allocator->bin_map[word] >> bin % WORD_BINS & 1)) return "a bin's bit is not set";
+        if (!(allocator->word_map[word / 64] >> word % 64 & 1)) return "a word's bit is not set";
+        if (bin < ZONED_BINS && !(allocator->zone_map[bin] >> zone & 1)) return "a zone's bit is not set";
+        if (!(*free_ranges)--) return "the lists hold more ranges than are free";
+        link = &range->list_next;
     }
-    if (word_map[0] != allocator->word_map[0] || word_map[1] != allocator->word_map[1]) return "a word's bit is wrong";
-    return free_ranges ? "a free range is in no bin" : NULL;
+    return NULL;
+}
+
+static const char *check_lists(const struct udxg_range_allocator *allocator, uint64_t free_ranges)
+{
+    for (uint32_t list = 0; list <= list_of(allocator->bin_count - 1, ZONES - 1); list++) {
+        const char *wrong = check_list(allocator, list, &free_ranges);
+        if (wrong) return wrong;
+    }
+    return free_ranges ? "a free range is on no list" : NULL;
 }
 
 const char *udxg_range_allocator_check(const struct udxg_range_allocator *allocator)
 {
     uint64_t free_ranges;
     const char *wrong = check_ring(allocator, &free_ranges);
-    return wrong ? wrong : check_bins(allocator, free_ranges);
+    return wrong ? wrong : check_lists(allocator, free_ranges);
 }

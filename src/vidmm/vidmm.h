@@ -90,7 +90,7 @@ struct vidmm_alloc_desc {
     uint64_t size_bytes, alignment_bytes;
     struct udxg_segment_preference preferred[5];
     uint32_t supported_segments;
-    uint32_t flags;    /* enum udxg_allocation_flags */
+    uint32_t flags; /* enum udxg_allocation_flags */
     uint32_t priority;
     const void *system_memory; /* the caller's own, EXISTING_SYS_MEM set, checked by the caller; or NULL */
     bool read_only;            /* of system_memory */
@@ -126,24 +126,24 @@ enum { VIDMM_FROM_END = 0x80 }; /* in vidmm_alloc.preferred: DXGK_SEGMENTPREFERE
 
 /* Embeddable. Fields are vidmm's alone; the core reads size_bytes and flags. Keep it small: there are millions. */
 struct vidmm_alloc {
-    struct vidmm_process *process; /* the creator's; constant */
-    uint64_t size_bytes;           /* rounded to pages; constant */
-    void *home;                    /* address of the home or of the caller's memory; constant */
-    struct udxg_range *home_range; /* in home_pool; NULL for the caller's memory; constant */
-    struct vidmm_pool *home_pool;  /* constant */
-    uint32_t flags, supported_segments; /* constant */
-    uint8_t preferred[5];               /* segment id, with VIDMM_FROM_END; 0 is none; constant */
-    uint8_t alignment_log2;             /* constant */
-    bool read_only;                     /* constant */
-    bool clean UDXG_GUARDED_BY(VIDMM);  /* in SEGMENT: the home holds the same bytes */
-    bool keep UDXG_GUARDED_BY(VIDMM);   /* unlisted: stay in the segment until room is needed */
+    struct vidmm_process *process;             /* the creator's; constant */
+    uint64_t size_bytes;                       /* rounded to pages; constant */
+    void *home;                                /* address of the home or of the caller's memory; constant */
+    struct udxg_range *home_range;             /* in home_pool; NULL for the caller's memory; constant */
+    struct vidmm_pool *home_pool;              /* constant */
+    uint32_t flags, supported_segments;        /* constant */
+    uint8_t preferred[5];                      /* segment id, with VIDMM_FROM_END; 0 is none; constant */
+    uint8_t alignment_log2;                    /* constant */
+    bool read_only;                            /* constant */
+    bool clean UDXG_GUARDED_BY(VIDMM);         /* in SEGMENT: the home holds the same bytes */
+    bool keep UDXG_GUARDED_BY(VIDMM);          /* unlisted: stay in the segment until room is needed */
     uint8_t place UDXG_GUARDED_BY(VIDMM);      /* enum vidmm_place */
     uint8_t segment_id UDXG_GUARDED_BY(VIDMM); /* which it is in, or on the way to or from; 0 in HOME */
     uint8_t target_id UDXG_GUARDED_BY(VIDMM);  /* where it has to be; 0 if and only if resident_count is 0 */
     uint32_t priority UDXG_GUARDED_BY(VIDMM);
-    uint32_t lock_count UDXG_GUARDED_BY(VIDMM);     /* Lock2 minus Unlock2 */
-    uint32_t resident_count UDXG_GUARDED_BY(VIDMM); /* bindings whose count is not 0 */
-    uint32_t access_count UDXG_GUARDED_BY(VIDMM);   /* engines in the middle of an access */
+    uint32_t lock_count UDXG_GUARDED_BY(VIDMM);          /* Lock2 minus Unlock2 */
+    uint32_t resident_count UDXG_GUARDED_BY(VIDMM);      /* bindings whose count is not 0 */
+    uint32_t access_count UDXG_GUARDED_BY(VIDMM);        /* engines in the middle of an access */
     struct vidmm_extent *extents UDXG_GUARDED_BY(VIDMM); /* of the segment; NULL in HOME and APERTURE */
     struct udxg_list link UDXG_GUARDED_BY(VIDMM);        /* in SEGMENT: one of the segment's lists */
 };
@@ -160,7 +160,7 @@ void vidmm_alloc_fini(struct vidmm_alloc *alloc);
  * supports no aperture and is in a memory segment. STATUS_GRAPHICS_TOO_MANY_REFERENCES on overflow.
  */
 udxg_status vidmm_alloc_lock(struct vidmm_alloc *alloc, void **ret_address) UDXG_MUST_CHECK;
-/* STATUS_INVALID_PARAMETER without a lock. */
+/* STATUS_INVALID_PARAMETER without a lock. After the last one it may go back to a segment when it is listed anew. */
 udxg_status vidmm_alloc_unlock(struct vidmm_alloc *alloc) UDXG_MUST_CHECK;
 
 void vidmm_alloc_set_priority(struct vidmm_alloc *alloc, uint32_t priority);
@@ -177,25 +177,28 @@ struct vidmm_device {
     struct udxg_list siblings UDXG_GUARDED_BY(VIDMM); /* in the process's list */
     struct udxg_list required UDXG_GUARDED_BY(VIDMM); /* bindings with a residency count */
     struct udxg_list queues UDXG_GUARDED_BY(VIDMM);
-    uint64_t not_ready UDXG_GUARDED_BY(VIDMM);        /* paging operations that bring the list in place */
-    void (*ready)(struct vidmm_device *device);       /* called without locks when not_ready falls to 0 */
+    uint64_t not_ready UDXG_GUARDED_BY(VIDMM);                    /* paging operations that bring the list in place */
+    void (*ready)(struct vidmm_device *device);                   /* called without locks when not_ready falls to 0 */
     void (*failed)(struct vidmm_device *device, udxg_status why); /* without locks: the device is in error */
 };
 
-void vidmm_device_init(struct vidmm_device *device, struct vidmm_process *process,
-                       void (*ready)(struct vidmm_device *), void (*failed)(struct vidmm_device *, udxg_status));
+void vidmm_device_init(struct vidmm_device *device, struct vidmm_process *process, void (*ready)(struct vidmm_device *),
+                       void (*failed)(struct vidmm_device *, udxg_status));
 /* No binding and no queue of the device may be left. */
 void vidmm_device_fini(struct vidmm_device *device);
-/* Whether the whole list is resident: the scheduling gate. When false, ready() will be called later. */
+/*
+ * Whether the whole list is resident: the scheduling gate. When false, ready() will be called later; by then
+ * more may have been listed, so ask again.
+ */
 bool vidmm_device_is_ready(struct vidmm_device *device);
 
 /* Embeddable. */
 struct vidmm_binding {
     struct vidmm_alloc *alloc;
     struct vidmm_device *device;
-    struct udxg_list required UDXG_GUARDED_BY(VIDMM);    /* in the device's list while count > 0 */
-    uint32_t count UDXG_GUARDED_BY(VIDMM);               /* MakeResident minus Evict */
-    uint32_t queued UDXG_GUARDED_BY(VIDMM);              /* how often paging operations name it */
+    struct udxg_list required UDXG_GUARDED_BY(VIDMM);        /* in the device's list while count > 0 */
+    uint32_t count UDXG_GUARDED_BY(VIDMM);                   /* MakeResident minus Evict */
+    uint32_t queued UDXG_GUARDED_BY(VIDMM);                  /* how often paging operations name it */
     struct vidmm_va_node *mappings UDXG_GUARDED_BY(VASPACE); /* GPU addresses of this binding */
 };
 
@@ -246,7 +249,8 @@ struct vidmm_va_map {
  * is entirely free, or lies entirely in reservations, or entirely in what Map made, which it then replaces
  * (but not with ZERO or NO_ACCESS); anything else is STATUS_INVALID_PARAMETER.
  */
-udxg_status vidmm_va_map(struct vidmm_process *process, const struct vidmm_va_map *map, uint64_t *ret_va) UDXG_MUST_CHECK;
+udxg_status vidmm_va_map(struct vidmm_process *process, const struct vidmm_va_map *map,
+                         uint64_t *ret_va) UDXG_MUST_CHECK;
 /*
  * FreeGpuVirtualAddress. What Map made is free again; what lies inside a reservation is as reserved again, and
  * a reservation that lies in the range goes as a whole. STATUS_INVALID_PARAMETER when part of it is free.
@@ -260,7 +264,8 @@ udxg_status vidmm_va_free(struct vidmm_process *process, uint64_t base, uint64_t
  * takes. ADDRESS is a multiple of 8.
  */
 udxg_status vidmm_va_map_system(struct vidmm_process *process, void *address, uint64_t size_bytes,
-                                void (*written)(void *user, uint64_t offset), void *user, uint64_t *ret_va) UDXG_MUST_CHECK;
+                                void (*written)(void *user, uint64_t offset), void *user,
+                                uint64_t *ret_va) UDXG_MUST_CHECK;
 void vidmm_va_unmap_system(struct vidmm_process *process, uint64_t va);
 
 /* The process's memory as engines of one device see it: DEVICE's residency decides what faults. Fills in MEMORY. */

@@ -159,12 +159,11 @@ opens() {
 }
 
 @test "a signal to udxg run --summary reaches the program" {
-    udxg run --summary -- sh -c 'trap "exit 7" TERM; touch "$0"; while :; do sleep 0.05; done' \
-        "$BATS_TEST_TMPDIR/ready" 3>&- &
+    udxg run --summary -- sh -c 'trap "exit 7" TERM; echo "$PPID" >"$0.new"; mv "$0.new" "$0"; while :; do sleep 0.05; done' \
+        "$BATS_TEST_TMPDIR/parent" 3>&- &
     pid=$!
-    for _ in $(seq 100); do [ -e "$BATS_TEST_TMPDIR/ready" ] && break; sleep 0.05; done
-    # bats runs the function in a subshell, so the command itself is that one's child.
-    kill -TERM "$(pgrep -P "$pid" || echo "$pid")"
+    for _ in $(seq 100); do [ -e "$BATS_TEST_TMPDIR/parent" ] && break; sleep 0.05; done
+    kill -TERM "$(<"$BATS_TEST_TMPDIR/parent")"
     status=0
     wait "$pid" || status=$?
     [ "$status" = 7 ]

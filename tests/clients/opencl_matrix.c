@@ -98,25 +98,47 @@ static bool painted(const void *memory, size_t bytes, uint64_t seed)
     return true;
 }
 
+/* Memory of the last checks, used again: fresh pages are what most of the time would go into. */
+static struct {
+    void *memory;
+    size_t bytes;
+} spare[4];
+
 static void *page_memory(size_t bytes)
 {
     void *memory = NULL;
 
-    if (posix_memalign(&memory, 4096, bytes ? (bytes + 4095) & ~(size_t)4095 : 4096)) {
+    bytes = bytes ? (bytes + 4095) & ~(size_t)4095 : 4096;
+    for (size_t i = 0; i < sizeof(spare) / sizeof(spare[0]); i++) {
+        if (!spare[i].memory || spare[i].bytes != bytes) continue;
+        memory = spare[i].memory;
+        spare[i].memory = NULL;
+        return memory;
+    }
+    if (posix_memalign(&memory, 4096, bytes)) {
         printf("Bail out! no memory\n");
         exit(1);
     }
     return memory;
 }
 
+/* Gives BYTES from page_memory() back. */
+static void drop(void *memory, size_t bytes)
+{
+    bytes = bytes ? (bytes + 4095) & ~(size_t)4095 : 4096;
+    if (cl.leak) return;
+    for (size_t i = 0; i < sizeof(spare) / sizeof(spare[0]); i++) {
+        if (spare[i].memory) continue;
+        spare[i].memory = memory;
+        spare[i].bytes = bytes;
+        return;
+    }
+    free(memory);
+}
+
 static void release(cl_mem memory)
 {
     if (memory && !cl.leak) CALL(clReleaseMemObject, memory);
-}
-
-static void drop(void *memory)
-{
-    if (!cl.leak) free(memory);
 }
 
 static cl_mem buffer(cl_mem_flags flags, size_t bytes, void *host)
@@ -137,7 +159,7 @@ static void check_through(cl_command_queue queue, cl_mem memory, size_t offset, 
     memset(back, 0xee, bytes);
     if (CALL(clEnqueueReadBuffer, queue, memory, CL_TRUE, offset, bytes, back, 0, NULL, NULL))
         expect(painted(back, bytes, seed), what);
-    free(back);
+    drop(back, bytes);
 }
 
 static void check_contents(cl_mem memory, size_t offset, size_t bytes, uint64_t seed, const char *what)
@@ -182,7 +204,7 @@ static void buffer_write_read(size_t bytes)
     CALL(clEnqueueWriteBuffer, cl.queue, memory, CL_TRUE, 0, bytes, words, 0, NULL, NULL);
     check_contents(memory, 0, bytes, 1, "other bytes came back");
     release(memory);
-    drop(words);
+    drop(words, bytes);
     report("buffer write and read", bytes);
 }
 
@@ -201,7 +223,7 @@ static void buffer_copy(size_t bytes)
     check_contents(from, 0, bytes, 2, "the source changed");
     release(from);
     release(to);
-    drop(words);
+    drop(words, bytes);
     report("buffer copy on the device", bytes);
 }
 
@@ -224,8 +246,8 @@ static void buffer_copy_odd(size_t bytes)
            "a neighbour changed");
     release(from);
     release(to);
-    drop(words);
-    drop(back);
+    drop(words, bytes);
+    drop(back, bytes);
     report("buffer copy at odd offsets", bytes);
 }
 
@@ -241,8 +263,8 @@ static void buffer_transfer_on_device(size_t bytes)
     CALL(clFinish, cl.copy);
     expect(painted(back, bytes, 4), "other bytes came back");
     release(memory);
-    drop(words);
-    drop(back);
+    drop(words, bytes);
+    drop(back, bytes);
     report("buffer write and read, not blocking", bytes);
 }
 
@@ -269,8 +291,8 @@ static void buffer_rectangle(size_t bytes)
            "a neighbour changed");
     release(from);
     release(to);
-    drop(words);
-    drop(back);
+    drop(words, bytes);
+    drop(back, bytes);
     report("buffer rectangle copy", bytes);
 }
 
@@ -318,7 +340,7 @@ static void use_host(cl_command_queue queue, size_t bytes, size_t misaligned)
     }
     release(memory);
     if (!cl.leak) expect(painted(host, bytes, 8), "the host's memory changed on release");
-    drop(base);
+    drop(base, bytes + misaligned);
 }
 
 static void buffer_use_host(size_t bytes)
@@ -354,8 +376,8 @@ static void buffer_use_host_on_device(size_t bytes)
     }
     release(memory);
     release(from);
-    drop(host);
-    drop(words);
+    drop(host, bytes);
+    drop(words, bytes);
     report("USE_HOST_PTR, written by the device", bytes);
 }
 
@@ -369,7 +391,7 @@ static void buffer_copy_host(size_t bytes)
     memset(host, 0, bytes);
     check_contents(memory, 0, bytes, 10, "the host's bytes were not copied");
     release(memory);
-    drop(host);
+    drop(host, bytes);
     report("COPY_HOST_PTR", bytes);
 }
 
@@ -391,7 +413,7 @@ static void sub_buffer(size_t bytes)
         release(child);
     }
     release(parent);
-    drop(words);
+    drop(words, bytes);
     report("sub-buffer", bytes);
 }
 
@@ -412,7 +434,7 @@ static void sub_buffer_on_device(size_t bytes)
         release(child);
     }
     release(parent);
-    drop(words);
+    drop(words, bytes);
     report("sub-buffer as target of a copy", bytes);
 }
 
@@ -551,7 +573,7 @@ static void image_of_buffer(void)
     release(view);
     release(memory);
     release(other);
-    drop(words);
+    drop(words, bytes);
     report("2D image over a buffer", 0);
 }
 
@@ -573,16 +595,17 @@ static void image_transfers_complete(void)
     cl_image_desc description = {.image_type = CL_MEM_OBJECT_IMAGE2D, .image_width = 512, .image_height = 256};
     const size_t origin[3] = {0, 0, 0}, region[3] = {512, 256, 1};
     cl_mem from = image(&description, CL_MEM_READ_WRITE, NULL), to = image(&description, CL_MEM_READ_WRITE, NULL);
-    void *words = page_memory(512 * 256 * 4);
+    size_t bytes = 512 * 256 * 4;
+    void *words = page_memory(bytes);
 
-    paint(words, 512 * 256 * 4, 70);
+    paint(words, bytes, 70);
     CALL(clEnqueueWriteImage, cl.queue, from, CL_TRUE, origin, region, 0, 0, words, 0, NULL, NULL);
     CALL(clEnqueueCopyImage, cl.queue, from, to, origin, origin, region, 0, NULL, NULL);
     CALL(clEnqueueReadImage, cl.queue, to, CL_TRUE, origin, region, 0, 0, words, 0, NULL, NULL);
     CALL(clFinish, cl.queue);
     release(from);
     release(to);
-    drop(words);
+    drop(words, bytes);
     report("2D image write, copy and read complete", 0);
 }
 
@@ -639,7 +662,7 @@ static void events_order_commands(void)
     release(a);
     release(b);
     release(c);
-    drop(words);
+    drop(words, bytes);
     report("events: gate, order, callback", 0);
 }
 
@@ -739,16 +762,16 @@ static void many_buffers(void)
 static bool work_alone(cl_command_queue queue, uint64_t seed)
 {
     size_t bytes = 65536 + 4096 * (seed % 7);
-    void *words = page_memory(bytes), *back = page_memory(bytes);
+    void *words = malloc(bytes), *back = malloc(bytes);
     cl_mem from = clCreateBuffer(cl.context, CL_MEM_READ_WRITE, bytes, NULL, NULL);
     cl_mem to = clCreateBuffer(cl.context, CL_MEM_READ_WRITE, bytes, NULL, NULL);
-    bool right = from && to;
+    bool right = from && to && words && back;
 
-    paint(words, bytes, seed);
+    if (words) paint(words, bytes, seed);
     right &= clEnqueueWriteBuffer(queue, from, CL_FALSE, 0, bytes, words, 0, NULL, NULL) == CL_SUCCESS;
     right &= clEnqueueCopyBuffer(queue, from, to, 0, 0, bytes, 0, NULL, NULL) == CL_SUCCESS;
     right &= clEnqueueReadBuffer(queue, to, CL_TRUE, 0, bytes, back, 0, NULL, NULL) == CL_SUCCESS;
-    right &= painted(back, bytes, seed);
+    right = right && painted(back, bytes, seed);
     clReleaseMemObject(from);
     clReleaseMemObject(to);
     free(words);

@@ -117,8 +117,7 @@ static void enumerates(UINT adapters)
             require_success(enumerate(version, &f));
             require_u64(e.count, f.count);
             check_u64(first[e.count - 1].hAdapter + 0x40, second[0].hAdapter);
-            for (UINT i = 0; i < e.count; i++)
-                check_true(same_luid(first[i].AdapterLuid, second[i].AdapterLuid));
+            for (UINT i = 0; i < e.count; i++) check_true(same_luid(first[i].AdapterLuid, second[i].AdapterLuid));
         }
     }
 }
@@ -369,8 +368,7 @@ static void query_contents(void)
         require_success(query(adapter, KMTQAITYPE_GETSEGMENTGROUPSIZE, &sizes, sizeof(sizes)));
         check_true(memcmp(&legacy, &sizes.LegacyInfo, sizeof(legacy)) == 0);
         check_true(sizes.LocalMemory + sizes.NonLocalMemory + sizes.NonBudgetMemory > 0);
-        if (on_discrete())
-            check_u64(legacy.DedicatedVideoMemorySize, sizes.LocalMemory);
+        if (on_discrete()) check_u64(legacy.DedicatedVideoMemorySize, sizes.LocalMemory);
     }
     udxg_case("GETSEGMENTGROUPSIZE/PhysicalAdapterIndex 1") {
         D3DKMT_SEGMENTGROUPSIZEINFO sizes = {0};

@@ -20,16 +20,16 @@
 
 /* Shared between the parent and one child at a time: no lock is needed. */
 struct progress {
-    unsigned printed;   /* TAP lines so far */
-    unsigned failed;    /* of them not ok, other than known differences */
-    unsigned begun;     /* cases of the running test that were entered or skipped */
-    unsigned skip;      /* cases that this child skips */
-    bool open;          /* between begin and end of a case */
-    char name[160];     /* of the open case */
-    char todo[160];     /* reason, or empty */
-    unsigned checks;    /* in the open case */
-    unsigned wrong;     /* of them failed */
-    char first[400];    /* what the first failure said */
+    unsigned printed; /* TAP lines so far */
+    unsigned failed;  /* of them not ok, other than known differences */
+    unsigned begun;   /* cases of the running test that were entered or skipped */
+    unsigned skip;    /* cases that this child skips */
+    bool open;        /* between begin and end of a case */
+    char name[160];   /* of the open case */
+    char todo[160];   /* reason, or empty */
+    unsigned checks;  /* in the open case */
+    unsigned wrong;   /* of them failed */
+    char first[400];  /* what the first failure said */
 };
 
 static struct progress *progress;
@@ -59,8 +59,7 @@ static void print_case(const char *how)
 {
     bool good = how == NULL && progress->wrong == 0 && progress->checks > 0;
     const char *why = how != NULL && progress->wrong == 0 ? how : progress->first;
-    if (progress->checks == 0 && how == NULL)
-        why = "nothing was checked";
+    if (progress->checks == 0 && how == NULL) why = "nothing was checked";
 
     /* A mark that has become wrong is a failure: without the directive that would excuse the line. */
     bool marked = progress->todo[0] != '\0';
@@ -74,8 +73,7 @@ static void print_case(const char *how)
         printf(" # TODO %s; %s\n", progress->todo, why);
     else
         printf(" # %s\n", why);
-    if (good == marked)
-        progress->failed++;
+    if (good == marked) progress->failed++;
     fflush(stdout);
     progress->open = false;
 }
@@ -89,11 +87,9 @@ bool udxg_case_begin(const char *format, ...)
     va_end(args);
 
     unsigned index = progress->begun++;
-    if (index < progress->skip)
-        return false;
+    if (index < progress->skip) return false;
     snprintf(progress->name, sizeof(progress->name), "%s%s/%s", prefix, test_name, name);
-    if (filter != NULL && strstr(progress->name, filter) == NULL)
-        return false;
+    if (filter != NULL && strstr(progress->name, filter) == NULL) return false;
     progress->todo[0] = '\0';
     progress->first[0] = '\0';
     progress->checks = 0;
@@ -209,8 +205,7 @@ static void run_test(const struct udxg_test *test, const char *adapters)
         progress->open = false;
         fflush(stdout);
         pid_t pid = fork();
-        if (pid == 0)
-            child(test, adapters);
+        if (pid == 0) child(test, adapters);
         int status = 0;
         while (pid < 0 || waitpid(pid, &status, 0) < 0) {
             if (pid < 0 || errno != EINTR) {
@@ -218,8 +213,7 @@ static void run_test(const struct udxg_test *test, const char *adapters)
                 exit(EXIT_FAILURE);
             }
         }
-        if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SUCCESS)
-            return;
+        if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SUCCESS) return;
 
         char how[100];
         explain(status, how, sizeof(how));
@@ -254,17 +248,13 @@ int conformance_main(int argc, char **argv, const struct udxg_test *tests, size_
         return EXIT_FAILURE;
     }
     for (size_t i = 0; i < count; i++) {
-        if (tests[i].adapters & ON_DISCRETE)
-            run_on(&tests[i], "discrete/", "soft-discrete", true);
-        if (tests[i].adapters & ON_UMA)
-            run_on(&tests[i], "uma/", "soft-uma", false);
-        if (tests[i].adapters & ON_BOTH)
-            run_on(&tests[i], "", "soft-discrete,soft-uma", true);
+        if (tests[i].adapters & ON_DISCRETE) run_on(&tests[i], "discrete/", "soft-discrete", true);
+        if (tests[i].adapters & ON_UMA) run_on(&tests[i], "uma/", "soft-uma", false);
+        if (tests[i].adapters & ON_BOTH) run_on(&tests[i], "", "soft-discrete,soft-uma", true);
     }
     unsigned failed = progress->failed;
     printf("1..%u\n", progress->printed);
-    if (failed > 0)
-        printf("# %u of %u failed\n", failed, progress->printed);
+    if (failed > 0) printf("# %u of %u failed\n", failed, progress->printed);
     munmap(progress, sizeof(*progress));
     progress = NULL;
     return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;

@@ -74,7 +74,7 @@ bool on_discrete(void);
 bool udxg_case_begin(const char *format, ...) __attribute__((format(printf, 1, 2)));
 bool udxg_case_end(void);
 
-#define udxg_case(...) \
+#define udxg_case(...)                                                                                                 \
     for (bool udxg_case_runs = udxg_case_begin(__VA_ARGS__); udxg_case_runs; udxg_case_runs = udxg_case_end())
 
 void udxg_todo(const char *reason);

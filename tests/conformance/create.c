@@ -95,8 +95,7 @@ static void stand_alone(void)
                     check_u64(next + 0x40 * i, allocation_of(&call, version, (int)i));
                     check_u64(sizeof(call.soft[i]), call.private_bytes[i]);
                     check_u64(KIB(64), call.soft[i].size_bytes);
-                    if (version == 2)
-                        check_u64(0, call.info2[i].GpuVirtualAddress);
+                    if (version == 2) check_u64(0, call.info2[i].GpuVirtualAddress);
                 }
                 /* The element behind the last is nobody's. */
                 check_u64(SENTINEL, allocation_of(&call, version, (int)count));
@@ -153,8 +152,7 @@ static void stand_alone(void)
         require_success(D3DKMTCreateAllocation2(&args));
         for (UINT i = 0; i < MAX_ALLOCATIONS; i++) {
             require_true(is_local(infos[i].hAllocation));
-            for (UINT k = 0; k < i; k++)
-                require_true(infos[i].hAllocation != infos[k].hAllocation);
+            for (UINT k = 0; k < i; k++) require_true(infos[i].hAllocation != infos[k].hAllocation);
         }
     }
     udxg_case("%u in one call", MAX_ALLOCATIONS + 1) {
@@ -178,8 +176,7 @@ static void stand_alone(void)
         uint64_t local = soft_info(open_adapter()).local_bytes;
         uint64_t half = local > 0 ? local / 2 : MIB(64);
         const uint64_t sizes[] = {half, half, KIB(64)};
-        for (size_t i = 0; i < LENGTH_OF(sizes); i++)
-            check_local(create_buffer(device, sizes[i]));
+        for (size_t i = 0; i < LENGTH_OF(sizes); i++) check_local(create_buffer(device, sizes[i]));
     }
 }
 
@@ -656,12 +653,9 @@ static void system_memory(void)
 int main(int argc, char **argv)
 {
     static const struct udxg_test tests[] = {
-        {"stand-alone", ON_EACH, stand_alone},
-        {"resource", ON_EACH, resources},
-        {"private data", ON_EACH, private_data},
-        {"argument", ON_EACH, arguments},
-        {"too large", ON_DISCRETE, too_large},
-        {"system memory", ON_EACH, system_memory},
+        {"stand-alone", ON_EACH, stand_alone},   {"resource", ON_EACH, resources},
+        {"private data", ON_EACH, private_data}, {"argument", ON_EACH, arguments},
+        {"too large", ON_DISCRETE, too_large},   {"system memory", ON_EACH, system_memory},
     };
     return conformance_main(argc, argv, tests, LENGTH_OF(tests));
 }

@@ -129,8 +129,7 @@ static void succeeds(void)
         for (size_t i = 0; i < LENGTH_OF(successes); i++) {
             udxg_case("v%d/%s", version, successes[i].name) {
                 struct call call;
-                if (successes[i].todo != NULL)
-                    udxg_todo(successes[i].todo);
+                if (successes[i].todo != NULL) udxg_todo(successes[i].todo);
                 call_init(&call, device);
                 successes[i].change(&call);
                 D3DKMT_HANDLE next = next_handle(device) + 0x40;
@@ -161,12 +160,11 @@ static void succeeds(void)
                 check_true(memcmp(&flags, &call.args.Flags, sizeof(flags)) == 0);
                 check_true(memcmp(call.private_data, "driver", sizeof(call.private_data)) == 0);
                 check_true(memcmp(call.runtime_data, "rtd", sizeof(call.runtime_data)) == 0);
-                check_u64(call.private_bytes, version == 1 ? call.info[0].PrivateDriverDataSize
-                                                           : call.info2[0].PrivateDriverDataSize);
+                check_u64(call.private_bytes,
+                          version == 1 ? call.info[0].PrivateDriverDataSize : call.info2[0].PrivateDriverDataSize);
                 check_true((version == 1 ? call.info[0].pSystemMem : call.info2[0].pSystemMem) == call.memory[0]);
                 check_u64(SENTINEL, allocation_of(&call, version, 1));
-                if (version == 2)
-                    check_u64(0, call.info2[0].GpuVirtualAddress);
+                if (version == 2) check_u64(0, call.info2[0].GpuVirtualAddress);
                 /* The other version's array was not looked at. */
                 check_u64(SENTINEL, allocation_of(&call, version == 1 ? 2 : 1, 0));
             }

@@ -74,11 +74,9 @@ static void observed(void)
         }
         udxg_case("v%d/list of several", version) {
             D3DKMT_HANDLE allocations[5];
-            for (int i = 0; i < 5; i++)
-                allocations[i] = create_buffer(device, KIB(64));
+            for (int i = 0; i < 5; i++) allocations[i] = create_buffer(device, KIB(64));
             check_status(STATUS_SUCCESS, destroy(version, device, 0, allocations, 5));
-            for (int i = 0; i < 5; i++)
-                check_true(!is_alive(device, allocations[i]));
+            for (int i = 0; i < 5; i++) check_true(!is_alive(device, allocations[i]));
         }
         udxg_case("v%d/some allocations of a resource leave the others", version) {
             D3DKMT_HANDLE allocations[3];
@@ -120,11 +118,9 @@ static void wrong_element(void)
             for (int place = 0; place < 3; place++) {
                 udxg_case("v%d/%s, at %d", version, rows[i].name, place) {
                     D3DKMT_HANDLE list[3];
-                    for (int k = 0; k < 3; k++)
-                        list[k] = k == place ? rows[i].handle : create_buffer(device, KIB(64));
+                    for (int k = 0; k < 3; k++) list[k] = k == place ? rows[i].handle : create_buffer(device, KIB(64));
                     check_status(STATUS_INVALID_PARAMETER, destroy(version, device, 0, list, 3));
-                    for (int k = 0; k < 3; k++)
-                        check_true(k == place || is_alive(device, list[k]));
+                    for (int k = 0; k < 3; k++) check_true(k == place || is_alive(device, list[k]));
                     check_true(is_alive(device, in_resource[0]));
                 }
             }
@@ -329,10 +325,8 @@ static void queued_work(void)
 int main(int argc, char **argv)
 {
     static const struct udxg_test tests[] = {
-        {"observed", ON_EACH, observed},
-        {"element", ON_DISCRETE, wrong_element},
-        {"argument", ON_DISCRETE, wrong_argument},
-        {"along", ON_EACH, goes_along},
+        {"observed", ON_EACH, observed},           {"element", ON_DISCRETE, wrong_element},
+        {"argument", ON_DISCRETE, wrong_argument}, {"along", ON_EACH, goes_along},
         {"queued", ON_EACH, queued_work},
     };
     return conformance_main(argc, argv, tests, LENGTH_OF(tests));

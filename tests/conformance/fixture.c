@@ -99,8 +99,7 @@ struct paging_queue create_paging_queue(D3DKMT_HANDLE device)
 
 void wait_paging(const struct paging_queue *queue, UINT64 fence_value)
 {
-    for (int i = 0; i < 10000 && *queue->value < fence_value; i++)
-        usleep(1000);
+    for (int i = 0; i < 10000 && *queue->value < fence_value; i++) usleep(1000);
     require_true(*queue->value >= fence_value);
 }
 
@@ -163,8 +162,7 @@ D3DKMT_HANDLE create_resource(D3DKMT_HANDLE device, UINT count, bool shared, D3D
     args.Flags.CreateShared = shared ? 1 : 0;
     args.Flags.NtSecuritySharing = shared ? 1 : 0;
     require_success(D3DKMTCreateAllocation2(&args));
-    for (UINT i = 0; i < count && ret_allocations != NULL; i++)
-        ret_allocations[i] = infos[i].hAllocation;
+    for (UINT i = 0; i < count && ret_allocations != NULL; i++) ret_allocations[i] = infos[i].hAllocation;
     return args.hResource;
 }
 
@@ -199,8 +197,7 @@ NTSTATUS try_lock(D3DKMT_HANDLE device, D3DKMT_HANDLE allocation, void **ret_dat
     args.hDevice = device;
     args.hAllocation = allocation;
     NTSTATUS status = D3DKMTLock2(&args);
-    if (status == STATUS_SUCCESS)
-        *ret_data = args.pData;
+    if (status == STATUS_SUCCESS) *ret_data = args.pData;
     return status;
 }
 
@@ -223,8 +220,7 @@ NTSTATUS unlock(D3DKMT_HANDLE device, D3DKMT_HANDLE allocation)
 bool is_alive(D3DKMT_HANDLE device, D3DKMT_HANDLE allocation)
 {
     void *data = NULL;
-    if (try_lock(device, allocation, &data) != STATUS_SUCCESS)
-        return false;
+    if (try_lock(device, allocation, &data) != STATUS_SUCCESS) return false;
     require_success(unlock(device, allocation));
     return true;
 }
@@ -240,8 +236,7 @@ bool is_live_resource(D3DKMT_HANDLE device, D3DKMT_HANDLE resource)
     args.hResource = resource;
     args.NumAllocations = 1;
     args.pAllocationInfo2 = &info;
-    if (D3DKMTCreateAllocation2(&args) != STATUS_SUCCESS)
-        return false;
+    if (D3DKMTCreateAllocation2(&args) != STATUS_SUCCESS) return false;
     require_success(destroy_allocation(device, info.hAllocation));
     return true;
 }
@@ -255,8 +250,7 @@ NTSTATUS try_make_resident(const struct paging_queue *queue, D3DKMT_HANDLE alloc
     args.NumAllocations = 1;
     args.AllocationList = &allocation;
     NTSTATUS status = D3DKMTMakeResident(&args);
-    if (status != STATUS_PENDING)
-        return status;
+    if (status != STATUS_PENDING) return status;
     wait_paging(queue, args.PagingFenceValue);
     return STATUS_SUCCESS;
 }
@@ -290,8 +284,7 @@ NTSTATUS try_map(const struct paging_queue *queue, D3DKMT_HANDLE allocation, UIN
         wait_paging(queue, args.PagingFenceValue);
         status = STATUS_SUCCESS;
     }
-    if (status == STATUS_SUCCESS && ret_va != NULL)
-        *ret_va = args.VirtualAddress;
+    if (status == STATUS_SUCCESS && ret_va != NULL) *ret_va = args.VirtualAddress;
     return status;
 }
 
@@ -460,8 +453,7 @@ D3DKMT_DEVICEEXECUTION_STATE wait_for_error(D3DKMT_HANDLE device)
     D3DKMT_DEVICEEXECUTION_STATE state = D3DKMT_DEVICEEXECUTION_ACTIVE;
     for (int i = 0; i < 5000; i++) {
         state = execution_state(device);
-        if (state != D3DKMT_DEVICEEXECUTION_ACTIVE)
-            break;
+        if (state != D3DKMT_DEVICEEXECUTION_ACTIVE) break;
         usleep(1000);
     }
     require_true(state != D3DKMT_DEVICEEXECUTION_ACTIVE);
@@ -494,8 +486,7 @@ int open_fd_count(void)
     DIR *dir = opendir("/proc/self/fd");
     require_true(dir != NULL);
     int count = 0;
-    while (readdir(dir) != NULL)
-        count++;
+    while (readdir(dir) != NULL) count++;
     closedir(dir);
     return count;
 }

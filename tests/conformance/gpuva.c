@@ -128,8 +128,7 @@ static void reserve_arguments(void)
             args.VirtualAddress = args.PagingFenceValue = SENTINEL64;
             NTSTATUS status = D3DKMTReserveGpuVirtualAddress(&args);
             require_true(status == STATUS_SUCCESS || status == STATUS_PENDING);
-            if (status == STATUS_SUCCESS)
-                check_u64(0, args.PagingFenceValue);
+            if (status == STATUS_SUCCESS) check_u64(0, args.PagingFenceValue);
             check_true(args.VirtualAddress != 0);
             check_u64(0, args.VirtualAddress % GRANULE);
             check_true(args.VirtualAddress + args.Size <= end);
@@ -343,8 +342,7 @@ static void map_arguments(void)
             NTSTATUS status = D3DKMTMapGpuVirtualAddress(&args);
             require_true(status == STATUS_SUCCESS || status == STATUS_PENDING);
             check_true((status == STATUS_SUCCESS) == (args.PagingFenceValue == 0));
-            if (status == STATUS_PENDING)
-                wait_paging(&queue, args.PagingFenceValue);
+            if (status == STATUS_PENDING) wait_paging(&queue, args.PagingFenceValue);
             UINT64 size_bytes = args.SizeInPages * PAGE_BYTES;
             check_true(args.VirtualAddress != 0);
             check_u64(0, args.VirtualAddress % PAGE_BYTES);
@@ -395,8 +393,7 @@ static void map_targets(void)
         {"allocation into a reservation", r + KIB(64), 16, PROTECT_WRITE, STATUS_SUCCESS},
         {"allocation over a whole reservation", r, pages, PROTECT_WRITE, STATUS_SUCCESS},
         {"allocation over the start of a reservation", r - KIB(32), 16, PROTECT_WRITE, STATUS_INVALID_PARAMETER},
-        {"allocation over the end of a reservation", r + MIB(1) - KIB(32), 16, PROTECT_WRITE,
-         STATUS_INVALID_PARAMETER},
+        {"allocation over the end of a reservation", r + MIB(1) - KIB(32), 16, PROTECT_WRITE, STATUS_INVALID_PARAMETER},
         {"allocation into a mapping", m + KIB(64), 16, PROTECT_WRITE, STATUS_SUCCESS},
         {"allocation over the start of a mapping", m - KIB(32), 16, PROTECT_WRITE, STATUS_INVALID_PARAMETER},
         {"allocation over the end of a mapping", m + MIB(1) - KIB(32), 16, PROTECT_WRITE, STATUS_INVALID_PARAMETER},
@@ -419,8 +416,7 @@ static void map_targets(void)
             check_u64(rows[i].base, va);
             check_status(STATUS_SUCCESS, release(adapter, r, MIB(1)));
             check_status(STATUS_SUCCESS, release(adapter, m, MIB(1)));
-            if (rows[i].base == own_base(0))
-                check_status(STATUS_SUCCESS, release(adapter, own_base(0), KIB(64)));
+            if (rows[i].base == own_base(0)) check_status(STATUS_SUCCESS, release(adapter, own_base(0), KIB(64)));
             /* All of it is free again. */
             check_status(STATUS_SUCCESS, reserve(adapter, own_base(0), MIB(16)));
             check_status(STATUS_SUCCESS, release(adapter, own_base(0), MIB(16)));
@@ -516,10 +512,8 @@ static void free_arguments(void)
 int main(int argc, char **argv)
 {
     static const struct udxg_test tests[] = {
-        {"reserve", ON_EACH, reserve_arguments},
-        {"overlap", ON_DISCRETE, reserve_overlap},
-        {"map", ON_EACH, map_arguments},
-        {"target", ON_DISCRETE, map_targets},
+        {"reserve", ON_EACH, reserve_arguments}, {"overlap", ON_DISCRETE, reserve_overlap},
+        {"map", ON_EACH, map_arguments},         {"target", ON_DISCRETE, map_targets},
         {"free", ON_DISCRETE, free_arguments},
     };
     return conformance_main(argc, argv, tests, LENGTH_OF(tests));

@@ -78,8 +78,7 @@ static void numbering(void)
             D3DKMT_HANDLE handle = create_buffer(device, PAGE_BYTES);
             require_true(is_local(handle));
             for (size_t k = 0; k < LENGTH_OF(recent); k++) {
-                if (handle == recent[k])
-                    require_true(handle != recent[k]);
+                if (handle == recent[k]) require_true(handle != recent[k]);
             }
             recent[i % LENGTH_OF(recent)] = handle;
             require_success(destroy_allocation(device, handle));
@@ -94,10 +93,8 @@ static void numbering(void)
             require_true(is_local(handles[i]));
         }
         qsort(handles, COUNT, sizeof(handles[0]), compare_handles);
-        for (int i = 1; i < COUNT; i++)
-            require_true(handles[i] != handles[i - 1]);
-        for (int i = 0; i < COUNT; i++)
-            require_success(destroy_allocation(device, handles[i]));
+        for (int i = 1; i < COUNT; i++) require_true(handles[i] != handles[i - 1]);
+        for (int i = 0; i < COUNT; i++) require_success(destroy_allocation(device, handles[i]));
         for (int i = 0; i < COUNT; i += 997)
             check_status(STATUS_INVALID_PARAMETER, destroy_allocation(device, handles[i]));
     }
@@ -192,8 +189,7 @@ static void create_in_device(struct objects *o, D3DKMT_HANDLE h)
 
 static void create_in_resource(struct objects *o, D3DKMT_HANDLE h)
 {
-    if (h == 0)
-        return; /* right: a stand-alone allocation */
+    if (h == 0) return; /* right: a stand-alone allocation */
     struct udxg_soft_allocation soft = soft_buffer(KIB(64));
     D3DDDI_ALLOCATIONINFO2 info = {0};
     D3DKMT_CREATEALLOCATION args = {0};
@@ -218,8 +214,7 @@ static void destroy_one(struct objects *o, D3DKMT_HANDLE h)
 
 static void destroy_a_resource(struct objects *o, D3DKMT_HANDLE h)
 {
-    if (h == 0)
-        return; /* right: nothing to destroy */
+    if (h == 0) return; /* right: nothing to destroy */
     check_status(STATUS_INVALID_PARAMETER, destroy_resource(o->handle[DEVICE], h));
 }
 
@@ -274,8 +269,7 @@ static void evict_one(struct objects *o, D3DKMT_HANDLE h)
 
 static void reserve_by(struct objects *o, D3DKMT_HANDLE h)
 {
-    if (h == o->handle[QUEUE] || h == o->handle[ADAPTER])
-        return; /* both are right */
+    if (h == o->handle[QUEUE] || h == o->handle[ADAPTER]) return; /* both are right */
     D3DDDI_RESERVEGPUVIRTUALADDRESS args = {0};
     args.hPagingQueue = h;
     args.Size = KIB(64);
@@ -457,8 +451,7 @@ static void wrong_kinds(void)
                 D3DKMT_HANDLE member;
                 fill_objects(&o, &member);
                 if (right) {
-                    for (int bit = 0; bit < 6; bit++)
-                        users[i].issue(&o, o.handle[kind] ^ (1u << bit));
+                    for (int bit = 0; bit < 6; bit++) users[i].issue(&o, o.handle[kind] ^ (1u << bit));
                 } else {
                     users[i].issue(&o, o.handle[kind]);
                 }

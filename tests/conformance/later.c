@@ -5,13 +5,12 @@
  */
 #include "fixture.h"
 
-#define NOT_YET(call, type)                                       \
-    udxg_case(#call)                                              \
-    {                                                             \
-        type args;                                                \
-        memset(&args, 0, sizeof(args));                           \
-        check_status(STATUS_NOT_SUPPORTED, D3DKMT##call(&args));  \
-        check_true(filled_with(&args, sizeof(args), 0));          \
+#define NOT_YET(call, type)                                                                                            \
+    udxg_case(#call) {                                                                                                 \
+        type args;                                                                                                     \
+        memset(&args, 0, sizeof(args));                                                                                \
+        check_status(STATUS_NOT_SUPPORTED, D3DKMT##call(&args));                                                       \
+        check_true(filled_with(&args, sizeof(args), 0));                                                               \
     }
 
 static void not_yet(void)

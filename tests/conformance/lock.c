@@ -49,8 +49,7 @@ static void arguments(void)
             /* The failed lock does not count. */
             check_status(STATUS_INVALID_PARAMETER, unlock(device, allocation));
         }
-        if (rows[i].flags != 0)
-            continue;
+        if (rows[i].flags != 0) continue;
         udxg_case("unlock/%s", rows[i].name) {
             lock(device, allocation);
             check_status(STATUS_INVALID_PARAMETER, unlock(rows[i].device, rows[i].allocation));
@@ -69,10 +68,8 @@ static void counts(void)
         D3DKMT_HANDLE allocation = create_buffer(device, KIB(64));
         void *first = lock(device, allocation);
         check_u64(0, (uintptr_t)first % PAGE_BYTES);
-        for (int i = 0; i < 9; i++)
-            check_true(lock(device, allocation) == first);
-        for (int i = 0; i < 10; i++)
-            check_status(STATUS_SUCCESS, unlock(device, allocation));
+        for (int i = 0; i < 9; i++) check_true(lock(device, allocation) == first);
+        for (int i = 0; i < 10; i++) check_status(STATUS_SUCCESS, unlock(device, allocation));
         check_status(STATUS_INVALID_PARAMETER, unlock(device, allocation));
     }
     udxg_case("the address is the same after unlock, and so are the bytes") {
@@ -91,8 +88,7 @@ static void counts(void)
             data[i] = (uint8_t *)lock(device, allocations[i]);
             memset(data[i], 0x10 + i, KIB(64));
         }
-        for (int i = 0; i < 4; i++)
-            check_true(filled_with(data[i], KIB(64), (uint8_t)(0x10 + i)));
+        for (int i = 0; i < 4; i++) check_true(filled_with(data[i], KIB(64), (uint8_t)(0x10 + i)));
     }
 }
 

@@ -232,8 +232,7 @@ static void make_arguments(void)
         D3DKMT_HANDLE *list = (D3DKMT_HANDLE *)malloc((MAX_RESIDENCY + 1) * sizeof(*list));
         D3DDDI_MAKERESIDENT args;
         require_true(list != NULL);
-        for (UINT i = 0; i <= MAX_RESIDENCY; i++)
-            list[i] = good;
+        for (UINT i = 0; i <= MAX_RESIDENCY; i++) list[i] = good;
         check_status(STATUS_INVALID_PARAMETER, make_list(&queue, &args, list, MAX_RESIDENCY + 1));
         check_status(STATUS_INVALID_PARAMETER, evict(device, good));
         check_done(&queue, &args, make_list(&queue, &args, list, MAX_RESIDENCY));
@@ -250,10 +249,8 @@ static void counted(void)
     udxg_case("as many Evict as MakeResident, not one more") {
         D3DKMT_HANDLE allocation = create_buffer(device, KIB(64));
         check_status(STATUS_INVALID_PARAMETER, evict(device, allocation));
-        for (int i = 0; i < 7; i++)
-            make_resident(&queue, allocation);
-        for (int i = 0; i < 7; i++)
-            check_status(STATUS_SUCCESS, evict(device, allocation));
+        for (int i = 0; i < 7; i++) make_resident(&queue, allocation);
+        for (int i = 0; i < 7; i++) check_status(STATUS_SUCCESS, evict(device, allocation));
         check_status(STATUS_INVALID_PARAMETER, evict(device, allocation));
         make_resident(&queue, allocation);
         check_status(STATUS_SUCCESS, evict(device, allocation));
@@ -405,14 +402,12 @@ static void over_budget(void)
         check_status(STATUS_NO_MEMORY, make_list(&queue, &args, list, 3));
         check_u64(0, args.NumAllocations);
         check_u64(MIB(1) + local - budget, args.NumBytesToTrim);
-        for (int i = 0; i < 3; i++)
-            check_status(STATUS_INVALID_PARAMETER, evict(device, list[i]));
+        for (int i = 0; i < 3; i++) check_status(STATUS_INVALID_PARAMETER, evict(device, list[i]));
         check_u64(0, memory_info(adapter, D3DKMT_MEMORY_SEGMENT_GROUP_LOCAL).CurrentUsage);
         /* What fits is still welcome. */
         check_done(&queue, &args, make_list(&queue, &args, list, 1));
         check_status(STATUS_SUCCESS, evict(device, list[0]));
-        for (int i = 0; i < 3; i++)
-            check_status(STATUS_SUCCESS, destroy_allocation(device, list[i]));
+        for (int i = 0; i < 3; i++) check_status(STATUS_SUCCESS, destroy_allocation(device, list[i]));
     }
     udxg_case("what is resident counts, and may be made resident again") {
         uint64_t budget = memory_info(adapter, D3DKMT_MEMORY_SEGMENT_GROUP_LOCAL).Budget;
@@ -458,12 +453,9 @@ static void over_budget(void)
 int main(int argc, char **argv)
 {
     static const struct udxg_test tests[] = {
-        {"queue/create", ON_EACH, queue_create},
-        {"queue/destroy", ON_DISCRETE, queue_destroy},
-        {"make/argument", ON_DISCRETE, make_arguments},
-        {"counted", ON_EACH, counted},
-        {"evict/argument", ON_DISCRETE, evict_arguments},
-        {"budget", ON_DISCRETE, over_budget},
+        {"queue/create", ON_EACH, queue_create},          {"queue/destroy", ON_DISCRETE, queue_destroy},
+        {"make/argument", ON_DISCRETE, make_arguments},   {"counted", ON_EACH, counted},
+        {"evict/argument", ON_DISCRETE, evict_arguments}, {"budget", ON_DISCRETE, over_budget},
     };
     return conformance_main(argc, argv, tests, LENGTH_OF(tests));
 }

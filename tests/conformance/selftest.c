@@ -31,8 +31,7 @@ static void mixed(void)
     }
     udxg_case("hangs") {
         alarm(1);
-        for (;;)
-            pause();
+        for (;;) pause();
     }
     udxg_case("nothing") {
     }
@@ -93,8 +92,7 @@ int main(void)
     int status = 0;
     char line[1024];
     size_t seen = 0;
-    if (pipe(ends) != 0)
-        return EXIT_FAILURE;
+    if (pipe(ends) != 0) return EXIT_FAILURE;
     pid_t pid = fork();
     if (pid == 0) {
         close(ends[0]);
@@ -106,12 +104,10 @@ int main(void)
     while (good && fgets(line, sizeof(line), in) != NULL) {
         good = seen < LENGTH_OF(lines) && strncmp(line, lines[seen].begin, strlen(lines[seen].begin)) == 0 &&
                strstr(line, lines[seen].contain) != NULL;
-        if (!good)
-            printf("# line %zu: %s", seen + 1, line);
+        if (!good) printf("# line %zu: %s", seen + 1, line);
         seen++;
     }
-    if (in != NULL)
-        fclose(in);
+    if (in != NULL) fclose(in);
     good = waitpid(pid, &status, 0) == pid && good && seen == LENGTH_OF(lines);
     printf("%s 1 - the harness sees what fails\n", good ? "ok" : "not ok");
     bool told = WIFEXITED(status) && WEXITSTATUS(status) == EXIT_FAILURE;

@@ -8,39 +8,37 @@
 #define UDXG_CONFORMANCE_STATUS_H
 
 /* X(name without STATUS_, value) */
-#define UDXG_CONFORMANCE_STATUSES(X)                 \
-    X(SUCCESS, 0x00000000)                           \
-    X(ABANDONED, 0x00000080)                         \
-    X(TIMEOUT, 0x00000102)                           \
-    X(PENDING, 0x00000103)                           \
-    X(UNSUCCESSFUL, 0xC0000001)                      \
-    X(NOT_IMPLEMENTED, 0xC0000002)                   \
-    X(ACCESS_VIOLATION, 0xC0000005)                  \
-    X(INVALID_HANDLE, 0xC0000008)                    \
-    X(INVALID_PARAMETER, 0xC000000D)                 \
-    X(NO_MEMORY, 0xC0000017)                         \
-    X(ILLEGAL_INSTRUCTION, 0xC000001D)               \
-    X(ACCESS_DENIED, 0xC0000022)                     \
-    X(BUFFER_TOO_SMALL, 0xC0000023)                  \
-    X(OBJECT_TYPE_MISMATCH, 0xC0000024)              \
-    X(INTEGER_OVERFLOW, 0xC0000095)                  \
-    X(PRIVILEGED_INSTRUCTION, 0xC0000096)            \
-    X(NOT_SUPPORTED, 0xC00000BB)                     \
-    X(DEVICE_REMOVED, 0xC00002B6)                    \
-    X(GRAPHICS_ADAPTER_WAS_RESET, 0xC01E0003)        \
-    X(GRAPHICS_DRIVER_MISMATCH, 0xC01E0009)          \
-    X(GRAPHICS_NO_VIDEO_MEMORY, 0xC01E0100)          \
-    X(GRAPHICS_CANT_LOCK_MEMORY, 0xC01E0101)         \
-    X(GRAPHICS_ALLOCATION_BUSY, 0xC01E0102)          \
-    X(GRAPHICS_TOO_MANY_REFERENCES, 0xC01E0103)      \
-    X(GRAPHICS_CANT_EVICT_PINNED_ALLOCATION, 0xC01E0109) \
-    X(GRAPHICS_WRONG_ALLOCATION_DEVICE, 0xC01E0115)  \
+#define UDXG_CONFORMANCE_STATUSES(X)                                                                                   \
+    X(SUCCESS, 0x00000000)                                                                                             \
+    X(ABANDONED, 0x00000080)                                                                                           \
+    X(TIMEOUT, 0x00000102)                                                                                             \
+    X(PENDING, 0x00000103)                                                                                             \
+    X(UNSUCCESSFUL, 0xC0000001)                                                                                        \
+    X(NOT_IMPLEMENTED, 0xC0000002)                                                                                     \
+    X(ACCESS_VIOLATION, 0xC0000005)                                                                                    \
+    X(INVALID_HANDLE, 0xC0000008)                                                                                      \
+    X(INVALID_PARAMETER, 0xC000000D)                                                                                   \
+    X(NO_MEMORY, 0xC0000017)                                                                                           \
+    X(ILLEGAL_INSTRUCTION, 0xC000001D)                                                                                 \
+    X(ACCESS_DENIED, 0xC0000022)                                                                                       \
+    X(BUFFER_TOO_SMALL, 0xC0000023)                                                                                    \
+    X(OBJECT_TYPE_MISMATCH, 0xC0000024)                                                                                \
+    X(INTEGER_OVERFLOW, 0xC0000095)                                                                                    \
+    X(PRIVILEGED_INSTRUCTION, 0xC0000096)                                                                              \
+    X(NOT_SUPPORTED, 0xC00000BB)                                                                                       \
+    X(DEVICE_REMOVED, 0xC00002B6)                                                                                      \
+    X(GRAPHICS_ADAPTER_WAS_RESET, 0xC01E0003)                                                                          \
+    X(GRAPHICS_DRIVER_MISMATCH, 0xC01E0009)                                                                            \
+    X(GRAPHICS_NO_VIDEO_MEMORY, 0xC01E0100)                                                                            \
+    X(GRAPHICS_CANT_LOCK_MEMORY, 0xC01E0101)                                                                           \
+    X(GRAPHICS_ALLOCATION_BUSY, 0xC01E0102)                                                                            \
+    X(GRAPHICS_TOO_MANY_REFERENCES, 0xC01E0103)                                                                        \
+    X(GRAPHICS_CANT_EVICT_PINNED_ALLOCATION, 0xC01E0109)                                                               \
+    X(GRAPHICS_WRONG_ALLOCATION_DEVICE, 0xC01E0115)                                                                    \
     X(GRAPHICS_GPU_EXCEPTION_ON_DEVICE, 0xC01E0200)
 
 #define UDXG_CONFORMANCE_STATUS_ENUM(name, value) UDXG_WANT_STATUS_##name = (int32_t)(value),
-enum udxg_conformance_status {
-    UDXG_CONFORMANCE_STATUSES(UDXG_CONFORMANCE_STATUS_ENUM)
-};
+enum udxg_conformance_status { UDXG_CONFORMANCE_STATUSES(UDXG_CONFORMANCE_STATUS_ENUM) };
 #undef UDXG_CONFORMANCE_STATUS_ENUM
 
 #ifndef STATUS_SUCCESS

@@ -183,8 +183,7 @@ static void executes(void)
         gpu_finish(&gpu);
         const uint32_t *data = (const uint32_t *)lock(gpu.device, buffer.allocation);
         check_u64(0, data[0]);
-        for (size_t i = 1; i <= KIB(32) / 4; i++)
-            require_u64(0x11223344, data[i]);
+        for (size_t i = 1; i <= KIB(32) / 4; i++) require_u64(0x11223344, data[i]);
         check_u64(0, data[KIB(32) / 4 + 1]);
     }
     udxg_case("FILL of 0 bytes does nothing") {
@@ -196,8 +195,7 @@ static void executes(void)
     udxg_case("COPY between allocations, odd places and sizes") {
         struct gpu_buffer from = create_gpu_buffer(&gpu, KIB(64)), to = create_gpu_buffer(&gpu, KIB(64));
         uint8_t *source = (uint8_t *)lock(gpu.device, from.allocation);
-        for (size_t i = 0; i < KIB(64); i++)
-            source[i] = (uint8_t)(i * 7 + (i >> 8));
+        for (size_t i = 0; i < KIB(64); i++) source[i] = (uint8_t)(i * 7 + (i >> 8));
         require_success(unlock(gpu.device, from.allocation));
         struct udxg_soft_copy copy = udxg_soft_copy_command(to.va + 13, from.va + 4095, 8195);
         require_success(submit(&gpu, &copy, sizeof(copy)));
@@ -336,8 +334,7 @@ static void executes(void)
     udxg_case("pages mapped in another order are read in that order") {
         struct gpu_buffer buffer = create_gpu_buffer(&gpu, KIB(64)), out = create_gpu_buffer(&gpu, KIB(64));
         uint8_t *data = (uint8_t *)lock(gpu.device, buffer.allocation);
-        for (unsigned i = 0; i < 16; i++)
-            memset(data + i * PAGE_BYTES, (int)(0xa0 + i), PAGE_BYTES);
+        for (unsigned i = 0; i < 16; i++) memset(data + i * PAGE_BYTES, (int)(0xa0 + i), PAGE_BYTES);
         require_success(unlock(gpu.device, buffer.allocation));
         const UINT64 base = 1ull << 41;
         for (unsigned i = 0; i < 16; i++) {

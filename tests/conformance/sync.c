@@ -39,8 +39,7 @@ static void create_v1(void)
     for (size_t i = 0; i < LENGTH_OF(rows); i++) {
         udxg_case("%s", rows[i].name) {
             D3DKMT_CREATESYNCHRONIZATIONOBJECT args = {0};
-            if (rows[i].want == STATUS_SUCCESS)
-                udxg_todo(TODO_LEGACY_SYNC);
+            if (rows[i].want == STATUS_SUCCESS) udxg_todo(TODO_LEGACY_SYNC);
             args.hDevice = rows[i].device;
             args.Info.Type = (D3DDDI_SYNCHRONIZATIONOBJECT_TYPE)rows[i].type;
             args.hSyncObject = SENTINEL;
@@ -100,8 +99,7 @@ static void create_v2(void)
     for (size_t i = 0; i < LENGTH_OF(rows); i++) {
         udxg_case("%s", rows[i].name) {
             D3DKMT_CREATESYNCHRONIZATIONOBJECT2 args = {0};
-            if (rows[i].want == STATUS_SUCCESS && rows[i].type != D3DDDI_MONITORED_FENCE)
-                udxg_todo(TODO_LEGACY_SYNC);
+            if (rows[i].want == STATUS_SUCCESS && rows[i].type != D3DDDI_MONITORED_FENCE) udxg_todo(TODO_LEGACY_SYNC);
             args.hDevice = rows[i].device;
             args.Info.Type = (D3DDDI_SYNCHRONIZATIONOBJECT_TYPE)rows[i].type;
             args.Info.Flags.Value = rows[i].flags;
@@ -250,8 +248,7 @@ static void cpu_observed(void)
             check_status(STATUS_SUCCESS, wait_cpu(device, fence.handle, i + 1, events[i]));
         }
         check_status(STATUS_SUCCESS, signal_cpu(device, fence.handle, 3, 0));
-        for (int i = 0; i < 3; i++)
-            check_true(event_is_set(events[i], 5000));
+        for (int i = 0; i < 3; i++) check_true(event_is_set(events[i], 5000));
         check_true(!event_is_set(events[3], 50));
     }
 }
@@ -361,8 +358,7 @@ static NTSTATUS wait_list(D3DKMT_HANDLE device, const struct fence *fences, cons
 {
     D3DKMT_HANDLE handles[8];
     D3DKMT_WAITFORSYNCHRONIZATIONOBJECTFROMCPU args = {0};
-    for (UINT i = 0; i < count; i++)
-        handles[i] = fences[i].handle;
+    for (UINT i = 0; i < count; i++) handles[i] = fences[i].handle;
     args.hDevice = device;
     args.ObjectCount = count;
     args.ObjectHandleArray = handles;
@@ -394,8 +390,7 @@ static void cpu_waits(void)
     udxg_case("all of three, event") {
         struct fence fences[3];
         int event = create_event();
-        for (int i = 0; i < 3; i++)
-            fences[i] = create_fence(device, 0);
+        for (int i = 0; i < 3; i++) fences[i] = create_fence(device, 0);
         require_success(wait_list(device, fences, values, 3, 0, event));
         for (int i = 0; i < 3; i++) {
             check_true(!event_is_set(event, 20));
@@ -406,8 +401,7 @@ static void cpu_waits(void)
     udxg_case("any of three, event") {
         struct fence fences[3];
         int event = create_event();
-        for (int i = 0; i < 3; i++)
-            fences[i] = create_fence(device, 0);
+        for (int i = 0; i < 3; i++) fences[i] = create_fence(device, 0);
         require_success(wait_list(device, fences, values, 3, 1, event));
         check_true(!event_is_set(event, 20));
         require_success(signal_cpu(device, fences[1].handle, 1, 0));
@@ -547,8 +541,7 @@ static void gpu_arguments(void)
             UINT64 value = 1;
             D3DKMT_SIGNALSYNCHRONIZATIONOBJECTFROMGPU2 args = {0};
             udxg_todo(TODO_SIGNAL2);
-            for (size_t k = 0; k < LENGTH_OF(contexts); k++)
-                contexts[k] = gpu.context;
+            for (size_t k = 0; k < LENGTH_OF(contexts); k++) contexts[k] = gpu.context;
             args.ObjectCount = 1;
             args.ObjectHandleArray = &fence.handle;
             args.BroadcastContextCount = counts[i];

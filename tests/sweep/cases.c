@@ -590,6 +590,7 @@ const struct sweep_exception sweep_exceptions[] = {
     /* So does Windows, for this field alone. */
     {UDXG_THUNK_CreateAllocation, "hResource", NULL, STATUS_INVALID_HANDLE},
     {UDXG_THUNK_CreateAllocation2, "hResource", NULL, STATUS_INVALID_HANDLE},
+    {UDXG_THUNK_CreateAllocation2, "hDevice", "another one", STATUS_INVALID_HANDLE}, /* hResource is not its own */
     /* Three objects in one descriptor are not there yet. */
     {UDXG_THUNK_ShareObjects, "ObjectHandleArray", "the limit of zeros", STATUS_NOT_SUPPORTED},
 };

@@ -141,7 +141,7 @@ static NTSTATUS run(uint64_t va, struct udxg_batch_result *result)
         .cancelled_context = &machine,
         .now_ns = fake_now,
         .nap = fake_nap,
-        .wait_limit_ns = 1000000000u,
+        .nap_limit = 1000,
         .clock_hz = 19200000,
     };
 

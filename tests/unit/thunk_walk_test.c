@@ -197,18 +197,33 @@ static void success_codes_write(void **state)
     D3DDDI_MAKERESIDENT args = {.NumAllocations = 1, .AllocationList = &handle}, *copy;
     args.NumBytesToTrim = args.PagingFenceValue = 99;
     assert_int_equal(enter(UDXG_THUNK_MakeResident, &args, &frame, &copy), STATUS_SUCCESS);
+    assert_int_equal(copy->PagingFenceValue, 0);
     copy->PagingFenceValue = 7;
     assert_int_equal(udxg_thunk_leave(&frame, STATUS_PENDING), STATUS_PENDING);
     assert_int_equal(args.PagingFenceValue, 7);
-    assert_int_equal(args.NumBytesToTrim, 0);
+}
+
+/* Fields that are written always hold the client's value until the handler has another. */
+static void some_failures_write(void **state)
+{
+    (void)state;
+    static struct udxg_frame frame;
+    D3DKMT_HANDLE handle = 0x40000040;
+    D3DDDI_MAKERESIDENT args = {.NumAllocations = 1, .AllocationList = &handle}, *copy;
+    args.NumBytesToTrim = args.PagingFenceValue = 99;
+    assert_int_equal(enter(UDXG_THUNK_MakeResident, &args, &frame, &copy), STATUS_SUCCESS);
+    assert_int_equal(udxg_thunk_leave(&frame, STATUS_INVALID_PARAMETER), STATUS_INVALID_PARAMETER);
+    assert_int_equal(args.NumBytesToTrim, 99);
+    assert_int_equal(args.NumAllocations, 1);
 
     assert_int_equal(enter(UDXG_THUNK_MakeResident, &args, &frame, &copy), STATUS_SUCCESS);
-    assert_int_equal(copy->NumBytesToTrim, 0);
     copy->PagingFenceValue = 8;
-    copy->NumBytesToTrim = 4096; /* written on failure too */
+    copy->NumBytesToTrim = 4096;
+    copy->NumAllocations = 0;
     assert_int_equal(udxg_thunk_leave(&frame, STATUS_NO_MEMORY), STATUS_NO_MEMORY);
-    assert_int_equal(args.PagingFenceValue, 7);
+    assert_int_equal(args.PagingFenceValue, 99);
     assert_int_equal(args.NumBytesToTrim, 4096);
+    assert_int_equal(args.NumAllocations, 0);
 }
 
 static void one_wrong_thing_in_a_creation(void **state)
@@ -567,6 +582,7 @@ int main(void)
         cmocka_unit_test(creation_is_copied_in_and_out),
         cmocka_unit_test(failure_writes_nothing),
         cmocka_unit_test(success_codes_write),
+        cmocka_unit_test(some_failures_write),
         cmocka_unit_test(one_wrong_thing_in_a_creation),
         cmocka_unit_test(flags_that_are_legal),
         cmocka_unit_test(standard_allocations_have_their_own_struct),

@@ -29,12 +29,12 @@ struct worker {
 };
 
 /* cmocka's assertions are for the thread that runs the test. */
-#define CHECK(condition)                                                    \
-    do {                                                                    \
-        if (!(condition)) {                                                 \
-            printf("Bail out! %s:%d: %s\n", __FILE__, __LINE__, #condition); \
-            abort();                                                        \
-        }                                                                   \
+#define CHECK(condition)                                                                                               \
+    do {                                                                                                               \
+        if (!(condition)) {                                                                                            \
+            printf("Bail out! %s:%d: %s\n", __FILE__, __LINE__, #condition);                                           \
+            abort();                                                                                                   \
+        }                                                                                                              \
     } while (0)
 
 static uint64_t word_count(const struct item *item)

@@ -132,8 +132,7 @@ static void parameters_of_map(void **state)
     bad[9].base = UINT64_C(1) << 48;
     bad[10].base = (UINT64_C(1) << 48) - (4 * GIB) - PAGE; /* the end reaches into our part */
     bad[11].minimum = 2 * BASE, bad[11].maximum = BASE;
-    for (unsigned i = 0; i < 12; i++)
-        assert_int_equal(vidmm_va_map(process, &bad[i], &va), STATUS_INVALID_PARAMETER);
+    for (unsigned i = 0; i < 12; i++) assert_int_equal(vidmm_va_map(process, &bad[i], &va), STATUS_INVALID_PARAMETER);
     assert_int_equal(va, 5);
     struct vidmm_va_map map = good;
     assert_int_equal(vidmm_va_map(process, &map, &va), STATUS_SUCCESS);
@@ -360,7 +359,8 @@ static void model_reserve(struct model *model, uint64_t first, uint64_t count, b
     first &= ~UINT64_C(15), count = 16 * (1 + count / 16);
     if (first + count > MODEL_PAGES) return;
     bool is_free = model_all(model, first, count, false, false);
-    udxg_status status = reserve_at(&model->space, BASE + first * PAGE, count * PAGE, zero ? VIDMM_VA_ZERO : VIDMM_VA_NO_ACCESS);
+    udxg_status status =
+        reserve_at(&model->space, BASE + first * PAGE, count * PAGE, zero ? VIDMM_VA_ZERO : VIDMM_VA_NO_ACCESS);
     assert_int_equal(status, is_free ? STATUS_SUCCESS : STATUS_INVALID_PARAMETER);
     for (uint64_t i = first; is_free && i < first + count; i++) {
         model->pages[i] = (struct model_page){.below = zero ? MODEL_RESERVED_ZERO : MODEL_RESERVED_NONE};
@@ -371,12 +371,13 @@ static void model_reserve(struct model *model, uint64_t first, uint64_t count, b
 
 static void model_map(struct model *model, uint64_t first, uint64_t count, uint64_t offset, unsigned what)
 {
-    bool is_free = model_all(model, first, count, false, false), is_mapped = model_all(model, first, count, true, false);
+    bool is_free = model_all(model, first, count, false, false),
+         is_mapped = model_all(model, first, count, true, false);
     bool legal = is_free || model_all(model, first, count, false, true) || (is_mapped && !what);
     uint64_t va = BASE + first * PAGE;
-    udxg_status status = what ? map_without(&model->space, va, count,
-                                            what == 1 ? VIDMM_VA_PROTECT_ZERO : VIDMM_VA_PROTECT_NO_ACCESS)
-                              : map_at(&model->space, va, offset, count);
+    udxg_status status =
+        what ? map_without(&model->space, va, count, what == 1 ? VIDMM_VA_PROTECT_ZERO : VIDMM_VA_PROTECT_NO_ACCESS)
+             : map_at(&model->space, va, offset, count);
     assert_int_equal(status, legal ? STATUS_SUCCESS : STATUS_INVALID_PARAMETER);
     for (uint64_t i = 0; legal && i < count; i++) {
         model->pages[first + i].mapped = true;
@@ -419,11 +420,19 @@ static void random_maps_agree_with_a_model(void **state)
         uint64_t first = random_below(&random, MODEL_PAGES), count = 1 + random_below(&random, 48);
         if (first + count > MODEL_PAGES) count = MODEL_PAGES - first;
         switch (random_below(&random, 8)) {
-        case 0: model_reserve(&model, first, count, random_below(&random, 2)); break;
-        case 1: model_map(&model, first, count, 0, 1 + (unsigned)random_below(&random, 2)); break;
+        case 0:
+            model_reserve(&model, first, count, random_below(&random, 2));
+            break;
+        case 1:
+            model_map(&model, first, count, 0, 1 + (unsigned)random_below(&random, 2));
+            break;
         case 2:
-        case 3: model_free(&model, first, count); break;
-        default: model_map(&model, first, count, random_below(&random, 200), 0); break;
+        case 3:
+            model_free(&model, first, count);
+            break;
+        default:
+            model_map(&model, first, count, random_below(&random, 200), 0);
+            break;
         }
         if (step % 50 == 0) model_compare(&model);
     }

@@ -224,18 +224,16 @@ static NTSTATUS semaphore_wait(struct batch *batch, const uint32_t *command)
     uint32_t comparison = command[0] >> 12 & 7;
     uint32_t wanted = command[1];
     uint64_t va = address_at(command, 2);
-    uint64_t start_ns = 0;
     uint32_t value;
     NTSTATUS status;
 
     if (of_register) return STATUS_SUCCESS;
-    for (;;) {
+    for (uint64_t naps = 0;; naps++) {
         status = gpu_read(batch, va, &value, sizeof(value));
         if (status != STATUS_SUCCESS) return status;
         if (semaphore_passes(comparison, value, wanted)) break;
         if (cancelled(batch)) return fault(batch, UDXG_BATCH_FAULT_CANCELLED);
-        if (start_ns == 0) start_ns = batch->env->now_ns();
-        if (batch->env->now_ns() - start_ns > batch->env->wait_limit_ns) return fault(batch, UDXG_BATCH_FAULT_WAIT);
+        if (naps == batch->env->nap_limit) return fault(batch, UDXG_BATCH_FAULT_WAIT);
         batch->env->nap();
     }
     forget_window(batch);

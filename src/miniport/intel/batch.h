@@ -10,7 +10,8 @@
  *
  * A batch is hostile: it ends with a fault after a bounded number of commands, at a bounded depth, or when
  * it is not decodable; memory is reached only through struct udxg_gpu_memory with 48-bit addresses. Only a
- * semaphore that nobody signals could last, so waits poll env->cancelled and end after env->wait_limit_ns.
+ * semaphore that nobody signals could last, so waits poll env->cancelled and end after env->nap_limit naps: not
+ * after a time, which also passes while a debugger holds the program.
  * The walker has no state between batches and takes no lock.
  */
 #ifndef UDXG_MINIPORT_INTEL_BATCH_H
@@ -31,7 +32,7 @@ struct udxg_batch_env {
     void *cancelled_context;
     uint64_t (*now_ns)(void);
     void (*nap)(void); /* between two looks at a semaphore */
-    uint64_t wait_limit_ns;
+    uint64_t nap_limit;
     uint64_t clock_hz; /* of time stamps */
 };
 

@@ -18,8 +18,8 @@
 
 #define INTEL_VENDOR 0x8086
 /* The runtime asks for no GPU timeout, so only a batch that nobody can finish meets this one. */
-#define SEMAPHORE_LIMIT_NS (30ull * 1000000000u)
 #define SEMAPHORE_NAP_NS 20000u
+#define SEMAPHORE_NAP_LIMIT (30ull * 1000000000u / SEMAPHORE_NAP_NS)
 
 struct intel_adapter {
     struct udxg_intel_adapter_info info;
@@ -231,7 +231,7 @@ static NTSTATUS run_batch(struct intel_adapter *adapter, const struct udxg_submi
         .cancelled_context = submission->cancelled_context,
         .now_ns = udxg_os_now_ns,
         .nap = nap,
-        .wait_limit_ns = SEMAPHORE_LIMIT_NS,
+        .nap_limit = SEMAPHORE_NAP_LIMIT,
         .clock_hz = adapter->clock_hz,
     };
     struct udxg_batch_result result;

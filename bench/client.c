@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: MIT */
+/* The public calls, for rows. No state; any thread. */
+#include "client.h"
+
+#include <udxg/soft.h>
+
+#include "measure.h"
+
+static void check(NTSTATUS status, const char *call)
+{
+    if (status != STATUS_SUCCESS) measure_die("%s -> 0x%08X", call, (unsigned)status);
+}
+
+#define CHECK(function, ...) check(function(__VA_ARGS__), #function)
+
+/* ---- devices ---- */
+
+static bool is_wanted(D3DKMT_HANDLE adapter)
+{
+    struct udxg_soft_adapter_info info = {0};
+    D3DKMT_QUERYADAPTERINFO query = {.hAdapter = adapter, .Type = KMTQAITYPE_UMDRIVERPRIVATE};
+    query.pPrivateDriverData = &info;
+    query.PrivateDriverDataSize = sizeof info;
+    return D3DKMTQueryAdapterInfo(&query) == STATUS_SUCCESS && info.magic == UDXG_SOFT_ADAPTER_MAGIC &&
+           !info.local_bytes;
+}
+
+static D3DKMT_HANDLE open_adapter(void)
+{
+    D3DKMT_ADAPTERINFO infos[64];
+    D3DKMT_ENUMADAPTERS2 adapters = {.NumAdapters = 64, .pAdapters = infos};
+    CHECK(D3DKMTEnumAdapters2, &adapters);
+    for (ULONG i = 0; i < adapters.NumAdapters; i++)
+        if (is_wanted(infos[i].hAdapter)) return infos[i].hAdapter;
+    measure_die("there is no software adapter without memory of its own (soft-uma)");
+}
+
+static void open_device(struct client *client)
+{
+    D3DKMT_CREATEDEVICE device = {.hAdapter = client->adapter};
+    CHECK(D3DKMTCreateDevice, &device);
+    client->device = device.hDevice;
+    D3DKMT_CREATEPAGINGQUEUE queue = {.hDevice = client->device, .Priority = D3DDDI_PAGINGQUEUE_PRIORITY_NORMAL};
+    CHECK(D3DKMTCreatePagingQueue, &queue);
+    client->paging_queue = queue.hPagingQueue;
+}
+
+void client_open(struct client *client)
+{
+    client->adapter = open_adapter();
+    open_device(client);
+}
+
+void client_open_another(const struct client *first, struct client *client)
+{
+    client->adapter = first->adapter;
+    open_device(client);
+}
+
+/* ---- allocations ---- */
+
+void client_create(const struct client *client, uint32_t count, uint64_t size_bytes, bool zeroed,
+                   D3DKMT_HANDLE *ret_allocations)
+{
+    D3DDDI_ALLOCATIONINFO2 infos[CLIENT_BATCH];
+    struct udxg_soft_allocation data[CLIENT_BATCH];
+    for (uint32_t i = 0; i < count; i++) {
+        data[i] = (struct udxg_soft_allocation){
+            .magic = UDXG_SOFT_ALLOCATION_MAGIC,
+            .version = UDXG_SOFT_VERSION,
+            .size_bytes = size_bytes,
+            .flags = UDXG_SOFT_CPU_VISIBLE,
+        };
+        infos[i] = (D3DDDI_ALLOCATIONINFO2){.pPrivateDriverData = &data[i], .PrivateDriverDataSize = sizeof data[i]};
+    }
+    D3DKMT_CREATEALLOCATION create = {.hDevice = client->device, .NumAllocations = count, .pAllocationInfo2 = infos};
+    create.Flags.AllowNotZeroed = !zeroed;
+    CHECK(D3DKMTCreateAllocation2, &create);
+    for (uint32_t i = 0; i < count; i++) ret_allocations[i] = infos[i].hAllocation;
+}
+
+void client_destroy(const struct client *client, uint32_t count, const D3DKMT_HANDLE *allocations)
+{
+    D3DKMT_DESTROYALLOCATION2 destroy = {.hDevice = client->device, .AllocationCount = count};
+    destroy.phAllocationList = allocations;
+    CHECK(D3DKMTDestroyAllocation2, &destroy);
+}
+
+void *client_lock(const struct client *client, D3DKMT_HANDLE allocation)
+{
+    D3DKMT_LOCK2 lock = {.hDevice = client->device, .hAllocation = allocation};
+    CHECK(D3DKMTLock2, &lock);
+    return lock.pData;
+}
+
+void client_unlock(const struct client *client, D3DKMT_HANDLE allocation)
+{
+    D3DKMT_UNLOCK2 unlock = {.hDevice = client->device, .hAllocation = allocation};
+    CHECK(D3DKMTUnlock2, &unlock);
+}
+
+/* ---- residency; on this adapter it is bookkeeping and never pends ---- */
+
+void client_make_resident(const struct client *client, uint32_t count, const D3DKMT_HANDLE *allocations)
+{
+    D3DDDI_MAKERESIDENT resident = {.hPagingQueue = client->paging_queue, .NumAllocations = count};
+    resident.AllocationList = allocations;
+    CHECK(D3DKMTMakeResident, &resident);
+}
+
+void client_evict(const struct client *client, uint32_t count, const D3DKMT_HANDLE *allocations)
+{
+    D3DKMT_EVICT evict = {.hDevice = client->device, .NumAllocations = count};
+    evict.AllocationList = allocations;
+    CHECK(D3DKMTEvict, &evict);
+}
+
+/* ---- GPU addresses; updates are complete on return ---- */
+
+D3DGPU_VIRTUAL_ADDRESS client_map(const struct client *client, D3DKMT_HANDLE allocation, uint64_t size_bytes)
+{
+    D3DDDI_MAPGPUVIRTUALADDRESS map = {.hPagingQueue = client->paging_queue, .hAllocation = allocation};
+    map.SizeInPages = size_bytes / 4096;
+    map.Protection.Write = 1;
+    CHECK(D3DKMTMapGpuVirtualAddress, &map);
+    return map.VirtualAddress;
+}
+
+void client_unmap(const struct client *client, D3DGPU_VIRTUAL_ADDRESS va, uint64_t size_bytes)
+{
+    D3DKMT_FREEGPUVIRTUALADDRESS unmap = {.hAdapter = client->adapter, .BaseAddress = va, .Size = size_bytes};
+    CHECK(D3DKMTFreeGpuVirtualAddress, &unmap);
+}

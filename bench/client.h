@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the rows do through the public calls: one device of the software adapter without memory of its own, and the
+ * calls on it, with their argument structs filled in each time as a client has to. A call that fails ends the
+ * process.
+ */
+#ifndef BENCH_CLIENT_H
+#define BENCH_CLIENT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <wsl/winadapter.h>
+#include <dxg/d3dkmthk.h>
+
+#define CLIENT_BATCH 64u /* allocations in one call, at most */
+
+struct client {
+    D3DKMT_HANDLE adapter, device, paging_queue;
+};
+
+/* The adapter, and a device with a paging queue. */
+void client_open(struct client *client);
+/* One more device on the same adapter. */
+void client_open_another(const struct client *first, struct client *client);
+
+void client_create(const struct client *client, uint32_t count, uint64_t size_bytes, bool zeroed,
+                   D3DKMT_HANDLE *ret_allocations);
+void client_destroy(const struct client *client, uint32_t count, const D3DKMT_HANDLE *allocations);
+void *client_lock(const struct client *client, D3DKMT_HANDLE allocation);
+void client_unlock(const struct client *client, D3DKMT_HANDLE allocation);
+
+void client_make_resident(const struct client *client, uint32_t count, const D3DKMT_HANDLE *allocations);
+void client_evict(const struct client *client, uint32_t count, const D3DKMT_HANDLE *allocations);
+
+D3DGPU_VIRTUAL_ADDRESS client_map(const struct client *client, D3DKMT_HANDLE allocation, uint64_t size_bytes);
+void client_unmap(const struct client *client, D3DGPU_VIRTUAL_ADDRESS va, uint64_t size_bytes);
+
+#endif
