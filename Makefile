@@ -3,7 +3,7 @@
 #   make            the libraries and the command, in build/
 #   make demo       set-up, build, and Debian's OpenCL driver on top of it
 #   make check      set-up, build, all tests; ends in "N passed, M failed, K skipped"
-#   make bench      the measures of our goals, each with its anchor
+#   make bench      the measures of our goals, each with its anchor; BENCH='--filter P1,P5' goes to it
 #   make install    DESTDIR and PREFIX are honoured
 #   make asan       the tests again, under AddressSanitizer and UndefinedBehaviorSanitizer
 #   make tsan       the tests again, under ThreadSanitizer
@@ -11,12 +11,13 @@
 #   make clean
 #
 # BUILD names the build folder, MESON_ARGS goes to meson setup, SUITES picks suites for check
-# (unit, cli, ...).
+# (unit, cli, ...), BENCH has options for bench.
 
 BUILD ?= build
 PREFIX ?= /usr/local
 MESON_ARGS ?=
 SUITES ?=
+BENCH ?=
 
 # Debian's folder for libraries, which meson only knows where dpkg-dev is installed.
 multiarch := $(shell $(CC) -print-multiarch 2>/dev/null)
@@ -46,7 +47,7 @@ check:
 	@tools/check.py $(BUILD) $(SUITES)
 
 bench: build
-	@meson test -C $(BUILD) --benchmark --verbose
+	@$(BUILD)/bench/udxg-bench $(BENCH)
 
 install: build
 	@meson configure $(BUILD) --prefix=$(PREFIX)

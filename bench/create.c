@@ -14,7 +14,7 @@
 #define SIZE_BYTES 65536u
 #define PAGE_BYTES 4096u
 #define LIVE 1000u
-#define PAIRS 2000u
+#define PAIRS 1000u
 #define GROWN 100000u
 
 static void open_with_live(struct client *client)

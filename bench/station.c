@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A child and a socket: a byte goes in, a double comes out. The child ends when the socket does, so also with its parent. */
+/* A child and a socket: a byte goes in, a double comes out. The child ends with the socket, so also with its parent. */
 #include "station.h"
 
 #include <stdlib.h>
@@ -33,7 +33,8 @@ struct station *station_start(void *(*make)(const void *argument), const void *a
 {
     int sockets[2];
     struct station *station = malloc(sizeof *station);
-    if (!station || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets)) measure_die("cannot start a station");
+    if (!station || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets))
+        measure_die("cannot start a station");
     station->child = fork();
     if (station->child < 0) measure_die("cannot fork");
     if (station->child == 0) {

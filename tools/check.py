@@ -102,4 +102,5 @@ def main():
     return 1 if counts.failures else 0
 
 
-sys.exit(main())
+if __name__ == "__main__":
+    sys.exit(main())

@@ -248,7 +248,8 @@ static void markdown_implemented(void)
     for (size_t i = 0; i < UDXG_THUNK_COUNT; i++) {
         const struct udxg_thunk *thunk = &udxg_thunks[i];
         if (!thunk->implemented) continue;
-        printf("### D3DKMT%s\n\n`%s`, %u bytes", thunk->name, thunk->type, thunk->size);
+        printf("### %s%s\n\n`%s`, %u bytes", thunk->control ? "udxg: " : "D3DKMT", thunk->name, thunk->type,
+               thunk->size);
         if (thunk->number) printf("; ioctl %#04x in WSL", thunk->number);
         printf("\n\n");
         markdown_fields(thunk->shape);
@@ -287,8 +288,11 @@ static void markdown_not_yet(void)
 
 static void print_markdown(void)
 {
-    unsigned implemented = 0;
-    for (size_t i = 0; i < UDXG_THUNK_COUNT; i++) implemented += udxg_thunks[i].implemented;
+    unsigned names = 0, implemented = 0;
+    for (size_t i = 0; i < UDXG_THUNK_COUNT; i++) {
+        names += !udxg_thunks[i].control;
+        implemented += !udxg_thunks[i].control && udxg_thunks[i].implemented;
+    }
     printf("<!-- Made by tools/thunks_dump from src/abi/thunks.def. A test compares the two: change the table, then\n"
            "     run `make docs`. -->\n"
            "# The D3DKMT calls\n\n"
@@ -299,14 +303,16 @@ static void print_markdown(void)
            "written when the call succeeds (STATUS_PENDING and STATUS_TIMEOUT are successes) and left alone when it\n"
            "fails; those that say *always* are written in both cases, unless the arguments were refused. Bytes that\n"
            "no line mentions are padding.\n\n",
-           (unsigned)UDXG_THUNK_COUNT, implemented);
+           names, implemented);
     markdown_implemented();
     markdown_not_yet();
 }
 
 static void print_names(void)
 {
-    for (size_t i = 0; i < UDXG_THUNK_COUNT; i++) printf("D3DKMT%s\n", udxg_thunks[i].name);
+    for (size_t i = 0; i < UDXG_THUNK_COUNT; i++) {
+        if (!udxg_thunks[i].control) printf("D3DKMT%s\n", udxg_thunks[i].name);
+    }
 }
 
 int main(int argc, char **argv)

@@ -6,6 +6,8 @@
  *   THUNK(number, Name, ARGS or CONST_ARGS) ... THUNK_END    a call; T is its argument struct
  *   THUNK_ODD(number, Name) ... THUNK_END                    a call whose parameters are not one struct; the
  *                                                            exporter puts them into T. THUNK where undefined
+ *   CONTROL(Name) ... THUNK_END                              a call of our own, from libudxg; THUNK_ODD where
+ *                                                            undefined
  *   SHAPE(Name) ... SHAPE_END                                a struct that calls point to; T is the struct
  *   NOT_YET(number, Name, ARGS or CONST_ARGS, type)          a call that is exported and does nothing yet
  *   NOT_YET_OPAQUE(number, Name, ARGS or CONST_ARGS, type)   the same; our headers only name its struct
@@ -30,6 +32,9 @@
 #endif
 #ifndef THUNK_ODD
 #define THUNK_ODD(number, name) THUNK(number, name, ARGS)
+#endif
+#ifndef CONTROL
+#define CONTROL(name) THUNK_ODD(0, name)
 #endif
 #ifndef SHAPE
 #define SHAPE(name)

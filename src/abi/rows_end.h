@@ -3,6 +3,7 @@
 #undef THUNK
 #undef THUNK_END
 #undef THUNK_ODD
+#undef CONTROL
 #undef SHAPE
 #undef SHAPE_END
 #undef NOT_YET

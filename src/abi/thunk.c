@@ -8,7 +8,7 @@
 #include "abi/shape.h"
 
 /* Flags that conditions in the table name: those of D3DKMT_CREATEALLOCATIONFLAGS. */
-enum { StandardAllocation = 0x10000 };
+enum { StandardAllocation = 0x10000, LockEntire = 0x10 };
 
 #define STRING_(text) #text
 #define STRING(text) STRING_(text)
@@ -75,6 +75,8 @@ const struct udxg_thunk udxg_thunks[UDXG_THUNK_COUNT] = {
 #define THUNK(nr, id, constness) \
     {.name = #id, .type = STRING(T), .size = sizeof(T), .shape = &udxg_args_##id, .number = (nr), .implemented = true},
 #define THUNK_END
+#define CONTROL(id)                                                                                               \
+    {.name = #id, .type = STRING(T), .size = sizeof(T), .shape = &udxg_args_##id, .implemented = true, .control = true},
 #define NOT_YET(nr, id, constness, args_type) \
     {.name = #id, .type = #args_type, .size = sizeof(args_type), .number = (nr)},
 #define NOT_YET_OPAQUE(nr, id, constness, args_type) {.name = #id, .type = #args_type, .number = (nr)},

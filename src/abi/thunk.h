@@ -14,6 +14,7 @@
 
 #include <dxg/d3dkmthk.h>
 
+#include "abi/control.h"
 #include "base/status.h"
 
 /* Limits that the table names. Counts are elements, sizes are bytes; each is the largest value accepted. */
@@ -23,6 +24,8 @@
 #define UDXG_MAX_ADAPTER_INFO 131072u   /* QueryAdapterInfo */
 #define UDXG_MAX_ADAPTERS 1024u         /* room that EnumAdapters2 and 3 may offer; there are fewer */
 #define UDXG_MAX_PRIORITIES 131072u     /* SetAllocationPriority, GetAllocationPriority */
+#define UDXG_MAX_LOCK_PAGES 1048576u    /* Lock: page numbers, of which 4 GiB have no more */
+#define UDXG_MAX_WATCHED_PAGES 1048576u /* udxg_get_write_watch: pages in one answer */
 #define UDXG_MAX_SYNC_OBJECTS 32u
 #define UDXG_MAX_BROADCAST 64u
 #define UDXG_MAX_CALL 33554432u         /* bytes of all the memory that one call points to */
@@ -40,6 +43,7 @@ struct udxg_thunk {
     uint32_t size;                  /* of the argument struct; 0 where our headers only name it */
     uint8_t number;                 /* of the ioctl in WSL, 0 where it has none */
     bool implemented;               /* a handler must exist; the others return STATUS_NOT_SUPPORTED */
+    bool control;                   /* one of ours, from libudxg: no D3DKMT name */
 };
 
 extern const struct udxg_thunk udxg_thunks[UDXG_THUNK_COUNT];

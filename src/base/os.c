@@ -166,6 +166,27 @@ udxg_status udxg_os_map_file(const char *path, uint64_t size_bytes, void **ret_a
     return status;
 }
 
+/* Whether FD is a memory file: only these have seals. */
+static bool is_memory_file(int fd)
+{
+    return fcntl(fd, F_GET_SEALS) >= 0;
+}
+
+static bool may_write(int fd)
+{
+    return (fcntl(fd, F_GETFL) & O_ACCMODE) == O_RDWR && !(fcntl(fd, F_GET_SEALS) & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE));
+}
+
+udxg_status udxg_os_map_section(intptr_t fd, uint64_t size_bytes, bool read_only, void **ret_address)
+{
+    struct stat file;
+
+    if (fd < 0 || fd > INT_MAX || fstat((int)fd, &file) != 0) return STATUS_INVALID_HANDLE;
+    if (!is_memory_file((int)fd) || (uint64_t)file.st_size < size_bytes) return STATUS_INVALID_PARAMETER;
+    if (!read_only && !may_write((int)fd)) return STATUS_INVALID_PARAMETER;
+    return udxg_os_map((int)fd, 0, size_bytes, !read_only, ret_address);
+}
+
 void udxg_os_unmap(void *address, uint64_t size_bytes)
 {
     munmap(address, size_bytes);

@@ -96,4 +96,24 @@ udxg_status udxg_os_probe(const void *client, uint64_t size_bytes, bool write) U
 /* The same with the cache of copy_in and copy_out, for the arguments of a call: outputs before there is any. */
 udxg_status udxg_os_probe_argument(const void *client, uint64_t size_bytes, bool write) UDXG_MUST_CHECK;
 
+/*
+ * A client's memory file as a section: FD must be one of at least SIZE_BYTES, and writable unless READ_ONLY. Maps
+ * its first SIZE_BYTES, which stay when the client closes FD. STATUS_INVALID_HANDLE when FD is no descriptor,
+ * STATUS_INVALID_PARAMETER when it is not such a file.
+ */
+udxg_status udxg_os_map_section(intptr_t fd, uint64_t size_bytes, bool read_only, void **ret_address) UDXG_MUST_CHECK;
+
+/*
+ * Tracks writes to whole pages of a shared mapping of ours, base/os_track.c. STATUS_NOT_SUPPORTED where the
+ * system cannot (before Linux 6.7, or forbidden).
+ */
+udxg_status udxg_os_track_begin(void *address, uint64_t size_bytes) UDXG_MUST_CHECK;
+void udxg_os_track_end(void *address, uint64_t size_bytes);
+/*
+ * Offsets in bytes of pages written since tracking began or they were last reset, ascending, at most *count;
+ * *count becomes their number. With RESET these pages are tracked afresh, and no write in between is lost.
+ */
+udxg_status udxg_os_track_read(void *address, uint64_t size_bytes, bool reset, uint64_t *pages,
+                               uint32_t *count) UDXG_MUST_CHECK;
+
 #endif

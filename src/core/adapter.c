@@ -157,22 +157,25 @@ static bool same_luid(LUID a, LUID b)
     return a.LowPart == b.LowPart && a.HighPart == b.HighPart;
 }
 
+struct udxg_adapter *udxg_kernel_find_adapter(const struct udxg_kernel *kernel, LUID luid)
+{
+    for (uint32_t i = 0; i < kernel->adapter_count; i++)
+        if (same_luid(kernel->adapters[i]->luid, luid)) return kernel->adapters[i];
+    return NULL;
+}
+
 udxg_status thunk_OpenAdapterFromLuid(struct udxg_process *process, D3DKMT_OPENADAPTERFROMLUID *args)
 {
-    const struct udxg_kernel *kernel = process->kernel;
+    struct udxg_adapter *adapter = udxg_kernel_find_adapter(process->kernel, args->AdapterLuid);
+    uint32_t handle;
+    udxg_status status;
 
-    for (uint32_t i = 0; i < kernel->adapter_count; i++) {
-        uint32_t handle;
-        udxg_status status;
-
-        if (!same_luid(kernel->adapters[i]->luid, args->AdapterLuid)) continue;
-        status = udxg_handle_reserve(&process->handles, 1, &handle);
-        if (udxg_failed(status)) return status;
-        args->hAdapter = handle;
-        udxg_handle_publish(&process->handles, handle, UDXG_HANDLE_ADAPTER, kernel->adapters[i]);
-        return STATUS_SUCCESS;
-    }
-    return STATUS_INVALID_PARAMETER;
+    if (!adapter) return STATUS_INVALID_PARAMETER;
+    status = udxg_handle_reserve(&process->handles, 1, &handle);
+    if (udxg_failed(status)) return status;
+    args->hAdapter = handle;
+    udxg_handle_publish(&process->handles, handle, UDXG_HANDLE_ADAPTER, adapter);
+    return STATUS_SUCCESS;
 }
 
 udxg_status thunk_CloseAdapter(struct udxg_process *process, D3DKMT_CLOSEADAPTER *args)
@@ -183,8 +186,7 @@ udxg_status thunk_CloseAdapter(struct udxg_process *process, D3DKMT_CLOSEADAPTER
 
 /* ---- memory of the process on it ---- */
 
-/* NULL and the pseudo handle of the current process, (HANDLE)-1, mean the caller; we know no other. */
-static udxg_status check_process_handle(HANDLE handle)
+udxg_status udxg_check_process_handle(HANDLE handle)
 {
     return !handle || handle == (HANDLE)(intptr_t)-1 ? STATUS_SUCCESS : STATUS_INVALID_HANDLE;
 }
@@ -198,7 +200,7 @@ static udxg_status get_group(struct udxg_process *process, HANDLE process_handle
 
     if (udxg_failed(status)) return status;
     if (group >= VIDMM_GROUP_COUNT || physical_adapter) return STATUS_INVALID_PARAMETER;
-    status = check_process_handle(process_handle);
+    status = udxg_check_process_handle(process_handle);
     if (udxg_failed(status)) return status;
     status = udxg_process_adapter_get(process, adapter, &pa);
     if (!udxg_failed(status)) *ret_vidmm = pa->vidmm;

@@ -14,6 +14,7 @@
 #include "base/status.h"
 
 struct udxg_engine;
+struct udxg_kernel;
 struct udxg_process;
 struct vidmm_adapter;
 
@@ -35,6 +36,12 @@ void udxg_adapter_destroy(struct udxg_adapter *adapter);
 /* The adapter behind a handle. STATUS_INVALID_PARAMETER, STATUS_DEVICE_REMOVED. Needs no put: adapters stay. */
 udxg_status udxg_adapter_get(struct udxg_process *process, uint32_t handle,
                              struct udxg_adapter **ret_adapter) UDXG_MUST_CHECK;
+
+/* The adapter with that LUID, or NULL. */
+struct udxg_adapter *udxg_kernel_find_adapter(const struct udxg_kernel *kernel, LUID luid);
+
+/* A client's process handle: NULL and the pseudo handle (HANDLE)-1 are the caller; STATUS_INVALID_HANDLE for others. */
+udxg_status udxg_check_process_handle(HANDLE handle) UDXG_MUST_CHECK;
 
 /* Stops it for good: every later call on it that may say so says STATUS_DEVICE_REMOVED. */
 void udxg_adapter_stop(struct udxg_adapter *adapter);

@@ -12,9 +12,11 @@
 #include <string.h>
 
 #include "abi/thunk.h"
+#include "base/os.h"
 #include "core/handlers.h"
 #include "core/resource.h"
 #include "core/stats.h"
+#include "core/write_watch.h"
 
 /* ---- look-up ---- */
 
@@ -80,14 +82,20 @@ void udxg_unpin(struct udxg_pinned *pinned)
 
 void udxg_memory_unref(struct udxg_memory *memory)
 {
+    struct udxg_process_adapter *pa;
     const struct udxg_adapter *adapter;
 
     if (!memory || atomic_fetch_sub(&memory->refs, 1) != 1) return;
-    adapter = memory->pa->adapter;
+    pa = memory->pa;
+    adapter = pa->adapter;
     udxg_stats_freed(memory->vidmm.size_bytes);
+    udxg_write_watch_destroy(memory->watch);
     vidmm_alloc_fini(&memory->vidmm);
-    adapter->miniport->destroy_allocation(adapter->mp_adapter, 1, &memory->mp_allocation, NULL);
-    udxg_slab_free(&memory->pa->memories, memory);
+    if (memory->is_section) udxg_os_unmap(memory->vidmm.home, memory->vidmm.size_bytes);
+    if (memory->told_miniport)
+        adapter->miniport->destroy_allocation(adapter->mp_adapter, 1, &memory->mp_allocation, NULL);
+    udxg_slab_free(&pa->memories, memory);
+    udxg_process_adapter_unref(pa);
 }
 
 void udxg_allocation_destroy(struct udxg_allocation *allocation)
@@ -97,10 +105,11 @@ void udxg_allocation_destroy(struct udxg_allocation *allocation)
     struct udxg_resource *resource = allocation->resource;
 
     vidmm_binding_fini(&allocation->vidmm);
-    if (adapter->miniport->close_allocation)
+    if (allocation->memory->told_miniport && adapter->miniport->close_allocation)
         adapter->miniport->close_allocation(adapter->mp_adapter, allocation->mp_binding);
     udxg_memory_unref(allocation->memory);
     udxg_resource_unref(resource);
+    if (allocation->awaited) udxg_device_count_down(device, allocation->awaited);
     udxg_slab_free(&device->pa->allocations, allocation);
     udxg_device_unref(device);
 }
@@ -127,10 +136,22 @@ void udxg_allocation_release(void *object)
 
     unlink_allocation(allocation);
     allocation->retirement.fire = retire;
-    if (atomic_load(&allocation->assume_not_in_use))
+    if (allocation->assume_not_in_use)
         udxg_allocation_destroy(allocation);
     else
         udxg_device_when_retired(allocation->child.device, &allocation->retirement);
+}
+
+bool udxg_allocation_close(struct udxg_allocation *allocation, struct udxg_destruction *destruction)
+{
+    struct udxg_device *device = allocation->child.device;
+
+    if (!udxg_handle_close(&device->process->handles, allocation->child.handle, UDXG_HANDLE_ALLOCATION)) return false;
+    /* The caller's pin keeps it from being released, and only one closes it: this is ours to write. */
+    allocation->assume_not_in_use = destruction->assume_not_in_use;
+    allocation->awaited = destruction->synchronous ? &destruction->missing : NULL;
+    if (allocation->awaited) udxg_device_count_up(device, allocation->awaited);
+    return true;
 }
 
 /* ---- destroy calls ---- */
@@ -163,21 +184,18 @@ static bool has_duplicates(uint32_t count, uint32_t *scratch)
  * Closes every handle of the list. Each is closed by whoever closes it first: of two threads that race with
  * one handle exactly one destroys it, and the other is told.
  */
-static udxg_status close_list(struct udxg_handle_table *table, uint32_t count,
-                              struct udxg_allocation *const *allocations, bool assume_not_in_use)
+static udxg_status close_list(uint32_t count, struct udxg_allocation *const *allocations,
+                              struct udxg_destruction *destruction)
 {
     udxg_status status = STATUS_SUCCESS;
 
-    for (uint32_t i = 0; i < count; i++) {
-        atomic_store(&allocations[i]->assume_not_in_use, assume_not_in_use);
-        if (!udxg_handle_close(table, allocations[i]->child.handle, UDXG_HANDLE_ALLOCATION))
-            status = STATUS_INVALID_PARAMETER;
-    }
+    for (uint32_t i = 0; i < count; i++)
+        if (!udxg_allocation_close(allocations[i], destruction)) status = STATUS_INVALID_PARAMETER;
     return status;
 }
 
 static udxg_status destroy_list(struct udxg_device *device, uint32_t count, const uint32_t *handles,
-                                bool assume_not_in_use)
+                                struct udxg_destruction *destruction)
 {
     struct udxg_allocation *allocations[UDXG_MAX_ALLOCATIONS];
     uint32_t scratch[UDXG_MAX_ALLOCATIONS];
@@ -187,23 +205,30 @@ static udxg_status destroy_list(struct udxg_device *device, uint32_t count, cons
     if (count > 1 && has_duplicates(count, scratch)) return STATUS_INVALID_PARAMETER;
     if (!get_all(device, count, handles, allocations)) return STATUS_INVALID_PARAMETER;
     status = check_list(count, allocations);
-    if (!udxg_failed(status)) status = close_list(&device->process->handles, count, allocations, assume_not_in_use);
+    if (!udxg_failed(status)) status = close_list(count, allocations, destruction);
     put_all(count, allocations);
     return status;
 }
 
 static udxg_status destroy(struct udxg_process *process, D3DKMT_DESTROYALLOCATION2 *args)
 {
+    struct udxg_destruction destruction = {
+        .assume_not_in_use = args->Flags.AssumeNotInUse,
+        .synchronous = args->Flags.SynchronousDestroy,
+    };
     struct udxg_device *device = udxg_device_find(process, args->hDevice);
     udxg_status status = STATUS_SUCCESS;
 
     if (!device) return STATUS_INVALID_PARAMETER;
     if (args->hResource)
-        status = udxg_resource_close(device, args->hResource, args->Flags.AssumeNotInUse);
+        status = udxg_resource_close(device, args->hResource, &destruction);
     else if (args->AllocationCount)
-        status = destroy_list(device, args->AllocationCount, args->phAllocationList, args->Flags.AssumeNotInUse);
-    if (!udxg_failed(status) && args->Flags.SynchronousDestroy) udxg_device_wait_idle(device);
+        status = destroy_list(device, args->AllocationCount, args->phAllocationList, &destruction);
+    /* Not pinned while it waits: destroying the device must be able to end the wait. */
+    atomic_fetch_add(&device->refs, 1);
     udxg_device_put(device);
+    if (destruction.synchronous) udxg_device_wait_count(device, &destruction.missing);
+    udxg_device_unref(device);
     return status;
 }
 
@@ -221,70 +246,6 @@ udxg_status thunk_DestroyAllocation(struct udxg_process *process, D3DKMT_DESTROY
         .AllocationCount = args->AllocationCount,
     };
     return destroy(process, &args2);
-}
-
-/* ---- locks ---- */
-
-/* A device and one allocation of it, pinned: what most calls start with. */
-static udxg_status get_pair(struct udxg_process *process, uint32_t device_handle, uint32_t allocation_handle,
-                            struct udxg_device **ret_device, struct udxg_allocation **ret_allocation)
-{
-    udxg_status status = udxg_device_get(process, device_handle, ret_device);
-
-    if (udxg_failed(status)) return status;
-    *ret_allocation = udxg_allocation_get(*ret_device, allocation_handle);
-    if (*ret_allocation) return STATUS_SUCCESS;
-    udxg_device_put(*ret_device);
-    return STATUS_INVALID_PARAMETER;
-}
-
-static void put_pair(struct udxg_device *device, struct udxg_allocation *allocation)
-{
-    udxg_allocation_put(allocation);
-    udxg_device_put(device);
-}
-
-udxg_status thunk_Lock2(struct udxg_process *process, D3DKMT_LOCK2 *args)
-{
-    struct udxg_device *device;
-    struct udxg_allocation *allocation;
-    void *address;
-    udxg_status status = get_pair(process, args->hDevice, args->hAllocation, &device, &allocation);
-
-    if (udxg_failed(status)) return status;
-    status = vidmm_alloc_lock(&allocation->memory->vidmm, &address);
-    if (!udxg_failed(status)) args->pData = address;
-    put_pair(device, allocation);
-    return status;
-}
-
-udxg_status thunk_Unlock2(struct udxg_process *process, D3DKMT_UNLOCK2 *args)
-{
-    struct udxg_device *device = udxg_device_find(process, args->hDevice);
-    struct udxg_allocation *allocation = device ? udxg_allocation_get(device, args->hAllocation) : NULL;
-    udxg_status status = STATUS_INVALID_PARAMETER;
-
-    if (allocation) {
-        status = vidmm_alloc_unlock(&allocation->memory->vidmm);
-        udxg_allocation_put(allocation);
-    }
-    if (device) udxg_device_put(device);
-    return status;
-}
-
-udxg_status thunk_InvalidateCache(struct udxg_process *process, D3DKMT_INVALIDATECACHE *args)
-{
-    struct udxg_device *device;
-    struct udxg_allocation *allocation;
-    udxg_status status = get_pair(process, args->hDevice, args->hAllocation, &device, &allocation);
-    uint64_t size;
-
-    if (udxg_failed(status)) return status;
-    /* Engines are processors of this machine and coherent: there is nothing to do but to check. */
-    size = allocation->memory->vidmm.size_bytes;
-    if (args->Offset > size || args->Length > size - args->Offset) status = STATUS_INVALID_PARAMETER;
-    put_pair(device, allocation);
-    return status;
 }
 
 /* ---- calls on a list or on a resource ---- */

@@ -7,11 +7,16 @@
 
 #include "core/device.h"
 
+struct udxg_write_watch;
+
 /* The adapter's side: what the miniport made and where it lives. */
 struct udxg_memory {
-    atomic_uint refs;                /* one per opening */
-    struct udxg_process_adapter *pa; /* the creator's; constant */
-    void *mp_allocation;             /* constant */
+    atomic_uint refs;                /* one per opening, one per NT handle */
+    struct udxg_process_adapter *pa; /* the creator's, referenced; constant */
+    void *mp_allocation;             /* constant, as the rest is */
+    struct udxg_write_watch *watch;  /* owned; NULL: not watched */
+    bool told_miniport;              /* without NoKmdAccess */
+    bool is_section;                 /* vidmm.home is our mapping of a client's memory file */
     struct vidmm_alloc vidmm;
 };
 
@@ -23,7 +28,15 @@ struct udxg_allocation {
     struct udxg_resource *resource;        /* referenced; NULL when stand-alone; constant */
     void *mp_binding;                      /* constant */
     struct vidmm_binding vidmm;
-    atomic_bool assume_not_in_use; /* how it was destroyed */
+    /* How it was destroyed: set by whoever closed the handle, who has it pinned, and read after the last pin. */
+    bool assume_not_in_use;
+    uint32_t *awaited; /* DEVICE; counts what the call that destroyed it waits for; NULL */
+};
+
+/* One call that destroys. */
+struct udxg_destruction {
+    bool assume_not_in_use, synchronous;
+    uint32_t missing; /* DEVICE; synchronous: what this call has closed and is not gone yet */
 };
 
 /* Drops an opening's reference; the memory goes with the last one. Takes NULL. */
@@ -33,6 +46,9 @@ void udxg_allocation_destroy(struct udxg_allocation *allocation);
 
 /* Release callback of the handle table. */
 void udxg_allocation_release(void *allocation);
+
+/* Closes the handle of a pinned allocation; false when somebody else was first. */
+bool udxg_allocation_close(struct udxg_allocation *allocation, struct udxg_destruction *destruction);
 
 /* The allocation behind a handle if it is one of DEVICE's, pinned; NULL otherwise. */
 struct udxg_allocation *udxg_allocation_get(struct udxg_device *device, uint32_t handle);

@@ -74,6 +74,8 @@ static void run_if_work_locked(struct udxg_context *context) UDXG_REQUIRES(NODE)
 
 void udxg_context_begin_locked(struct udxg_context *context)
 {
+    /* It is runnable, so it has packets, which have references: there is one to add to. */
+    atomic_fetch_add(&context->refs, 1);
     set_state_locked(context, UDXG_CONTEXT_RUNNING);
 }
 
@@ -268,16 +270,20 @@ static void wait_done(struct udxg_wait *wait)
 }
 
 /* A closing context does not wait: what is behind an unsatisfied wait is given up. */
-static void give_up_if_closing(struct udxg_context *context, struct udxg_packet *packet)
+static void give_up_if_closing(struct udxg_context *context, struct wait_packet *wait)
 {
     struct udxg_list discarded;
+    bool over;
 
     udxg_list_init(&discarded);
     udxg_lock(NODE, &context->engine->lock);
-    if ((context->closing || is_cancelled(context)) && context->blocked == packet)
+    if ((context->closing || is_cancelled(context)) && context->blocked == &wait->packet)
         take_packets_locked(context, &discarded);
+    over = context->blocked != &wait->packet;
     udxg_unlock(NODE, &context->engine->lock);
     discard_all(&discarded);
+    /* Who discarded it while it was being started has not seen the waiters that were hung in after that. */
+    if (over) udxg_wait_cancel(&wait->wait);
 }
 
 static void run_wait(struct udxg_context *context, struct wait_packet *wait)
@@ -289,7 +295,7 @@ static void run_wait(struct udxg_context *context, struct wait_packet *wait)
     set_state_locked(context, UDXG_CONTEXT_WAITING);
     udxg_unlock(NODE, &context->engine->lock);
     udxg_wait_start(&wait->wait);
-    give_up_if_closing(context, &wait->packet);
+    give_up_if_closing(context, wait);
     udxg_wait_unref(&wait->wait);
 }
 
@@ -331,17 +337,13 @@ static struct udxg_packet *take_packet(struct udxg_context *context)
     return link ? udxg_container_of(link, struct udxg_packet, link) : NULL;
 }
 
-void udxg_context_run(struct udxg_context *context)
+static void run_packet(struct udxg_context *context, struct udxg_packet *packet)
 {
-    struct udxg_packet *packet = take_packet(context);
-
-    if (!packet) return;
     if (packet->kind == PACKET_COMMAND && !pass_gate(context, packet)) return;
     if (packet->kind == PACKET_WAIT && !is_cancelled(context)) {
         run_wait(context, (struct wait_packet *)packet);
         return;
     }
-    atomic_fetch_add(&context->refs, 1); /* the packet's own reference ends before finish() */
     if (is_cancelled(context))
         packet_discard(packet);
     else if (packet->kind == PACKET_COMMAND)
@@ -349,6 +351,13 @@ void udxg_context_run(struct udxg_context *context)
     else
         run_signal((struct signal_packet *)packet);
     finish(context);
+}
+
+void udxg_context_run(struct udxg_context *context)
+{
+    struct udxg_packet *packet = take_packet(context);
+
+    if (packet) run_packet(context, packet);
     context_unref(context);
 }
 
@@ -479,6 +488,22 @@ udxg_status thunk_SubmitCommand(struct udxg_process *process, D3DKMT_SUBMITCOMMA
     return status;
 }
 
+/* References to the fences of a signal or wait of the GPU, none of which forbids it by FORBIDDEN. */
+static udxg_status get_fences(struct udxg_process *process, uint32_t count, const D3DKMT_HANDLE *handles,
+                              const UINT64 *values, D3DDDI_SYNCHRONIZATIONOBJECT_FLAGS forbidden,
+                              struct udxg_sync **ret_syncs)
+{
+    udxg_status status;
+
+    if (!values) return STATUS_INVALID_PARAMETER; /* only other fences need no values */
+    status = udxg_syncs_get(process, count, handles, ret_syncs);
+    for (uint32_t i = 0; i < count && !udxg_failed(status); i++)
+        if (ret_syncs[i]->flags.Value & forbidden.Value) status = STATUS_ACCESS_DENIED;
+    if (status == STATUS_ACCESS_DENIED)
+        for (uint32_t i = 0; i < count; i++) udxg_sync_unref(ret_syncs[i]);
+    return status;
+}
+
 udxg_status thunk_SignalSynchronizationObjectFromGpu(struct udxg_process *process,
                                                      D3DKMT_SIGNALSYNCHRONIZATIONOBJECTFROMGPU *args)
 {
@@ -489,8 +514,8 @@ udxg_status thunk_SignalSynchronizationObjectFromGpu(struct udxg_process *proces
     udxg_status status = get_contexts(process, 1, &args->hContext, &context);
 
     if (udxg_failed(status)) return status;
-    status = args->MonitoredFenceValueArray ? udxg_syncs_get(process, count, args->ObjectHandleArray, syncs)
-                                            : STATUS_INVALID_PARAMETER; /* only other fences need no values */
+    status = get_fences(process, count, args->ObjectHandleArray, args->MonitoredFenceValueArray,
+                        (D3DDDI_SYNCHRONIZATIONOBJECT_FLAGS){.NoSignal = 1}, syncs);
     signal = udxg_failed(status) ? NULL : malloc(sizeof *signal + count * sizeof signal->items[0]);
     if (signal) {
         packet_init(&signal->packet, PACKET_SIGNAL, context);
@@ -518,8 +543,8 @@ udxg_status thunk_WaitForSynchronizationObjectFromGpu(struct udxg_process *proce
     udxg_status status = get_contexts(process, 1, &args->hContext, &context);
 
     if (udxg_failed(status)) return status;
-    status = args->MonitoredFenceValueArray ? udxg_syncs_get(process, count, args->ObjectHandleArray, syncs)
-                                            : STATUS_INVALID_PARAMETER; /* only other fences need no values */
+    status = get_fences(process, count, args->ObjectHandleArray, args->MonitoredFenceValueArray,
+                        (D3DDDI_SYNCHRONIZATIONOBJECT_FLAGS){.NoWait = 1}, syncs);
     if (!udxg_failed(status)) {
         wait = malloc(udxg_wait_bytes(offsetof(struct wait_packet, wait), count));
         if (wait) {
@@ -588,6 +613,7 @@ void udxg_context_release(void *object)
     context->closing = true;
     if (context->state == UDXG_CONTEXT_WAITING) take_packets_locked(context, &discarded);
     udxg_unlock(NODE, &context->engine->lock);
+    udxg_device_child_closed(&context->child);
     discard_all(&discarded);
     context_unref(context);
 }

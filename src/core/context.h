@@ -29,7 +29,7 @@ struct udxg_packet;
 
 struct udxg_context {
     struct udxg_child child;
-    atomic_uint refs;           /* the handle, every packet */
+    atomic_uint refs;           /* the handle, every packet, the engine while it has picked it */
     struct udxg_engine *engine; /* constant, like mp_context and memory */
     void *mp_context;
     bool null_rendering;
@@ -49,7 +49,7 @@ udxg_status udxg_context_get(struct udxg_process *process, uint32_t handle,
                              struct udxg_context **ret_context) UDXG_MUST_CHECK;
 void udxg_context_put(struct udxg_context *context);
 
-/* The engine has picked a runnable context. */
+/* The engine has picked a runnable context: a reference that udxg_context_run() ends. */
 void udxg_context_begin_locked(struct udxg_context *context) UDXG_REQUIRES(NODE);
 /* Runs the next packet of a context that the engine has picked; on the engine's thread, without locks. */
 void udxg_context_run(struct udxg_context *context);

@@ -23,6 +23,7 @@
 #include "core/handlers.h"
 #include "core/resource.h"
 #include "core/stats.h"
+#include "core/write_watch.h"
 #include "ddi/validate.h"
 
 /* What most calls need fits on the stack. */
@@ -38,6 +39,7 @@ struct creation {
     bool made_resource;
     void *mp_resource;
     void *standard_data; /* private data that the miniport made for a standard allocation; owned */
+    void *section;       /* our mapping of ExistingSection's file; ours until a memory has it */
     uint32_t asked;      /* infos that the miniport has created and no memory owns yet */
     uint32_t built;      /* allocations that exist */
     struct udxg_allocation_info *infos;
@@ -60,9 +62,7 @@ static D3DDDI_ALLOCATIONINFO2 *element2(const struct creation *c, uint32_t index
 /* Flags whose meaning belongs to parts that are not there yet: saying so beats ignoring them. */
 static bool wants_what_is_not_there(D3DKMT_CREATEALLOCATIONFLAGS flags)
 {
-    return flags.ExistingSection || flags.CrossAdapter || flags.WriteWatch || flags.NoKmdAccess ||
-           flags.SharedDisplayable || flags.RestrictSharedAccess || flags.PartialSharedCreation ||
-           (flags.CreateShared && !flags.NtSecuritySharing);
+    return flags.CreateShared && !flags.NtSecuritySharing; /* global handles */
 }
 
 /* vidmm.md 5.4, windows-observed.md 3.3. */
@@ -71,26 +71,40 @@ static udxg_status check_standard(const D3DKMT_CREATEALLOCATION *args)
     const D3DKMT_CREATESTANDARDALLOCATION *standard = args->pStandardAllocation;
 
     if (!standard || standard->Type != D3DKMT_STANDARDALLOCATIONTYPE_EXISTINGHEAP) return STATUS_INVALID_PARAMETER;
-    if (!args->Flags.ExistingSysMem || args->NumAllocations != 1 || args->PrivateDriverDataSize)
-        return STATUS_INVALID_PARAMETER;
+    if (args->Flags.ExistingSysMem == args->Flags.ExistingSection) return STATUS_INVALID_PARAMETER;
+    if (args->NumAllocations != 1 || args->PrivateDriverDataSize) return STATUS_INVALID_PARAMETER;
     if (!standard->ExistingHeapData.Size || standard->ExistingHeapData.Size % UDXG_PAGE_SIZE)
         return STATUS_INVALID_PARAMETER;
+    /* A section is a descriptor, and no descriptor of ours or of a sane client is 0. */
     return args->pAllocationInfo->pSystemMem ? STATUS_SUCCESS : STATUS_INVALID_PARAMETER;
+}
+
+/* What goes with what: each pair is a flag and one that it needs, or one that it excludes. */
+static udxg_status check_combination(D3DKMT_CREATEALLOCATIONFLAGS flags)
+{
+    if (flags.CreateShared && !flags.CreateResource) return STATUS_INVALID_PARAMETER;
+    if (flags.NtSecuritySharing && !flags.CreateShared) return STATUS_INVALID_PARAMETER;
+    if (flags.NonSecure && (!flags.CreateShared || flags.NtSecuritySharing)) return STATUS_INVALID_PARAMETER;
+    if (flags.RestrictSharedAccess && !flags.CreateShared) return STATUS_INVALID_PARAMETER;
+    if (flags.PartialSharedCreation && !flags.CreateShared) return STATUS_INVALID_PARAMETER;
+    if (flags.SharedDisplayable && !flags.CreateShared) return STATUS_INVALID_PARAMETER;
+    if (flags.CrossAdapter && !flags.NtSecuritySharing) return STATUS_INVALID_PARAMETER;
+    if ((flags.ExistingSysMem || flags.ExistingSection) && !flags.StandardAllocation) return STATUS_INVALID_PARAMETER;
+    if (flags.NoKmdAccess && !flags.StandardAllocation) return STATUS_INVALID_PARAMETER;
+    if (flags.WriteWatch && flags.StandardAllocation) return STATUS_INVALID_PARAMETER;
+    return STATUS_SUCCESS;
 }
 
 static udxg_status check_flags(const D3DKMT_CREATEALLOCATION *args)
 {
     D3DKMT_CREATEALLOCATIONFLAGS flags = args->Flags;
+    udxg_status status = check_combination(flags);
 
-    if (flags.CreateShared && !flags.CreateResource) return STATUS_INVALID_PARAMETER;
-    if (flags.NtSecuritySharing && !flags.CreateShared) return STATUS_INVALID_PARAMETER;
-    if (flags.ExistingSysMem && flags.ExistingSection) return STATUS_INVALID_PARAMETER;
-    if ((flags.ExistingSysMem || flags.ExistingSection) && !flags.StandardAllocation) return STATUS_INVALID_PARAMETER;
+    if (udxg_failed(status)) return status;
     if (!args->NumAllocations && (!flags.CreateResource || flags.StandardAllocation)) return STATUS_INVALID_PARAMETER;
-    if (flags.StandardAllocation) {
-        udxg_status status = check_standard(args);
-        if (udxg_failed(status)) return status;
-    }
+    if (flags.CrossAdapter && args->NumAllocations != 1) return STATUS_INVALID_PARAMETER;
+    if (flags.StandardAllocation) status = check_standard(args);
+    if (udxg_failed(status)) return status;
     return wants_what_is_not_there(flags) ? STATUS_NOT_SUPPORTED : STATUS_SUCCESS;
 }
 
@@ -98,7 +112,9 @@ static udxg_status check_elements(const struct creation *c)
 {
     for (uint32_t i = 0; i < c->count; i++) {
         const D3DDDI_ALLOCATIONINFO *info = element(c, i);
-        if ((uintptr_t)info->pSystemMem % UDXG_PAGE_SIZE) return STATUS_INVALID_PARAMETER;
+        if (!c->args->Flags.ExistingSection && (uintptr_t)info->pSystemMem % UDXG_PAGE_SIZE)
+            return STATUS_INVALID_PARAMETER;
+        if (c->args->Flags.WriteWatch && info->pSystemMem) return STATUS_INVALID_PARAMETER;
         if (info->Flags.Stereo && !info->Flags.Primary) return STATUS_INVALID_PARAMETER;
     }
     return STATUS_SUCCESS;
@@ -193,12 +209,31 @@ static void fill_info(const struct creation *c, uint32_t index)
     c->infos[index] = (struct udxg_allocation_info){
         .private_data = from->pPrivateDriverData,
         .private_data_bytes = from->PrivateDriverDataSize,
-        .system_memory = from->pSystemMem,
+        .system_memory = c->section ? c->section : from->pSystemMem,
         .video_present_source_id = from->VidPnSourceId,
         .primary = from->Flags.Primary,
         .alignment_bytes = UDXG_PAGE_SIZE,
         .priority = D3DDDI_ALLOCATIONPRIORITY_NORMAL,
     };
+}
+
+/* The miniport is not told: a heap of the caller's can be described without it. */
+static void describe_heap(struct creation *c)
+{
+    const struct udxg_adapter_caps *caps = &c->device->adapter->caps;
+    struct udxg_allocation_info *info = &c->infos[0];
+
+    info->size_bytes = c->args->pStandardAllocation->ExistingHeapData.Size;
+    info->flags = UDXG_ALLOCATION_CPU_VISIBLE | UDXG_ALLOCATION_EXISTING_SYS_MEM;
+    for (uint32_t i = 0; i < caps->segment_count; i++)
+        if (caps->segments[i].flags & UDXG_SEGMENT_APERTURE) info->supported_segments |= 1u << i;
+}
+
+/* hSection shares its place with pSystemMem, which the element of version 1 has only. */
+static udxg_status map_section(struct creation *c)
+{
+    return udxg_os_map_section((intptr_t)element(c, 0)->pSystemMem, c->args->pStandardAllocation->ExistingHeapData.Size,
+                               c->args->Flags.ReadOnly, &c->section);
 }
 
 static udxg_status ask(struct creation *c)
@@ -212,9 +247,14 @@ static udxg_status ask(struct creation *c)
         .create_resource = c->made_resource,
         .resource = c->mp_resource,
     };
-    udxg_status status;
+    udxg_status status = c->args->Flags.ExistingSection ? map_section(c) : STATUS_SUCCESS;
 
+    if (udxg_failed(status)) return status;
     for (uint32_t i = 0; i < c->count; i++) fill_info(c, i);
+    if (c->args->Flags.NoKmdAccess) {
+        describe_heap(c);
+        return STATUS_SUCCESS;
+    }
     if (c->args->Flags.StandardAllocation) {
         status = make_standard_data(c, c->args->pStandardAllocation->ExistingHeapData.Size);
         if (udxg_failed(status)) return status;
@@ -228,13 +268,37 @@ static udxg_status ask(struct creation *c)
 
 /* ---- judge ---- */
 
+/* What Lock2 gave, on any adapter, is not the caller's: it may be freed behind its back. */
+static bool is_a_home(struct udxg_process *process, const void *address, uint64_t size_bytes)
+{
+    for (uint32_t i = 0; i < UDXG_KERNEL_ADAPTERS; i++) {
+        struct udxg_process_adapter *pa = atomic_load_explicit(&process->adapters[i], memory_order_acquire);
+        if (pa && vidmm_process_owns(pa->vidmm, address, size_bytes)) return true;
+    }
+    return false;
+}
+
 /* The caller's memory is looked at before it is believed. */
 static udxg_status judge_system_memory(const struct creation *c, const struct udxg_allocation_info *info)
 {
     if (!(info->flags & UDXG_ALLOCATION_EXISTING_SYS_MEM) != !info->system_memory) return STATUS_INVALID_PARAMETER;
     if (!info->system_memory) return STATUS_SUCCESS;
     if (info->size_bytes % UDXG_PAGE_SIZE) return STATUS_INVALID_PARAMETER;
+    if (c->section) return STATUS_SUCCESS;
+    if (is_a_home(c->device->process, info->system_memory, info->size_bytes)) return STATUS_INVALID_PARAMETER;
     return udxg_os_probe(info->system_memory, info->size_bytes, !c->args->Flags.ReadOnly);
+}
+
+/* vidmm.md 7.7: where every adapter can reach it, and the CPU too. */
+static udxg_status judge_cross_adapter(const struct creation *c, struct udxg_allocation_info *info)
+{
+    const struct udxg_adapter_caps *caps = &c->device->adapter->caps;
+
+    if (!(info->flags & UDXG_ALLOCATION_CPU_VISIBLE)) return STATUS_INVALID_PARAMETER;
+    for (uint32_t i = 0; i < caps->segment_count; i++)
+        if (info->supported_segments & 1u << i && !(caps->segments[i].flags & UDXG_SEGMENT_APERTURE))
+            return STATUS_INVALID_PARAMETER;
+    return STATUS_SUCCESS;
 }
 
 static udxg_status judge(const struct creation *c)
@@ -246,6 +310,7 @@ static udxg_status judge(const struct creation *c)
         if (info2 && info2->Flags.OverridePriority) c->infos[i].priority = info2->Priority;
         if (udxg_validate_allocation(&c->device->adapter->caps, &c->infos[i])) return STATUS_INVALID_PARAMETER;
         status = judge_system_memory(c, &c->infos[i]);
+        if (!udxg_failed(status) && c->args->Flags.CrossAdapter) status = judge_cross_adapter(c, &c->infos[i]);
         if (udxg_failed(status)) return status;
     }
     return STATUS_SUCCESS;
@@ -253,7 +318,7 @@ static udxg_status judge(const struct creation *c)
 
 /* ---- back ---- */
 
-static udxg_status make_memory(const struct creation *c, const struct udxg_allocation_info *info,
+static udxg_status make_memory(struct creation *c, const struct udxg_allocation_info *info,
                                struct udxg_memory **ret_memory)
 {
     struct udxg_process_adapter *pa = c->device->pa;
@@ -279,10 +344,20 @@ static udxg_status make_memory(const struct creation *c, const struct udxg_alloc
     }
     atomic_init(&memory->refs, 1);
     memory->pa = pa;
+    udxg_process_adapter_ref(pa);
     memory->mp_allocation = info->allocation;
+    memory->told_miniport = !c->args->Flags.NoKmdAccess;
+    memory->is_section = c->section != NULL;
+    c->section = NULL;
     udxg_stats_created(memory->vidmm.size_bytes, info->system_memory != NULL);
     *ret_memory = memory;
     return STATUS_SUCCESS;
+}
+
+static udxg_status watch_writes(struct creation *c, struct udxg_memory *memory)
+{
+    if (!c->args->Flags.WriteWatch) return STATUS_SUCCESS;
+    return udxg_write_watch_create(memory->vidmm.home, memory->vidmm.size_bytes, &memory->watch);
 }
 
 /* The creating device's own opening of what the miniport made; MEMORY is taken, also on failure. */
@@ -300,9 +375,9 @@ static udxg_status open_memory(struct creation *c, struct udxg_memory *memory, c
         .read_only = c->args->Flags.ReadOnly,
     };
     struct udxg_allocation *allocation = udxg_slab_alloc(&device->pa->allocations);
-    udxg_status status = allocation ? STATUS_SUCCESS : STATUS_NO_MEMORY;
+    udxg_status status = allocation ? watch_writes(c, memory) : STATUS_NO_MEMORY;
 
-    if (allocation && adapter->miniport->open_allocation)
+    if (!udxg_failed(status) && memory->told_miniport && adapter->miniport->open_allocation)
         status = adapter->miniport->open_allocation(adapter->mp_adapter, &call);
     if (udxg_failed(status)) {
         if (allocation) udxg_slab_free(&device->pa->allocations, allocation);
@@ -337,23 +412,30 @@ static udxg_status back(struct creation *c)
 
 /* ---- publish, undo ---- */
 
-/* From here on nothing can fail. The resource is pinned or still ours, the device pinned: both stay. */
-static void link_all(struct creation *c)
+/*
+ * Puts everything on its list and makes its handle mean it, in one go: who takes an allocation off a resource's
+ * list, to close it, has to find the handle alive.
+ */
+static void publish_locked(struct creation *c) UDXG_REQUIRES(DEVICE)
 {
+    struct udxg_handle_table *table = &c->device->process->handles;
     struct udxg_resource *resource = c->resource;
+    struct udxg_list *list = resource ? &resource->allocations : &c->device->children[UDXG_HANDLE_ALLOCATION];
 
-    udxg_lock(DEVICE, &c->device->lock);
     if (resource) {
         resource->mp_resource = c->mp_resource;
         resource->allocation_count += c->count;
     }
+    if (c->made_resource) {
+        resource->child.handle = c->handles[0];
+        udxg_handle_publish(table, c->handles[0], UDXG_HANDLE_RESOURCE, resource);
+    }
     for (uint32_t i = 0; i < c->count; i++) {
         struct udxg_child *child = &c->allocations[i]->child;
         child->handle = c->handles[c->made_resource + i];
-        udxg_list_append(resource ? &resource->allocations : &c->device->children[UDXG_HANDLE_ALLOCATION],
-                         &child->link);
+        udxg_list_append(list, &child->link);
+        udxg_handle_publish(table, child->handle, UDXG_HANDLE_ALLOCATION, c->allocations[i]);
     }
-    udxg_unlock(DEVICE, &c->device->lock);
 }
 
 /* The blob of the call replaces the one before it. */
@@ -370,26 +452,32 @@ static void replace_runtime_data(struct creation *c, void *data, uint32_t bytes)
     free(former);
 }
 
+/* The output flag: every byte of the call's allocations is ours and reads zero. */
+static bool is_zeroed(const struct creation *c)
+{
+    if (!c->count || c->args->Flags.AllowNotZeroed) return false;
+    for (uint32_t i = 0; i < c->count; i++)
+        if (c->infos[i].system_memory) return false;
+    return true;
+}
+
+/* From here on nothing can fail. What has been published may be gone at once: only the numbers are still ours. */
 static void publish(struct creation *c)
 {
-    struct udxg_handle_table *table = &c->device->process->handles;
-
-    link_all(c);
-    if (c->made_resource) {
-        c->resource->child.handle = c->args->hResource = c->handles[0];
-        udxg_handle_publish(table, c->handles[0], UDXG_HANDLE_RESOURCE, c->resource);
-    }
-    for (uint32_t i = 0; i < c->count; i++) {
-        element(c, i)->hAllocation = c->allocations[i]->child.handle;
-        udxg_handle_publish(table, c->allocations[i]->child.handle, UDXG_HANDLE_ALLOCATION, c->allocations[i]);
-    }
+    udxg_lock(DEVICE, &c->device->lock);
+    publish_locked(c);
+    udxg_unlock(DEVICE, &c->device->lock);
+    if (c->made_resource) c->args->hResource = c->handles[0];
+    for (uint32_t i = 0; i < c->count; i++) element(c, i)->hAllocation = c->handles[c->made_resource + i];
     c->args->hGlobalShare = 0;
+    c->args->Flags.Zeroed = is_zeroed(c);
 }
 
 static void undo(struct creation *c)
 {
     const struct udxg_adapter *adapter = c->device->adapter;
 
+    if (c->section) udxg_os_unmap(c->section, c->args->pStandardAllocation->ExistingHeapData.Size);
     while (c->built) udxg_allocation_destroy(c->allocations[--c->built]);
     for (uint32_t i = c->count - c->asked; i < c->count; i++)
         adapter->miniport->destroy_allocation(adapter->mp_adapter, 1, &c->infos[i].allocation, NULL);

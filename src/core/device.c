@@ -13,6 +13,7 @@
 #include "base/cleanup.h"
 #include "core/context.h"
 #include "core/handlers.h"
+#include "core/sync.h"
 
 /* ---- life ---- */
 
@@ -38,8 +39,9 @@ static void device_destroy(struct udxg_device *device)
 
     vidmm_device_fini(&device->vidmm);
     if (miniport->destroy_device) miniport->destroy_device(device->adapter->mp_adapter, device->mp_device);
-    pthread_cond_destroy(&device->idle);
+    pthread_cond_destroy(&device->changed);
     udxg_mutex_fini_DEVICE(&device->lock);
+    udxg_process_adapter_unref(device->pa);
     free(device);
 }
 
@@ -65,10 +67,11 @@ static udxg_status device_create(struct udxg_process *process, struct udxg_proce
     atomic_init(&device->refs, 1);
     device->process = process;
     device->pa = pa;
+    udxg_process_adapter_ref(pa);
     device->adapter = pa->adapter;
     device->error.state = D3DKMT_DEVICEEXECUTION_ACTIVE;
     udxg_mutex_init_DEVICE(&device->lock);
-    pthread_cond_init(&device->idle, NULL);
+    pthread_cond_init(&device->changed, NULL);
     udxg_list_init(&device->timeline);
     for (int type = 0; type < UDXG_HANDLE_TYPE_COUNT; type++) udxg_list_init(&device->children[type]);
     vidmm_device_init(&device->vidmm, pa->vidmm, became_ready, paging_failed);
@@ -112,34 +115,56 @@ void udxg_device_add_child(struct udxg_device *device, enum udxg_handle_type typ
     udxg_unlock(DEVICE, &device->lock);
 }
 
+void udxg_device_unlink_child(struct udxg_child *child)
+{
+    udxg_lock(DEVICE, &child->device->lock);
+    udxg_list_remove(&child->link);
+    udxg_unlock(DEVICE, &child->device->lock);
+}
+
 void udxg_device_remove_child(struct udxg_child *child)
 {
     struct udxg_device *device = child->device;
 
-    udxg_lock(DEVICE, &device->lock);
-    udxg_list_remove(&child->link);
-    udxg_unlock(DEVICE, &device->lock);
+    udxg_device_unlink_child(child);
     udxg_device_unref(device);
 }
 
-/* The handle of some child of that kind which has one and is taken off the list; 0 when there is none. */
-static uint32_t take_child(struct udxg_device *device, enum udxg_handle_type type)
+void udxg_device_child_closed(struct udxg_child *child)
+{
+    udxg_lock(DEVICE, &child->device->lock);
+    child->handle = 0;
+    udxg_unlock(DEVICE, &child->device->lock);
+}
+
+uint32_t udxg_device_child_handle(struct udxg_child *child)
+{
+    uint32_t handle;
+
+    udxg_lock(DEVICE, &child->device->lock);
+    handle = child->handle;
+    udxg_unlock(DEVICE, &child->device->lock);
+    return handle;
+}
+
+/* Takes some child of that kind off the list; false when there is none. *ret_handle is 0 when it has none (any more). */
+static bool take_child(struct udxg_device *device, enum udxg_handle_type type, uint32_t *ret_handle)
 {
     struct udxg_list *link;
-    uint32_t handle = 0;
 
     udxg_lock(DEVICE, &device->lock);
     link = udxg_list_pop(&device->children[type]);
-    if (link) handle = udxg_container_of(link, struct udxg_child, link)->handle;
+    if (link) *ret_handle = udxg_container_of(link, struct udxg_child, link)->handle;
     udxg_unlock(DEVICE, &device->lock);
-    return handle;
+    return link != NULL;
 }
 
 static void close_children(struct udxg_device *device, enum udxg_handle_type type)
 {
     uint32_t handle;
 
-    while ((handle = take_child(device, type))) udxg_handle_close(&device->process->handles, handle, type);
+    while (take_child(device, type, &handle))
+        if (handle) udxg_handle_close(&device->process->handles, handle, type);
 }
 
 /* Contexts first, so that nothing runs any more; then what they may have used. */
@@ -176,7 +201,9 @@ void udxg_device_fail(struct udxg_device *device, D3DKMT_DEVICEEXECUTION_STATE s
         atomic_store_explicit(&device->in_error, true, memory_order_release);
     }
     udxg_unlock(DEVICE, &device->lock);
-    if (first) udxg_contexts_cancel(device);
+    if (!first) return;
+    udxg_contexts_cancel(device);
+    udxg_syncs_end_waits(device);
 }
 
 /* ---- timeline ---- */
@@ -220,7 +247,7 @@ void udxg_device_retire(struct udxg_device *device, struct udxg_timeline_entry *
     udxg_lock(DEVICE, &device->lock);
     udxg_list_remove(&entry->link);
     collect_markers_locked(device, &due);
-    if (--device->in_flight == 0) pthread_cond_broadcast(&device->idle);
+    if (--device->in_flight == 0) pthread_cond_broadcast(&device->changed);
     udxg_unlock(DEVICE, &device->lock);
     fire_markers(&due);
 }
@@ -236,10 +263,41 @@ void udxg_device_when_retired(struct udxg_device *device, struct udxg_timeline_e
     if (now) entry->fire(entry);
 }
 
+bool udxg_device_is_idle(struct udxg_device *device)
+{
+    bool idle;
+
+    udxg_lock(DEVICE, &device->lock);
+    idle = device->in_flight == 0;
+    udxg_unlock(DEVICE, &device->lock);
+    return idle;
+}
+
 void udxg_device_wait_idle(struct udxg_device *device)
 {
     udxg_lock(DEVICE, &device->lock);
-    while (device->in_flight) pthread_cond_wait(&device->idle, &device->lock.mutex);
+    while (device->in_flight) pthread_cond_wait(&device->changed, &device->lock.mutex);
+    udxg_unlock(DEVICE, &device->lock);
+}
+
+void udxg_device_wait_count(struct udxg_device *device, const uint32_t *count)
+{
+    udxg_lock(DEVICE, &device->lock);
+    while (*count) pthread_cond_wait(&device->changed, &device->lock.mutex);
+    udxg_unlock(DEVICE, &device->lock);
+}
+
+void udxg_device_count_up(struct udxg_device *device, uint32_t *count)
+{
+    udxg_lock(DEVICE, &device->lock);
+    ++*count;
+    udxg_unlock(DEVICE, &device->lock);
+}
+
+void udxg_device_count_down(struct udxg_device *device, uint32_t *count)
+{
+    udxg_lock(DEVICE, &device->lock);
+    if (--*count == 0) pthread_cond_broadcast(&device->changed);
     udxg_unlock(DEVICE, &device->lock);
 }
 

@@ -24,7 +24,7 @@ struct udxg_resource;
 struct udxg_child {
     struct udxg_list link UDXG_GUARDED_BY(DEVICE); /* in the device's list of its kind, or a resource's */
     struct udxg_device *device;                    /* referenced; constant */
-    uint32_t handle;                               /* 0 until published; constant then */
+    uint32_t handle;                               /* 0 before it is published, and once it is closed */
 };
 
 /* Embeddable: a place on the device's timeline. */
@@ -52,7 +52,7 @@ struct udxg_device {
     struct udxg_list children[UDXG_HANDLE_TYPE_COUNT] UDXG_GUARDED_BY(DEVICE);
     struct udxg_list timeline UDXG_GUARDED_BY(DEVICE);
     uint64_t in_flight UDXG_GUARDED_BY(DEVICE); /* packets on the timeline */
-    pthread_cond_t idle;                        /* with lock: in_flight fell to 0 */
+    pthread_cond_t changed;                     /* with lock: in_flight or somebody's count fell to 0 */
     struct udxg_device_error error UDXG_GUARDED_BY(DEVICE);
     atomic_bool in_error; /* error.state is not ACTIVE; set after it, read without the lock */
 };
@@ -77,6 +77,15 @@ void udxg_device_put(struct udxg_device *device);
 void udxg_device_add_child(struct udxg_device *device, enum udxg_handle_type type, struct udxg_child *child);
 /* Takes it off again; the reference goes with it. Not for objects of a resource. */
 void udxg_device_remove_child(struct udxg_child *child);
+/* The first half of that: the reference to the device stays with the caller. */
+void udxg_device_unlink_child(struct udxg_child *child);
+/*
+ * Its handle has been closed and the last pin is gone, but the object lives on. The number may soon mean another
+ * object, so that nobody must close it in this one's name.
+ */
+void udxg_device_child_closed(struct udxg_child *child);
+/* The handle of a child that somebody else may be closing. */
+uint32_t udxg_device_child_handle(struct udxg_child *child);
 
 /* Puts the device in error, once; later causes are ignored. */
 void udxg_device_fail(struct udxg_device *device, D3DKMT_DEVICEEXECUTION_STATE state,
@@ -91,7 +100,13 @@ void udxg_device_submit(struct udxg_device *device, struct udxg_timeline_entry *
 void udxg_device_retire(struct udxg_device *device, struct udxg_timeline_entry *entry);
 /* Calls entry->fire once all that is submitted by now has retired: perhaps at once, on this thread, without locks. */
 void udxg_device_when_retired(struct udxg_device *device, struct udxg_timeline_entry *entry);
-/* Blocks until nothing is in flight. */
+/* Whether nothing is in flight. */
+bool udxg_device_is_idle(struct udxg_device *device);
+/* Both block: until nothing is in flight, until COUNT is 0. The caller has a reference and nothing pinned. */
 void udxg_device_wait_idle(struct udxg_device *device);
+void udxg_device_wait_count(struct udxg_device *device, const uint32_t *count);
+/* The counts of udxg_device_wait_count(), guarded by DEVICE. */
+void udxg_device_count_up(struct udxg_device *device, uint32_t *count);
+void udxg_device_count_down(struct udxg_device *device, uint32_t *count);
 
 #endif

@@ -64,10 +64,7 @@ static void block_written(void *user, uint64_t offset)
 
     udxg_lock(FENCE, &block->pages->lock);
     sync = block->syncs[index];
-    if (sync && block->written[index]) {
-        written = block->written[index];
-        udxg_sync_ref(sync);
-    }
+    if (sync && block->written[index] && udxg_sync_try_ref(sync)) written = block->written[index];
     udxg_unlock(FENCE, &block->pages->lock);
     if (!written) return;
     written(sync);

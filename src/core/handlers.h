@@ -9,6 +9,7 @@
 
 #include <dxg/d3dkmthk.h>
 
+#include "abi/control.h"
 #include "base/status.h"
 
 struct udxg_process;

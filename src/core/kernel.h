@@ -28,7 +28,7 @@ struct udxg_kernel {
  */
 udxg_status udxg_kernel_create(const char *adapters, char *error, size_t error_bytes,
                                struct udxg_kernel **ret_kernel) UDXG_MUST_CHECK;
-/* Every process must be gone. */
+/* Every process must be gone. Ends what outlived its process: running packets, NT handles. */
 void udxg_kernel_destroy(struct udxg_kernel *kernel);
 
 #endif

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "abi/thunk.h"
+#include "base/cleanup.h"
 #include "core/allocation.h"
 #include "core/handlers.h"
 #include "core/sync.h"
@@ -33,7 +34,8 @@ static void queue_destroy(struct udxg_paging_queue *queue)
 
 static udxg_status queue_create(struct udxg_device *device, int priority, struct udxg_paging_queue **ret_queue)
 {
-    D3DDDI_SYNCHRONIZATIONOBJECT_FLAGS flags = {.NoSignal = 1};
+    /* Nobody signals it but us, also when the device is in error: paging goes on. */
+    D3DDDI_SYNCHRONIZATIONOBJECT_FLAGS flags = {.NoSignal = 1, .NoSignalMaxValueOnTdr = 1};
     struct udxg_paging_queue *queue = calloc(1, sizeof *queue);
     udxg_status status;
 
@@ -52,11 +54,16 @@ static udxg_status queue_create(struct udxg_device *device, int priority, struct
 void udxg_paging_queue_release(void *object)
 {
     struct udxg_paging_queue *queue = object;
-    struct udxg_child child = queue->child;
+    struct udxg_device *device = queue->child.device;
+    uint32_t sync_handle;
 
-    udxg_handle_close(&child.device->process->handles, queue->sync->child.handle, UDXG_HANDLE_SYNC);
-    udxg_device_remove_child(&queue->child);
+    /* What is queued is done first, so that whoever waits for it gets it; then the fence goes. */
+    vidmm_queue_destroy(udxg_steal(queue->vidmm));
+    sync_handle = udxg_device_child_handle(&queue->sync->child); /* 0 when the client has closed it itself */
+    if (sync_handle) udxg_handle_close(&device->process->handles, sync_handle, UDXG_HANDLE_SYNC);
+    udxg_device_unlink_child(&queue->child);
     queue_destroy(queue);
+    udxg_device_unref(device);
 }
 
 /* The queue behind a handle, pinned. STATUS_INVALID_PARAMETER, STATUS_DEVICE_REMOVED. */
@@ -247,4 +254,70 @@ udxg_status thunk_FreeGpuVirtualAddress(struct udxg_process *process, D3DKMT_FRE
     udxg_status status = process_of_adapter(process, args->hAdapter, &vidmm);
 
     return udxg_failed(status) ? status : vidmm_va_free(vidmm, args->BaseAddress, args->Size);
+}
+
+/* ---- properties ---- */
+
+/* Whether SEGMENTS names segments of the adapter, one at least. */
+static bool is_segment_set(const struct udxg_adapter_caps *caps, uint32_t segments)
+{
+    return segments && !(segments & ~((1ull << caps->segment_count) - 1));
+}
+
+static uint8_t preference(D3DDDI_SEGMENTPREFERENCE preference, uint32_t rank)
+{
+    uint32_t field = preference.Value >> 6 * rank; /* five times SegmentId:5, Direction:1 */
+    return (uint8_t)((field & 0x1f) | (field & 0x20 ? VIDMM_FROM_END : 0));
+}
+
+/* Segments that are preferred must be supported; the list ends with 0. */
+static udxg_status check_preference(D3DDDI_SEGMENTPREFERENCE wanted, uint32_t supported)
+{
+    if (wanted.Reserved) return STATUS_INVALID_PARAMETER;
+    for (uint32_t rank = 0; rank < 5; rank++) {
+        uint8_t id = preference(wanted, rank) & 0x1f;
+        if (id && !(supported & 1u << (id - 1))) return STATUS_INVALID_PARAMETER;
+    }
+    return STATUS_SUCCESS;
+}
+
+static bool is_preference(const struct vidmm_alloc *alloc, D3DDDI_SEGMENTPREFERENCE wanted)
+{
+    for (uint32_t rank = 0; rank < 5; rank++)
+        if (alloc->preferred[rank] != preference(wanted, rank)) return false;
+    return true;
+}
+
+/* Every argument is checked; a change is not there yet, and what changes nothing is done. */
+static udxg_status update_property(const struct udxg_adapter_caps *caps, const struct vidmm_alloc *alloc,
+                                   const D3DDDI_UPDATEALLOCPROPERTY *args)
+{
+    uint32_t supported = args->SetSupportedSegmentSet ? args->SupportedSegmentSet : alloc->supported_segments;
+    bool physical = alloc->flags & UDXG_ALLOCATION_ACCESSED_PHYSICALLY, changes = false;
+
+    if (!is_segment_set(caps, supported)) return STATUS_INVALID_PARAMETER;
+    if (args->SetPreferredSegment) {
+        udxg_status status = check_preference(args->PreferredSegment, supported);
+        if (udxg_failed(status)) return status;
+        changes |= !is_preference(alloc, args->PreferredSegment);
+    }
+    changes |= supported != alloc->supported_segments;
+    changes |= args->SetAccessedPhysically && args->Flags.AccessedPhysically != physical;
+    changes |= args->SetUnmoveable && args->Flags.Unmoveable;
+    return changes ? STATUS_NOT_SUPPORTED : STATUS_SUCCESS;
+}
+
+udxg_status thunk_UpdateAllocationProperty(struct udxg_process *process, D3DDDI_UPDATEALLOCPROPERTY *args)
+{
+    struct udxg_allocation *allocation;
+    struct udxg_paging_queue *queue;
+    udxg_status status = queue_get(process, args->hPagingQueue, &queue);
+
+    if (udxg_failed(status)) return status;
+    allocation = udxg_allocation_get(queue->child.device, args->hAllocation);
+    status = allocation ? update_property(&queue->child.device->adapter->caps, &allocation->memory->vidmm, args)
+                        : STATUS_INVALID_PARAMETER;
+    if (allocation) udxg_allocation_put(allocation);
+    queue_put(queue);
+    return status;
 }

@@ -41,8 +41,14 @@ udxg_status udxg_process_create(struct udxg_kernel *kernel, struct udxg_process 
     return STATUS_SUCCESS;
 }
 
-static void process_adapter_destroy(struct udxg_process_adapter *pa)
+void udxg_process_adapter_ref(struct udxg_process_adapter *pa)
 {
+    atomic_fetch_add(&pa->refs, 1);
+}
+
+void udxg_process_adapter_unref(struct udxg_process_adapter *pa)
+{
+    if (atomic_fetch_sub(&pa->refs, 1) != 1) return;
     udxg_fence_pages_fini(&pa->fences);
     udxg_slab_fini(&pa->allocations);
     udxg_slab_fini(&pa->memories);
@@ -64,7 +70,7 @@ void udxg_process_destroy(struct udxg_process *process)
     udxg_handle_table_fini(&process->handles);
     for (uint32_t i = 0; i < UDXG_KERNEL_ADAPTERS; i++) {
         struct udxg_process_adapter *pa = atomic_load(&process->adapters[i]);
-        if (pa) process_adapter_destroy(pa);
+        if (pa) udxg_process_adapter_unref(pa);
     }
     udxg_mutex_fini_PROCESS(&process->lock);
     free(process);
@@ -81,6 +87,7 @@ static udxg_status process_adapter_create(struct udxg_adapter *adapter, struct u
         free(pa);
         return status;
     }
+    atomic_init(&pa->refs, 1);
     pa->adapter = adapter;
     udxg_fence_pages_init(&pa->fences, pa->vidmm);
     udxg_slab_init(&pa->allocations, sizeof(struct udxg_allocation));

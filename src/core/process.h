@@ -13,8 +13,12 @@
 #include "object/handle.h"
 #include "vidmm/vidmm.h"
 
-/* What one process has on one adapter; made at the first use, lives as long as the process. */
+/*
+ * What one process has on one adapter; made at the first use. It lives as long as the process, and as long as
+ * something that outlives the process needs it: a packet that an engine has not left yet, shared memory.
+ */
 struct udxg_process_adapter {
+    atomic_uint refs;               /* the process, every device, every memory */
     struct udxg_adapter *adapter;   /* constant */
     struct vidmm_process *vidmm;    /* constant */
     struct udxg_fence_pages fences; /* locks for itself */
@@ -30,10 +34,16 @@ struct udxg_process {
 };
 
 udxg_status udxg_process_create(struct udxg_kernel *kernel, struct udxg_process **ret_process) UDXG_MUST_CHECK;
-/* Destroys all that the process still holds. No call of it may be under way. */
+/*
+ * Destroys all that the process still holds. No call of it may be under way. Packets that run are told to stop
+ * and are not waited for: what they hold goes when they do.
+ */
 void udxg_process_destroy(struct udxg_process *process);
 
+/* Borrowed: it lives as long as PROCESS at least. */
 udxg_status udxg_process_adapter_get(struct udxg_process *process, struct udxg_adapter *adapter,
                                      struct udxg_process_adapter **ret) UDXG_MUST_CHECK;
+void udxg_process_adapter_ref(struct udxg_process_adapter *pa);
+void udxg_process_adapter_unref(struct udxg_process_adapter *pa);
 
 #endif

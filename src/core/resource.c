@@ -55,13 +55,12 @@ static struct udxg_allocation *take_allocation(struct udxg_resource *resource)
     return allocation;
 }
 
-static void close_allocations(struct udxg_resource *resource, bool assume_not_in_use)
+static void close_allocations(struct udxg_resource *resource, struct udxg_destruction *destruction)
 {
     struct udxg_allocation *allocation;
 
     while ((allocation = take_allocation(resource))) {
-        atomic_store(&allocation->assume_not_in_use, assume_not_in_use);
-        udxg_handle_close(&resource->child.device->process->handles, allocation->child.handle, UDXG_HANDLE_ALLOCATION);
+        (void)udxg_allocation_close(allocation, destruction); /* if somebody else was first, that will do */
         udxg_allocation_put(allocation);
     }
 }
@@ -69,19 +68,21 @@ static void close_allocations(struct udxg_resource *resource, bool assume_not_in
 void udxg_resource_release(void *object)
 {
     struct udxg_resource *resource = object;
+    struct udxg_destruction destruction = {0};
 
-    close_allocations(resource, false);
+    udxg_device_child_closed(&resource->child);
+    close_allocations(resource, &destruction);
     udxg_resource_unref(resource);
 }
 
-udxg_status udxg_resource_close(struct udxg_device *device, uint32_t handle, bool assume_not_in_use)
+udxg_status udxg_resource_close(struct udxg_device *device, uint32_t handle, struct udxg_destruction *destruction)
 {
     struct udxg_resource *resource = udxg_resource_get(device, handle);
     udxg_status status = STATUS_INVALID_PARAMETER;
 
     if (!resource) return status;
     if (udxg_handle_close(&device->process->handles, handle, UDXG_HANDLE_RESOURCE)) {
-        close_allocations(resource, assume_not_in_use);
+        close_allocations(resource, destruction);
         status = STATUS_SUCCESS;
     }
     udxg_resource_put(resource);

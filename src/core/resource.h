@@ -8,6 +8,7 @@
 #include "core/device.h"
 
 struct udxg_allocation;
+struct udxg_destruction;
 
 struct udxg_resource {
     struct udxg_child child;
@@ -26,9 +27,9 @@ struct udxg_resource {
 void udxg_resource_release(void *resource);
 void udxg_resource_unref(struct udxg_resource *resource);
 
-/* Closes the handle of the resource and of everything in it. STATUS_INVALID_PARAMETER when it is not one of DEVICE's.
- */
-udxg_status udxg_resource_close(struct udxg_device *device, uint32_t handle, bool assume_not_in_use) UDXG_MUST_CHECK;
+/* Closes the handle of the resource and of all that is in it. STATUS_INVALID_PARAMETER for none of DEVICE's. */
+udxg_status udxg_resource_close(struct udxg_device *device, uint32_t handle,
+                                struct udxg_destruction *destruction) UDXG_MUST_CHECK;
 
 /* Calls VISIT for each allocation, under the device's lock. */
 void udxg_resource_for_each(struct udxg_resource *resource,

@@ -18,6 +18,12 @@ static bool is_satisfied_locked(const struct udxg_waiter *waiter) UDXG_REQUIRES(
     return waiter->sync->abandoned || atomic_load(waiter->sync->slot.value) >= waiter->value;
 }
 
+static void mark_fired_locked(struct udxg_waiter *waiter) UDXG_REQUIRES(SYNC)
+{
+    waiter->fired = true;
+    waiter->broken = atomic_load(waiter->sync->slot.value) < waiter->value;
+}
+
 /* Moves the satisfied waiters of SYNC to FIRED. */
 static void collect_locked(struct udxg_sync *sync, struct udxg_list *fired) UDXG_REQUIRES(SYNC)
 {
@@ -25,15 +31,18 @@ static void collect_locked(struct udxg_sync *sync, struct udxg_list *fired) UDXG
     {
         struct udxg_waiter *waiter = udxg_container_of(link, struct udxg_waiter, link);
         if (!is_satisfied_locked(waiter)) continue;
-        waiter->fired = true;
+        mark_fired_locked(waiter);
         udxg_list_remove(link);
         udxg_list_append(fired, link);
     }
 }
 
-/* One waiter of WAIT is satisfied; ends with its reference. */
-static void wait_step(struct udxg_wait *wait)
+/* A waiter has fired; ends with its reference to the wait. */
+static void wait_step(struct udxg_waiter *waiter)
 {
+    struct udxg_wait *wait = waiter->wait;
+
+    if (waiter->broken && atomic_load(&wait->remaining) > 0) atomic_store(&wait->broken, true);
     if (atomic_fetch_sub(&wait->remaining, 1) == 1) wait->done(wait);
     udxg_wait_unref(wait);
 }
@@ -43,7 +52,7 @@ static void fire(struct udxg_list *fired) UDXG_NO_TSA
 {
     struct udxg_list *link;
 
-    while ((link = udxg_list_pop(fired))) wait_step(udxg_container_of(link, struct udxg_waiter, link)->wait);
+    while ((link = udxg_list_pop(fired))) wait_step(udxg_container_of(link, struct udxg_waiter, link));
 }
 
 /* Releases what the present value satisfies. */
@@ -94,13 +103,26 @@ void udxg_sync_ref(struct udxg_sync *sync)
     atomic_fetch_add(&sync->refs, 1);
 }
 
+bool udxg_sync_try_ref(struct udxg_sync *sync)
+{
+    unsigned refs = atomic_load(&sync->refs);
+
+    while (refs)
+        if (atomic_compare_exchange_weak(&sync->refs, &refs, refs + 1)) return true;
+    return false;
+}
+
 void udxg_sync_unref(struct udxg_sync *sync)
 {
+    struct udxg_device *device;
+
     if (!sync || atomic_fetch_sub(&sync->refs, 1) != 1) return;
-    udxg_fence_slot_put(&sync->child.device->pa->fences, &sync->slot);
-    udxg_device_remove_child(&sync->child);
+    device = sync->child.device;
+    udxg_device_unlink_child(&sync->child); /* first: who finds it on the list may write its slot */
+    udxg_fence_slot_put(&device->pa->fences, &sync->slot);
     udxg_mutex_fini_SYNC(&sync->lock);
     free(sync);
+    udxg_device_unref(device);
 }
 
 void udxg_sync_release(void *object)
@@ -110,6 +132,7 @@ void udxg_sync_release(void *object)
     udxg_lock(SYNC, &sync->lock);
     sync->abandoned = true;
     udxg_unlock(SYNC, &sync->lock);
+    udxg_device_child_closed(&sync->child);
     release_waiters(sync);
     udxg_sync_unref(sync);
 }
@@ -140,11 +163,31 @@ void udxg_sync_store(struct udxg_sync *sync, uint64_t value)
     release_waiters(sync);
 }
 
+void udxg_syncs_end_waits(struct udxg_device *device)
+{
+    struct udxg_list fired;
+
+    udxg_list_init(&fired);
+    udxg_lock(DEVICE, &device->lock);
+    udxg_list_for_each(link, &device->children[UDXG_HANDLE_SYNC])
+    {
+        struct udxg_sync *sync = udxg_container_of(link, struct udxg_sync, child.link);
+        if (sync->flags.NoSignalMaxValueOnTdr) continue;
+        udxg_lock(SYNC, &sync->lock);
+        atomic_store(sync->slot.value, UINT64_MAX);
+        collect_locked(sync, &fired);
+        udxg_unlock(SYNC, &sync->lock);
+    }
+    udxg_unlock(DEVICE, &device->lock);
+    fire(&fired);
+}
+
 void udxg_wait_init(struct udxg_wait *wait, uint32_t count, struct udxg_sync *const *syncs, const uint64_t *values,
                     bool any, void (*done)(struct udxg_wait *), void (*free)(struct udxg_wait *)) UDXG_NO_TSA
 {
     atomic_init(&wait->refs, 1);
     atomic_init(&wait->remaining, any ? 1 : (int)count);
+    atomic_init(&wait->broken, false);
     wait->done = done;
     wait->free = free;
     wait->count = count;
@@ -155,7 +198,7 @@ void udxg_wait_init(struct udxg_wait *wait, uint32_t count, struct udxg_sync *co
         waiter->sync = syncs[i];
         waiter->value = values[i];
         waiter->wait = wait;
-        waiter->fired = false;
+        waiter->fired = waiter->broken = false;
     }
 }
 
@@ -169,11 +212,11 @@ void udxg_wait_start(struct udxg_wait *wait)
         udxg_lock(SYNC, &waiter->sync->lock);
         satisfied = is_satisfied_locked(waiter);
         if (satisfied)
-            waiter->fired = true;
+            mark_fired_locked(waiter);
         else
             udxg_list_append(&waiter->sync->waiters, &waiter->link);
         udxg_unlock(SYNC, &waiter->sync->lock);
-        if (satisfied) wait_step(wait);
+        if (satisfied) wait_step(waiter);
     }
     /* Any: what was hung in after the first had fired would hang for ever. */
     if (atomic_load(&wait->remaining) <= 0) udxg_wait_cancel(wait);
@@ -293,6 +336,14 @@ udxg_status udxg_syncs_get(struct udxg_process *process, uint32_t count, const D
     return count ? STATUS_SUCCESS : STATUS_INVALID_PARAMETER;
 }
 
+/* The value that the object of element INDEX will have by then: an object may occur twice. */
+static uint64_t value_before(uint32_t index, struct udxg_sync *const *syncs, const UINT64 *values)
+{
+    for (uint32_t i = index; i-- > 0;)
+        if (syncs[i] == syncs[index]) return values[i];
+    return udxg_sync_value(syncs[index]);
+}
+
 /* Backwards is refused before anything is signalled; a race with another signaller may still lose one. */
 static udxg_status signal_all(uint32_t count, struct udxg_sync *const *syncs, const UINT64 *values, bool rewind)
 {
@@ -300,7 +351,7 @@ static udxg_status signal_all(uint32_t count, struct udxg_sync *const *syncs, co
 
     for (uint32_t i = 0; i < count; i++) {
         if (syncs[i]->flags.NoSignal) return STATUS_ACCESS_DENIED;
-        if (!rewind && values[i] < udxg_sync_value(syncs[i])) return STATUS_INVALID_PARAMETER;
+        if (!rewind && values[i] < value_before(i, syncs, values)) return STATUS_INVALID_PARAMETER;
     }
     for (uint32_t i = 0; i < count && !udxg_failed(status); i++) status = udxg_sync_signal(syncs[i], values[i], rewind);
     return status;
@@ -417,9 +468,13 @@ static udxg_status wait_for(const D3DKMT_WAITFORSYNCHRONIZATIONOBJECTFROMCPU *ar
         return status;
     }
     udxg_wait_start(&cpu->wait);
-    if (event_fd < 0) sleep_until_over(cpu);
+    if (event_fd < 0) {
+        sleep_until_over(cpu);
+        /* A fence that was destroyed has not been reached, and whoever waits for it must not believe so. */
+        if (atomic_load(&cpu->wait.broken)) status = STATUS_INVALID_PARAMETER;
+    }
     udxg_wait_unref(&cpu->wait);
-    return STATUS_SUCCESS;
+    return status;
 }
 
 udxg_status thunk_WaitForSynchronizationObjectFromCpu(struct udxg_process *process,

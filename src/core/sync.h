@@ -35,11 +35,13 @@ struct udxg_waiter {
     uint64_t value;         /* satisfied when the object's is at least this; constant */
     struct udxg_wait *wait;
     bool fired UDXG_GUARDED_BY(SYNC); /* off the list for good */
+    bool broken;                      /* fired because the object is abandoned; of whom it fired for from then on */
 };
 
 struct udxg_wait {
     atomic_uint refs;     /* the owner, and every waiter that has not fired */
     atomic_int remaining; /* satisfied waiters that are still missing; done() runs at the step from 1 to 0 */
+    atomic_bool broken;   /* before done(): it is over, but a value that it needed will never come */
     void (*done)(struct udxg_wait *wait); /* without locks, once, on the thread that signals; constant */
     void (*free)(struct udxg_wait *wait); /* with the last reference; constant */
     uint32_t count;
@@ -57,6 +59,8 @@ udxg_status udxg_syncs_get(struct udxg_process *process, uint32_t count, const D
 /* Gives it a handle that takes the caller's reference; device and table know it from here on. */
 void udxg_sync_publish(struct udxg_sync *sync, uint32_t handle);
 void udxg_sync_ref(struct udxg_sync *sync);
+/* For those who know it from elsewhere than a reference, and keep it from being freed: false when it is going. */
+bool udxg_sync_try_ref(struct udxg_sync *sync) UDXG_MUST_CHECK;
 void udxg_sync_unref(struct udxg_sync *sync);
 /* Release callback of the handle table: wakes whoever waits, since nobody can signal any more. */
 void udxg_sync_release(void *sync);
@@ -64,6 +68,9 @@ void udxg_sync_release(void *sync);
 uint64_t udxg_sync_value(struct udxg_sync *sync);
 /* Sets the value and releases the waits it satisfies. STATUS_INVALID_PARAMETER backwards without REWIND. */
 udxg_status udxg_sync_signal(struct udxg_sync *sync, uint64_t value, bool rewind) UDXG_MUST_CHECK;
+
+/* The device is in error: its fences go to UINT64_MAX, so that nobody waits for work that will not be done. */
+void udxg_syncs_end_waits(struct udxg_device *device);
 
 /*
  * The same for an engine, which may move a fence backwards, as it may write its word: that is the client's own

@@ -5,7 +5,7 @@
  * Lists: sizes below 4,096 granules have a bin each; above that every power of two is divided into 64 bins, so
  * that the sizes in a bin differ by 1.6 % at most. A bin is one list, last in, first out. Of sizes below 64
  * granules there are many ranges, and it matters which is taken: small allocations all over the space would leave
- * no large hole. So such a bin has a list for each of 64 zones of the space, and gives from the zone that is
+ * no large hole. So such a bin has a list for each of 16 zones of the space, and gives from the zone that is
  * nearest to the wanted end. Bitmaps say which bins and which zones have something; there are as many bins as
  * the space needs.
  *
@@ -15,16 +15,14 @@
  * after a few ranges where it does not happen to be, the next bin to look into is one where it must. Only when
  * all that found nothing are all ranges looked at that might do: an allocation fails only if it must.
  *
- * What costs here is memory that is in no cache, and branches that wait for it. So a node knows whether its
- * neighbours are free: a range between two used ones, which most are, is freed without reading another node,
- * only by writing to some. A list ends in a node of the allocator, and a node points to what points to it, so
- * that taking it out asks nothing. And a bit is cleared not when its list becomes empty but when a search finds
- * it empty.
+ * What costs here is memory that is in no cache, and branches that wait for it. So the bin tells whether a range
+ * fits exactly; a list ends in a node of the allocator, and a node points to what points to it, so that taking
+ * it out asks nothing; and a bit is cleared not when its list becomes empty but when a search finds it empty.
+ * Keeping in each node whether its neighbours are free was tried: it saves two reads and costs four writes.
  *
  * Invariants:
  *     ring:  edge, ranges with ascending offsets that touch each other and fill the space, edge
  *     no two neighbours are free;  free <=> on the list of its size and zone;  used = sum of the used sizes
- *     n.prev_free = n.prev is free,  n.next_free = n.next is free
  *     a list that has a range has its bits set
  */
 #include "range/allocator.h"
@@ -35,7 +33,7 @@
 #define EXACT_BINS (1u << EXACT_BITS) /* of one size each, in granules */
 #define GROUP_BITS 6u                 /* 64 bins a power of two, from 2^12 granules on */
 #define ZONED_BINS 64u
-#define ZONES 64u
+#define ZONES 16u
 #define WORD_BINS 64u
 #define NONE UINT32_MAX /* no bin */
 
@@ -48,7 +46,6 @@ struct udxg_range {
     struct udxg_range *prev, *next; /* on the ring */
     struct udxg_range *list_next;   /* free: on the list, which ends in nil. spare: among the spare ones */
     struct udxg_range **list_link;  /* free: what points to this node. used: NULL */
-    bool prev_free, next_free;
 };
 
 struct udxg_range_allocator {
@@ -62,7 +59,7 @@ struct udxg_range_allocator {
     uint32_t bin_count;
     uint64_t word_map[2]; /* which words of bin_map are not 0 */
     uint64_t *bin_map;    /* which bins may have a range */
-    uint64_t zone_map[ZONED_BINS];
+    uint64_t zone_map[ZONED_BINS + 1]; /* which zones may; the last one is for bins without */
     struct udxg_range *lists[];
 };
 
@@ -176,7 +173,7 @@ static void list_insert(struct udxg_range_allocator *allocator, struct udxg_rang
     *link = range;
     allocator->bin_map[word] |= UINT64_C(1) << bin % WORD_BINS;
     allocator->word_map[word / 64] |= UINT64_C(1) << word % 64;
-    if (bin < ZONED_BINS) allocator->zone_map[bin] |= UINT64_C(1) << zone;
+    allocator->zone_map[bin < ZONED_BINS ? bin : ZONED_BINS] |= UINT64_C(1) << zone;
 }
 
 static void list_remove(struct udxg_range *range)
@@ -228,9 +225,7 @@ static void insert_free(struct udxg_range_allocator *allocator, struct udxg_rang
     node->size = size;
     node->prev = prev;
     node->next = next;
-    node->prev_free = node->next_free = false;
     prev->next = next->prev = node;
-    prev->next_free = next->prev_free = true;
     list_insert(allocator, node);
 }
 
@@ -240,7 +235,6 @@ static void join_next(struct udxg_range_allocator *allocator, struct udxg_range 
     struct udxg_range *next = node->next;
     node->size += next->size;
     node->next = next->next;
-    node->next_free = next->next_free;
     next->next->prev = node;
     give_spare(allocator, next);
 }
@@ -283,13 +277,6 @@ void udxg_range_allocator_destroy(struct udxg_range_allocator *allocator)
 
 /* ---- taking a free range ---- */
 
-/* Makes a free range used. */
-static void take(struct udxg_range *range)
-{
-    list_remove(range);
-    range->prev->next_free = range->next->prev_free = false;
-}
-
 /* Leaves SIZE to a used range and makes the rest before it free. Takes a spare node. */
 static void cut_front(struct udxg_range_allocator *allocator, struct udxg_range *range, uint64_t size)
 {
@@ -315,7 +302,7 @@ static struct udxg_range *take_best_fit(struct udxg_range_allocator *allocator, 
     uint32_t own = bin_of(allocator, size), bin = own;
     struct udxg_range *range = first_from(allocator, &bin, end);
     if (!range) return NULL;
-    take(range);
+    list_remove(range);
     if (bin == own) return range;
     if (end == UDXG_RANGE_FROM_END) {
         cut_front(allocator, range, size);
@@ -406,7 +393,7 @@ static struct udxg_range *take_searched(struct udxg_range_allocator *allocator, 
     if (!find(allocator, &search)) return NULL;
     struct udxg_range *range = search.best;
     uint64_t wanted = range->offset + range->size - search.place;
-    take(range);
+    list_remove(range);
     if (range->size > wanted) cut_front(allocator, range, wanted);
     if (range->size > size) cut_back(allocator, range, size);
     return range;
@@ -434,17 +421,17 @@ udxg_status udxg_range_alloc(struct udxg_range_allocator *allocator, uint64_t si
 
 void udxg_range_free(struct udxg_range_allocator *allocator, struct udxg_range *range)
 {
+    struct udxg_range *prev = range->prev, *next = range->next;
     allocator->used -= range->size;
-    if (range->next_free) {
-        list_remove(range->next);
+    if (is_free(next)) {
+        list_remove(next);
         join_next(allocator, range);
     }
-    if (range->prev_free) {
-        range = range->prev;
-        list_remove(range);
-        join_next(allocator, range);
+    if (is_free(prev)) {
+        list_remove(prev);
+        join_next(allocator, prev);
+        range = prev;
     }
-    range->prev->next_free = range->next->prev_free = true;
     list_insert(allocator, range);
 }
 
@@ -476,11 +463,8 @@ static const char *check_range(const struct udxg_range_allocator *allocator, con
 {
     uint64_t granule = UINT64_C(1) << allocator->granule_shift;
     if (range->next->prev != range) return "the ring is torn";
-    if (range->prev_free != is_free(range->prev)) return "a range is wrong about its predecessor";
-    if (range->next_free != is_free(range->next)) return "a range is wrong about its successor";
     if (!range->size || (range->size | range->offset) % granule) return "a range is not made of granules";
-    if (!is_free(range)) return NULL;
-    return range->next_free ? "two neighbours are free" : NULL;
+    return is_free(range) && is_free(range->next) ? "two neighbours are free" : NULL;
 }
 
 static const char *check_ring(const struct udxg_range_allocator *allocator, uint64_t *ret_free)

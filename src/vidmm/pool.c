@@ -333,6 +333,16 @@ void *vidmm_pool_address(const struct vidmm_pool *pool, const struct udxg_range 
     return pool->base + udxg_range_offset(range);
 }
 
+void *vidmm_pool_base(const struct vidmm_pool *pool)
+{
+    return pool->base;
+}
+
+uint64_t vidmm_pool_bytes(const struct vidmm_pool *pool)
+{
+    return pool->size_bytes;
+}
+
 int vidmm_pool_fd(const struct vidmm_pool *pool)
 {
     return pool->fd;

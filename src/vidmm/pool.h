@@ -48,6 +48,9 @@ void vidmm_pool_free(struct vidmm_pool *pool, struct udxg_range *range);
 
 /* Where the range is in this process. Its offset in the memory file is udxg_range_offset(). */
 void *vidmm_pool_address(const struct vidmm_pool *pool, const struct udxg_range *range);
+/* Where the whole pool is mapped, and how large it is. */
+void *vidmm_pool_base(const struct vidmm_pool *pool);
+uint64_t vidmm_pool_bytes(const struct vidmm_pool *pool);
 /* Borrows the memory file, for those who may map it too. */
 int vidmm_pool_fd(const struct vidmm_pool *pool);
 

@@ -97,3 +97,10 @@ const char *vidmm_process_check(struct vidmm_process *process)
     if (!wrong) wrong = vidmm_pool_check(process->homes);
     return wrong ? wrong : vidmm_va_space_check(&process->va);
 }
+
+bool vidmm_process_owns(const struct vidmm_process *process, const void *address, uint64_t size_bytes)
+{
+    uintptr_t first = (uintptr_t)vidmm_pool_base(process->homes), start = (uintptr_t)address;
+
+    return start < first + vidmm_pool_bytes(process->homes) && first < start + size_bytes;
+}

@@ -84,6 +84,9 @@ struct vidmm_usage {
 };
 void vidmm_process_usage(struct vidmm_process *process, struct vidmm_usage *ret);
 
+/* Whether the range overlaps memory that is a home of ours: it is not a caller's to give. */
+bool vidmm_process_owns(const struct vidmm_process *process, const void *address, uint64_t size_bytes);
+
 /* ---- allocations ---- */
 
 struct vidmm_alloc_desc {

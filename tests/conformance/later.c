@@ -38,8 +38,6 @@ static void not_yet(void)
     NOT_YET(AcquireKeyedMutex2, D3DKMT_ACQUIREKEYEDMUTEX2)
     NOT_YET(ReleaseKeyedMutex, D3DKMT_RELEASEKEYEDMUTEX)
     NOT_YET(ReleaseKeyedMutex2, D3DKMT_RELEASEKEYEDMUTEX2)
-    NOT_YET(Lock, D3DKMT_LOCK)
-    NOT_YET(Unlock, D3DKMT_UNLOCK)
 }
 
 int main(int argc, char **argv)

@@ -41,7 +41,7 @@ def main(build, dump, table):
     point("libdxg.so.1 exports the table, unversioned", exported(build / "libdxg.so.1"), names)
     point("libdxcore.so exports the table and its factory, unversioned", exported(build / "libdxcore.so"),
           names | {"DXCoreCreateAdapterFactory"})
-    point("libudxg.so.0 exports versioned names", exported(build / "libudxg.so.0"), {"udxg_version@@UDXG_0.1"})
+    point("libudxg.so.0 exports versioned names", exported(build / "libudxg.so.0"), {name + "@@UDXG_0.1" for name in ("udxg_version", "udxg_stop_adapter", "udxg_get_write_watch")})
     point("the kernel exports what the others call", exported(build / KERNEL),
           {"udxg_call@@UDXG_PRIVATE_0.1", "udxg_dxcore_create_factory@@UDXG_PRIVATE_0.1"})
     point("the compute helper exports its six names", exported(build / "libwsl_compute_helper.so"),
@@ -54,7 +54,7 @@ def main(build, dump, table):
         flags = output("readelf", "-dlW", library)
         point(f"{file} has its soname", dynamic(library, "SONAME"), {soname})
         needed = dynamic(library, "NEEDED") - LIBC
-        allowed = {KERNEL} if file in ("libdxg.so.1", "libdxcore.so") else set()
+        allowed = {KERNEL} if file != KERNEL else set()
         point(f"{file} needs libc" + (" and the kernel" if allowed else ""), needed, allowed)
         for what, pattern in (("binds at once", r"\bNOW\b"), ("is never unloaded", r"\bNODELETE\b"),
                               ("is read-only after relocation", r"GNU_RELRO"), ("has no executable stack", r"GNU_STACK.*RW ")):

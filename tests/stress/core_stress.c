@@ -131,10 +131,11 @@ static NTSTATUS end(struct worker *w, NTSTATUS status)
 #define CALL(w, name, args) (begin(w, #name), end(w, D3DKMT##name(args)))
 
 /* A call that has to succeed. */
-#define DO(w, name, args)                                                                                         \
-    do {                                                                                                          \
-        NTSTATUS status_ = CALL(w, name, args);                                                                   \
-        if (status_ != STATUS_SUCCESS) fail("thread %u: " #name " -> 0x%08x, line %d", (w)->id, (unsigned)status_, __LINE__); \
+#define DO(w, name, args)                                                                                              \
+    do {                                                                                                               \
+        NTSTATUS status_ = CALL(w, name, args);                                                                        \
+        if (status_ != STATUS_SUCCESS)                                                                                 \
+            fail("thread %u: " #name " -> 0x%08x, line %d", (w)->id, (unsigned)status_, __LINE__);                     \
     } while (0)
 
 static void *watch(void *unused)
@@ -207,7 +208,9 @@ static void finish(struct worker *w, struct gpu *g)
     DO(w, SignalSynchronizationObjectFromGpu, &args);
     g->last = value;
     wait_cpu(w, g, g->fence, value);
-    if (*g->value < value) fail("thread %u: a wait ended at %llu of %llu", w->id, (unsigned long long)*g->value, (unsigned long long)value);
+    if (*g->value < value)
+        fail("thread %u: a wait ended at %llu of %llu", w->id, (unsigned long long)*g->value,
+             (unsigned long long)value);
     g->busy = false;
 }
 
@@ -608,7 +611,8 @@ static void die_faulting(struct worker *w, struct gpu *g)
     } while (state.ExecutionState == D3DKMT_DEVICEEXECUTION_ACTIVE);
     nothing.BroadcastContextCount = 1;
     nothing.BroadcastContext[0] = g->context;
-    if (CALL(w, SubmitCommand, &nothing) != STATUS_GRAPHICS_GPU_EXCEPTION_ON_DEVICE) fail("a device in error takes work");
+    if (CALL(w, SubmitCommand, &nothing) != STATUS_GRAPHICS_GPU_EXCEPTION_ON_DEVICE)
+        fail("a device in error takes work");
     wait_cpu(w, g, g->fence, UINT64_MAX);
     close_gpu(w, g);
     open_gpu(w, g);
@@ -1099,8 +1103,8 @@ int main(int argc, char **argv)
 
     read_arguments(argc, argv);
     setenv("UDXG_ADAPTERS", "soft-discrete,soft-uma", 0);
-    printf("seed %llu, %u threads, %u rounds of %u steps\n", (unsigned long long)world.seed, world.threads, world.rounds,
-           world.steps);
+    printf("seed %llu, %u threads, %u rounds of %u steps\n", (unsigned long long)world.seed, world.threads,
+           world.rounds, world.steps);
     fflush(stdout);
     open_adapters();
     if (pthread_create(&dog, NULL, watch, NULL)) fail("no thread");

@@ -255,6 +255,49 @@ static void unlock2(struct world *world, void *arguments)
     args->hAllocation = world->allocation;
 }
 
+static void lock1(struct world *world, void *arguments)
+{
+    WITH(D3DKMT_LOCK);
+    args->hDevice = world->device;
+    args->hAllocation = world->allocation;
+    args->Flags.LockEntire = 1;
+}
+
+static void lock_pages(struct world *world, void *arguments)
+{
+    WITH(D3DKMT_LOCK);
+    UINT *pages = world_take(world, 2 * sizeof(*pages));
+    pages[1] = 1;
+    args->hDevice = world->device;
+    args->hAllocation = world->allocation;
+    args->NumPages = 2;
+    args->pPages = pages;
+}
+
+static void unlock1(struct world *world, void *arguments)
+{
+    D3DKMT_LOCK2 lock = {.hDevice = world->device, .hAllocation = world->allocation};
+    WITH(D3DKMT_UNLOCK);
+    world_need(D3DKMTLock2(&lock), "a lock");
+    args->hDevice = world->device;
+    args->NumAllocations = 1;
+    args->phAllocations = one_handle(world, world->allocation);
+}
+
+static void update_property(struct world *world, void *arguments)
+{
+    WITH(D3DDDI_UPDATEALLOCPROPERTY);
+    args->hPagingQueue = world->queue;
+    args->hAllocation = world->allocation;
+}
+
+static void query_statistics(struct world *world, void *arguments)
+{
+    WITH(D3DKMT_QUERYSTATISTICS);
+    args->Type = D3DKMT_QUERYSTATISTICS_PROCESS_ADAPTER;
+    args->AdapterLuid = world->luid;
+}
+
 static void invalidate_cache(struct world *world, void *arguments)
 {
     WITH(D3DKMT_INVALIDATECACHE);
@@ -548,6 +591,9 @@ const struct sweep_case sweep_cases[] = {
     CASE(DestroyAllocation2, "resource", destroy_resource),
     CASE(Lock2, "", lock2),
     CASE(Unlock2, "", unlock2),
+    CASE(Lock, "", lock1),
+    CASE(Lock, "pages", lock_pages),
+    CASE(Unlock, "", unlock1),
     CASE(InvalidateCache, "", invalidate_cache),
     CASE(QueryAllocationResidency, "", query_residency),
     CASE(QueryAllocationResidency, "resource", query_resource_residency),
@@ -555,6 +601,7 @@ const struct sweep_case sweep_cases[] = {
     CASE(SetAllocationPriority, "resource", set_resource_priority),
     CASE(GetAllocationPriority, "", get_priority),
     CASE(GetAllocationPriority, "resource", get_resource_priority),
+    CASE(UpdateAllocationProperty, "", update_property),
     CASE(CreatePagingQueue, "", device_alone),
     CASE(DestroyPagingQueue, "", destroy_queue),
     CASE(MakeResident, "", make_resident),
@@ -583,6 +630,7 @@ const struct sweep_case sweep_cases[] = {
     CASE(SignalSynchronizationObjectFromGpu, "", signal_from_gpu),
     CASE(WaitForSynchronizationObjectFromGpu, "", wait_from_gpu),
     CASE(ShareObjects, "", share_objects),
+    CASE(QueryStatistics, "", query_statistics),
 };
 const size_t sweep_case_count = sizeof(sweep_cases) / sizeof(sweep_cases[0]);
 

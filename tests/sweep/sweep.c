@@ -43,6 +43,7 @@ typedef NTSTATUS call_function(void *args);
 #define THUNK(number, id, constness) DECLARE(id, constness, T)
 #define THUNK_END
 #define THUNK_ODD(number, id)
+#define CONTROL(id) /* libudxg's own calls have no struct; tests/conformance makes them */
 #define NOT_YET(number, id, constness, type) DECLARE(id, constness, type)
 #define NOT_YET_OPAQUE(number, id, constness, type) DECLARE(id, constness, type)
 #include "abi/thunks.def"
@@ -57,6 +58,7 @@ static NTSTATUS call_ShareObjects(void *arguments)
 static call_function *const callers[UDXG_THUNK_COUNT] = {
 #define THUNK(number, id, constness) [UDXG_THUNK_##id] = call_##id,
 #define THUNK_END
+#define CONTROL(id)
 #define NOT_YET(number, id, constness, type) [UDXG_THUNK_##id] = call_##id,
 #define NOT_YET_OPAQUE(number, id, constness, type) [UDXG_THUNK_##id] = call_##id,
 #include "abi/thunks.def"
@@ -728,7 +730,7 @@ static bool has_case(size_t id)
 static void every_row_has_a_case(void)
 {
     for (size_t i = 0; i < UDXG_THUNK_COUNT; i++) {
-        if (udxg_thunks[i].implemented && !has_case(i)) point(false, "has no case:", udxg_thunks[i].name, "");
+        if (udxg_thunks[i].implemented && !udxg_thunks[i].control && !has_case(i)) point(false, "has no case:", udxg_thunks[i].name, "");
     }
     point(failures == 0, "every implemented row", "has a case", "");
 }

@@ -307,8 +307,10 @@ static void probe_matrix(probe_function *probe)
         for (unsigned twice = 0; twice < 2; twice++) {
             udxg_status read = probe(pages + test->start, test->size, false);
             udxg_status write = probe(pages + test->start, test->size, true);
-            if (read != expected_status(test->readable)) fail_msg("%s: reading gave 0x%08x", test->name, (unsigned)read);
-            if (write != expected_status(test->writable)) fail_msg("%s: writing gave 0x%08x", test->name, (unsigned)write);
+            if (read != expected_status(test->readable))
+                fail_msg("%s: reading gave 0x%08x", test->name, (unsigned)read);
+            if (write != expected_status(test->writable))
+                fail_msg("%s: writing gave 0x%08x", test->name, (unsigned)write);
         }
         assert_true(bytes_are(pages, NO_ACCESS * PAGE, 0x11));
         landscape_close(pages);
@@ -385,9 +387,11 @@ static void copies(void **state)
 
             memset(ours, 0x11, sizeof(ours));
             status = udxg_os_copy_out(pages + test->start, ours, test->size);
-            if (status != expected_status(test->writable)) fail_msg("%s: out gave 0x%08x", test->name, (unsigned)status);
+            if (status != expected_status(test->writable))
+                fail_msg("%s: out gave 0x%08x", test->name, (unsigned)status);
             memset(ours, 0x22, sizeof(ours));
-            if (test->writable) assert_int_equal(udxg_os_copy_out(pages + test->start, ours, test->size), STATUS_SUCCESS);
+            if (test->writable)
+                assert_int_equal(udxg_os_copy_out(pages + test->start, ours, test->size), STATUS_SUCCESS);
             if (test->writable) assert_true(bytes_are(pages + test->start, test->size, 0x22));
             if (test->writable) memset(pages + test->start, 0x11, test->size);
         }

@@ -234,7 +234,9 @@ static void bad_sizes(void **state)
     struct vidmm_pool *pool = NULL;
     (void)state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        struct vidmm_pool_desc desc = {.name = "udxg-test", .size_bytes = cases[i].size, .minimum_bytes = cases[i].minimum};
+        struct vidmm_pool_desc desc = {.name = "udxg-test",
+                                       .size_bytes = cases[i].size,
+                                       .minimum_bytes = cases[i].minimum};
         assert_int_equal(vidmm_pool_create(&desc, &pool), cases[i].status);
         assert_null(pool);
     }

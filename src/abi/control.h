@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/* The argument structs of libudxg's own calls, which go the way of all others; include/udxg/udxg.h says what they do.
+ */
+#ifndef UDXG_ABI_CONTROL_H
+#define UDXG_ABI_CONTROL_H
+
+#include <dxg/d3dkmthk.h>
+
+struct udxg_stop_adapter {
+    LUID AdapterLuid;
+};
+
+struct udxg_get_write_watch {
+    D3DKMT_HANDLE hDevice;
+    D3DKMT_HANDLE hAllocation;
+    UINT Flags;
+    UINT Count;
+    UINT64 *pPages;
+    UINT PageBytes;
+};
+
+#endif

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/* The calls of libudxg (include/udxg/udxg.h), which reach the kernel as rows of the table like any other. */
+#include "base/os.h"
+#include "core/adapter.h"
+#include "core/allocation.h"
+#include "core/handlers.h"
+#include "core/process.h"
+#include "core/write_watch.h"
+
+udxg_status thunk_StopAdapter(struct udxg_process *process, struct udxg_stop_adapter *args)
+{
+    struct udxg_adapter *adapter = udxg_kernel_find_adapter(process->kernel, args->AdapterLuid);
+
+    if (!adapter) return STATUS_INVALID_PARAMETER;
+    udxg_adapter_stop(adapter);
+    return STATUS_SUCCESS;
+}
+
+udxg_status thunk_GetWriteWatch(struct udxg_process *process, struct udxg_get_write_watch *args)
+{
+    struct udxg_device *device;
+    struct udxg_allocation *allocation;
+    udxg_status status = udxg_device_get(process, args->hDevice, &device);
+
+    if (udxg_failed(status)) return status;
+    allocation = udxg_allocation_get(device, args->hAllocation);
+    status = STATUS_INVALID_PARAMETER;
+    if (allocation && allocation->memory->watch) {
+        args->PageBytes = UDXG_PAGE_SIZE;
+        status = udxg_write_watch_read(allocation->memory->watch, args->Flags & 1, args->pPages, &args->Count);
+    }
+    if (allocation) udxg_allocation_put(allocation);
+    udxg_device_put(device);
+    return status;
+}

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: MIT */
+/* See creation.h. */
+#include "creation.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+static void init(struct creation *creation, int version, D3DKMT_HANDLE device, UINT count)
+{
+    memset(creation, 0, sizeof(*creation));
+    creation->version = version;
+    creation->args.hDevice = device;
+    creation->args.hGlobalShare = SENTINEL;
+    creation->args.NumAllocations = count;
+    creation->args.hPrivateRuntimeResourceHandle = (HANDLE)(uintptr_t)SENTINEL64;
+    creation->soft_resource.magic = UDXG_SOFT_RESOURCE_MAGIC;
+    creation->soft_resource.version = UDXG_SOFT_VERSION;
+    for (UINT i = 0; i <= CREATION_MAX; i++) {
+        creation->info[i].hAllocation = SENTINEL;
+        creation->info2[i].hAllocation = SENTINEL;
+        creation->info2[i].GpuVirtualAddress = SENTINEL64;
+    }
+    if (version == 1)
+        creation->args.pAllocationInfo = creation->info;
+    else
+        creation->args.pAllocationInfo2 = creation->info2;
+}
+
+void creation_buffers(struct creation *creation, int version, D3DKMT_HANDLE device, UINT count)
+{
+    init(creation, version, device, count);
+    for (UINT i = 0; i < CREATION_MAX; i++) {
+        creation->soft[i] = soft_buffer(CREATION_BYTES);
+        creation_set_private(creation, i, &creation->soft[i], sizeof(creation->soft[i]));
+    }
+}
+
+static void init_standard(struct creation *creation, int version, D3DKMT_HANDLE device, uint64_t size_bytes)
+{
+    init(creation, version, device, 1);
+    creation->standard.Type = D3DKMT_STANDARDALLOCATIONTYPE_EXISTINGHEAP;
+    creation->standard.ExistingHeapData.Size = size_bytes;
+    creation->args.pStandardAllocation = &creation->standard;
+}
+
+void creation_heap(struct creation *creation, int version, D3DKMT_HANDLE device, const void *memory,
+                   uint64_t size_bytes)
+{
+    init_standard(creation, version, device, size_bytes);
+    creation_set_flags(creation, STANDARD_ALLOCATION | EXISTING_SYS_MEM);
+    creation_set_memory(creation, 0, memory);
+}
+
+void creation_section(struct creation *creation, int version, D3DKMT_HANDLE device, HANDLE section,
+                      uint64_t size_bytes)
+{
+    init_standard(creation, version, device, size_bytes);
+    creation_set_flags(creation, STANDARD_ALLOCATION | EXISTING_SECTION);
+    /* The older element has no hSection: the handle stands in the same place. */
+    creation_set_memory(creation, 0, section);
+}
+
+void creation_set_flags(struct creation *creation, UINT flags)
+{
+    static_assert(sizeof(creation->args.Flags) == sizeof(flags), "the flags are one number");
+    memcpy(&creation->args.Flags, &flags, sizeof(flags));
+}
+
+UINT creation_flags(const struct creation *creation)
+{
+    UINT flags;
+    memcpy(&flags, &creation->args.Flags, sizeof(flags));
+    return flags;
+}
+
+void creation_set_memory(struct creation *creation, UINT index, const void *memory)
+{
+    creation->info[index].pSystemMem = memory;
+    creation->info2[index].pSystemMem = memory;
+}
+
+void creation_set_private(struct creation *creation, UINT index, void *data, UINT size_bytes)
+{
+    creation->info[index].pPrivateDriverData = data;
+    creation->info[index].PrivateDriverDataSize = size_bytes;
+    creation->info2[index].pPrivateDriverData = data;
+    creation->info2[index].PrivateDriverDataSize = size_bytes;
+}
+
+void creation_set_info_flags(struct creation *creation, UINT index, UINT flags)
+{
+    creation->info[index].Flags.Value = flags;
+    creation->info2[index].Flags.Value = flags;
+}
+
+NTSTATUS creation_issue(struct creation *creation)
+{
+    return creation->version == 1 ? D3DKMTCreateAllocation(&creation->args) : D3DKMTCreateAllocation2(&creation->args);
+}
+
+D3DKMT_HANDLE creation_handle(const struct creation *creation, UINT index)
+{
+    return creation->version == 1 ? creation->info[index].hAllocation : creation->info2[index].hAllocation;
+}
+
+/* A device of the fixture's adapter, for handles that are only counted. */
+static D3DKMT_HANDLE counting_device(void)
+{
+    static D3DKMT_HANDLE device;
+    if (device == 0) device = create_device(open_adapter());
+    return device;
+}
+
+void creation_refused(struct creation *creation, NTSTATUS want)
+{
+    struct creation before;
+    D3DKMT_HANDLE device = counting_device();
+    D3DKMT_HANDLE last = next_handle(device);
+    memcpy(&before, creation, sizeof(before));
+    check_status(want, creation_issue(creation));
+    check_true(memcmp(&before, creation, sizeof(before)) == 0);
+    check_u64(last + 0x40, next_handle(device));
+}
+
+/* What CREATION must look like after it succeeded, if its first handle is NEXT. */
+static void write_outputs(struct creation *want, const struct creation *got, D3DKMT_HANDLE next)
+{
+    UINT flags = creation_flags(want);
+    if (flags & CREATE_RESOURCE) {
+        want->args.hResource = next;
+        next += 0x40;
+    }
+    want->args.hGlobalShare = 0;
+    /* Zeroed tells of fresh zeroed memory; where it may be something else, either may be told. */
+    bool ours = want->args.NumAllocations > 0 && !(flags & STANDARD_ALLOCATION);
+    for (UINT i = 0; i < want->args.NumAllocations; i++) {
+        if (want->info2[i].pSystemMem != NULL) ours = false;
+        want->soft[i].size_bytes = got->soft[i].size_bytes;
+        want->soft[i].alignment_bytes = got->soft[i].alignment_bytes;
+        want->soft[i].pitch_bytes = got->soft[i].pitch_bytes;
+        if (want->version == 1) {
+            want->info[i].hAllocation = next;
+        } else {
+            want->info2[i].hAllocation = next;
+            want->info2[i].GpuVirtualAddress = 0;
+        }
+        next += 0x40;
+    }
+    flags &= ~(UINT)ZEROED;
+    if (ours && (!(flags & ALLOW_NOT_ZEROED) || (creation_flags(got) & ZEROED))) flags |= ZEROED;
+    if (want->args.NumAllocations == 0) flags |= creation_flags(got) & ZEROED;
+    creation_set_flags(want, flags);
+}
+
+void creation_succeeds(struct creation *creation)
+{
+    struct creation want;
+    D3DKMT_HANDLE next = next_handle(counting_device()) + 0x40;
+    memcpy(&want, creation, sizeof(want));
+    require_success(creation_issue(creation));
+    write_outputs(&want, creation, next);
+    check_u64(want.args.hResource, creation->args.hResource);
+    check_u64(want.args.hGlobalShare, creation->args.hGlobalShare);
+    check_u64(creation_flags(&want), creation_flags(creation));
+    if (creation->args.NumAllocations > 0) check_u64(creation_handle(&want, 0), creation_handle(creation, 0));
+    check_true(memcmp(&want, creation, sizeof(want)) == 0);
+}
+
+void creation_undo(struct creation *creation)
+{
+    if (creation_flags(creation) & CREATE_RESOURCE) {
+        require_success(destroy_resource(creation->args.hDevice, creation->args.hResource));
+        return;
+    }
+    for (UINT i = 0; i < creation->args.NumAllocations; i++)
+        require_success(destroy_allocation(creation->args.hDevice, creation_handle(creation, i)));
+}
+
+int create_memory_file(uint64_t size_bytes)
+{
+    int fd = memfd_create("conformance", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    require_true(fd > 0);
+    require_true(ftruncate(fd, (off_t)size_bytes) == 0);
+    return fd;
+}
+
+void use_profile(const char *profile)
+{
+    const char *folder = getenv("TMPDIR");
+    char path[256];
+    snprintf(path, sizeof(path), "%s/conformance-XXXXXX.ini", folder != NULL ? folder : P_tmpdir);
+    int fd = mkstemps(path, 4);
+    require_true(fd >= 0);
+    require_true(write(fd, profile, strlen(profile)) == (ssize_t)strlen(profile));
+    close(fd);
+    require_true(setenv("UDXG_ADAPTERS", path, 1) == 0);
+    /* The first call reads it. */
+    open_adapter();
+    unlink(path);
+}
