@@ -59,24 +59,49 @@ void client_open_another(const struct client *first, struct client *client)
 
 /* ---- allocations ---- */
 
+static void describe(uint64_t size_bytes, struct udxg_soft_allocation *data, D3DDDI_ALLOCATIONINFO2 *info)
+{
+    *data = (struct udxg_soft_allocation){
+        .magic = UDXG_SOFT_ALLOCATION_MAGIC,
+        .version = UDXG_SOFT_VERSION,
+        .size_bytes = size_bytes,
+        .flags = UDXG_SOFT_CPU_VISIBLE,
+    };
+    *info = (D3DDDI_ALLOCATIONINFO2){.pPrivateDriverData = data, .PrivateDriverDataSize = sizeof *data};
+}
+
 void client_create(const struct client *client, uint32_t count, uint64_t size_bytes, bool zeroed,
                    D3DKMT_HANDLE *ret_allocations)
 {
     D3DDDI_ALLOCATIONINFO2 infos[CLIENT_BATCH];
     struct udxg_soft_allocation data[CLIENT_BATCH];
-    for (uint32_t i = 0; i < count; i++) {
-        data[i] = (struct udxg_soft_allocation){
-            .magic = UDXG_SOFT_ALLOCATION_MAGIC,
-            .version = UDXG_SOFT_VERSION,
-            .size_bytes = size_bytes,
-            .flags = UDXG_SOFT_CPU_VISIBLE,
-        };
-        infos[i] = (D3DDDI_ALLOCATIONINFO2){.pPrivateDriverData = &data[i], .PrivateDriverDataSize = sizeof data[i]};
-    }
+    for (uint32_t i = 0; i < count; i++) describe(size_bytes, &data[i], &infos[i]);
     D3DKMT_CREATEALLOCATION create = {.hDevice = client->device, .NumAllocations = count, .pAllocationInfo2 = infos};
     create.Flags.AllowNotZeroed = !zeroed;
     CHECK(D3DKMTCreateAllocation2, &create);
     for (uint32_t i = 0; i < count; i++) ret_allocations[i] = infos[i].hAllocation;
+}
+
+D3DKMT_HANDLE client_create_shared(const struct client *client, uint64_t size_bytes, int *ret_fd)
+{
+    D3DDDI_ALLOCATIONINFO2 info;
+    struct udxg_soft_allocation data;
+    HANDLE shared;
+    describe(size_bytes, &data, &info);
+    D3DKMT_CREATEALLOCATION create = {.hDevice = client->device, .NumAllocations = 1, .pAllocationInfo2 = &info};
+    create.Flags.CreateResource = 1;
+    create.Flags.CreateShared = 1;
+    create.Flags.NtSecuritySharing = 1;
+    CHECK(D3DKMTCreateAllocation2, &create);
+    CHECK(D3DKMTShareObjects, 1, &create.hResource, NULL, 0, &shared);
+    *ret_fd = (int)(intptr_t)shared;
+    return create.hResource;
+}
+
+void client_destroy_resource(const struct client *client, D3DKMT_HANDLE resource)
+{
+    D3DKMT_DESTROYALLOCATION2 destroy = {.hDevice = client->device, .hResource = resource};
+    CHECK(D3DKMTDestroyAllocation2, &destroy);
 }
 
 void client_destroy(const struct client *client, uint32_t count, const D3DKMT_HANDLE *allocations)

@@ -26,6 +26,9 @@ void client_open_another(const struct client *first, struct client *client);
 
 void client_create(const struct client *client, uint32_t count, uint64_t size_bytes, bool zeroed,
                    D3DKMT_HANDLE *ret_allocations);
+/* A resource with one allocation, shared: its handle, and an NT handle, which is the caller's to close. */
+D3DKMT_HANDLE client_create_shared(const struct client *client, uint64_t size_bytes, int *ret_fd);
+void client_destroy_resource(const struct client *client, D3DKMT_HANDLE resource);
 void client_destroy(const struct client *client, uint32_t count, const D3DKMT_HANDLE *allocations);
 void *client_lock(const struct client *client, D3DKMT_HANDLE allocation);
 void client_unlock(const struct client *client, D3DKMT_HANDLE allocation);

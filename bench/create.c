@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * P1, P2, P3, P5, P9: creating and destroying. "Live" allocations are 64 KiB here and stay where they are; the pair
+ * P1 to P5, P9: creating and destroying. "Live" allocations are 64 KiB here and stay where they are; the pair
  * that is measured takes and gives back the same place, which is how most programs behave. P5 takes pages of 4 KiB, so
  * that a small machine can be asked too. What is not zeroed is never touched.
  */
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "anchors.h"
 #include "client.h"
@@ -60,6 +61,19 @@ static double pair_written(void *state)
     return (double)(measure_now_ns() - start) / (PAIRS / 4);
 }
 
+static double pair_shared(void *client)
+{
+    enum { SHARED_PAIRS = 50 };
+    uint64_t start = measure_now_ns();
+    for (unsigned i = 0; i < SHARED_PAIRS; i++) {
+        int fd;
+        D3DKMT_HANDLE resource = client_create_shared(client, SIZE_BYTES, &fd);
+        close(fd);
+        client_destroy_resource(client, resource);
+    }
+    return (double)(measure_now_ns() - start) / SHARED_PAIRS;
+}
+
 static double batch(void *client)
 {
     D3DKMT_HANDLE allocations[CLIENT_BATCH];
@@ -94,8 +108,7 @@ static double grow(void *state)
 {
     struct growth *growth = state;
     uint64_t start = measure_now_ns();
-    for (unsigned i = 0; i < GROWN; i++)
-        client_create(&growth->client, 1, PAGE_BYTES, false, &growth->allocations[i]);
+    for (unsigned i = 0; i < GROWN; i++) client_create(&growth->client, 1, PAGE_BYTES, false, &growth->allocations[i]);
     uint64_t end = measure_now_ns();
     for (unsigned i = 0; i < GROWN; i++) client_destroy(&growth->client, 1, &growth->allocations[i]);
     return (double)(end - start) / GROWN;
@@ -106,8 +119,8 @@ static double grow(void *state)
 static void compare(unsigned repetitions, measure_run *ours, void *ours_state, measure_run *anchor, void *anchor_state,
                     struct row_figures *ret)
 {
-    struct measure_best best = measure_pair((struct measure_side){ours, ours_state},
-                                            (struct measure_side){anchor, anchor_state}, repetitions);
+    struct measure_best best =
+        measure_pair((struct measure_side){ours, ours_state}, (struct measure_side){anchor, anchor_state}, repetitions);
     ret->ours = best.ours;
     ret->anchor = best.anchor;
 }
@@ -131,6 +144,14 @@ void row_create_write_destroy(unsigned repetitions, struct row_figures *ret)
     struct client client;
     open_with_live(&client);
     compare(repetitions, pair_written, &client, anchor_memfd_life_written, NULL, ret);
+}
+
+/* The anchor where nothing that exports memory is installed; it exports nothing. */
+void row_create_share_destroy(unsigned repetitions, struct row_figures *ret)
+{
+    struct client client;
+    open_with_live(&client);
+    compare(repetitions, pair_shared, &client, anchor_memfd_life, NULL, ret);
 }
 
 void row_create_batch(unsigned repetitions, struct row_figures *ret)

@@ -26,8 +26,7 @@ static double map(void *state)
     for (unsigned i = 0; i < MAPPINGS; i++)
         mappings->vas[i] = client_map(&mappings->client, mappings->allocation, mappings->size_bytes);
     uint64_t end = measure_now_ns();
-    for (unsigned i = 0; i < MAPPINGS; i++)
-        client_unmap(&mappings->client, mappings->vas[i], mappings->size_bytes);
+    for (unsigned i = 0; i < MAPPINGS; i++) client_unmap(&mappings->client, mappings->vas[i], mappings->size_bytes);
     return (double)(end - start) / MAPPINGS;
 }
 

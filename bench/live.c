@@ -41,8 +41,7 @@ static struct load *open_load(uint32_t live)
 
 static void fill(struct load *load)
 {
-    for (uint32_t i = 0; i < load->live; i++)
-        client_create(&load->client, 1, SIZE_BYTES, false, &load->allocations[i]);
+    for (uint32_t i = 0; i < load->live; i++) client_create(&load->client, 1, SIZE_BYTES, false, &load->allocations[i]);
 }
 
 static void *make_load(const void *live)
@@ -55,8 +54,7 @@ static void *make_load(const void *live)
 static void *make_resident_load(const void *live)
 {
     struct load *load = make_load(live);
-    for (uint32_t i = 0; i < load->live; i += FEW)
-        client_make_resident(&load->client, FEW, &load->allocations[i]);
+    for (uint32_t i = 0; i < load->live; i += FEW) client_make_resident(&load->client, FEW, &load->allocations[i]);
     return load;
 }
 

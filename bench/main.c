@@ -33,7 +33,7 @@ const char *argp_program_version = "udxg-bench " UDXG_VERSION;
 
 static const struct argp_option options_table[] = {
     {"filter", 'f', "IDS", 0, "Measure these rows only, as in P1,P5; P17 stands for P17a and P17b", 0},
-    {"repetitions", 'r', "N", 0, "Repeat each side N times, at least 11; the default is 51", 0},
+    {"repetitions", 'r', "N", 0, "Repeat each side at least N times, N being 11 or more; the default is 51", 0},
     {"json", 'j', NULL, 0, "Write one JSON document, schema udxg.bench/1", 0},
     {"gate", 'g', NULL, 0, "Exit with status 1 when a row misses its \"must\"", 0},
     {0},

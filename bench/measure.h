@@ -30,6 +30,7 @@ unsigned measure_cpus(void);
 /* Keeps the calling thread on the last of them but INDEX; returns its number. */
 int measure_pin(unsigned index);
 
+/* At least so many repetitions of each, and for at least a second and a half. */
 struct measure_best measure_pair(struct measure_side ours, struct measure_side anchor, unsigned repetitions);
 
 /* A repeatable random number; *STATE is not 0. */

@@ -45,9 +45,15 @@ static void figure_text(const struct row *row, double figure, char text[static N
     case ROW_RATIO:
     case ROW_EXCESS:
     case ROW_TIME:
-    case ROW_SPEEDUP: time_text(figure, text); break;
-    case ROW_BYTES: snprintf(text, NUMBER_CHARS, "%.0f B", figure); break;
-    case ROW_PERCENTAGE: snprintf(text, NUMBER_CHARS, "%.1f %%", figure); break;
+    case ROW_SPEEDUP:
+        time_text(figure, text);
+        break;
+    case ROW_BYTES:
+        snprintf(text, NUMBER_CHARS, "%.0f B", figure);
+        break;
+    case ROW_PERCENTAGE:
+        snprintf(text, NUMBER_CHARS, "%.1f %%", figure);
+        break;
     }
 }
 
@@ -57,15 +63,21 @@ static void value_text(const struct row *row, double value, char text[static NUM
     switch (row->kind) {
     case ROW_RATIO:
         if (row->must < 0.5 || value < 0.1)
-            snprintf(text, NUMBER_CHARS, "1/%.4g", value < 0.1 ? (double)(long)(1 / value + 0.5) : 1 / value);
+            snprintf(text, NUMBER_CHARS, value > 0.001 ? "1/%.3g" : "1/%.0f", 1 / value);
         else
             snprintf(text, NUMBER_CHARS, "%.3gx", value);
         break;
-    case ROW_EXCESS: snprintf(text, NUMBER_CHARS, "%+.0f ns", value); break;
-    case ROW_SPEEDUP: snprintf(text, NUMBER_CHARS, "%.2fx", value); break;
+    case ROW_EXCESS:
+        snprintf(text, NUMBER_CHARS, "%+.0f ns", value);
+        break;
+    case ROW_SPEEDUP:
+        snprintf(text, NUMBER_CHARS, "%.2fx", value);
+        break;
     case ROW_TIME:
     case ROW_BYTES:
-    case ROW_PERCENTAGE: figure_text(row, value, text); break;
+    case ROW_PERCENTAGE:
+        figure_text(row, value, text);
+        break;
     }
 }
 
@@ -129,7 +141,7 @@ void report_table(FILE *out, const struct conditions *conditions, const struct r
         fill_line(&results[i], &line);
         widen(&line, widths);
     }
-    fprintf(out, "udxg %s, %s, %u CPUs, on CPU %d; minimum of %u repetitions, ours and anchor in turns\n\n",
+    fprintf(out, "udxg %s, %s, %u CPUs, on CPU %d; minimum of at least %u repetitions, ours and anchor in turns\n\n",
             UDXG_VERSION, conditions->processor, conditions->cpus, conditions->cpu, conditions->repetitions);
     for (unsigned column = 0; column < COLUMNS; column++) strcpy(line.cells[column], titles[column]);
     print_line(out, &line, widths);
@@ -144,12 +156,15 @@ void report_table(FILE *out, const struct conditions *conditions, const struct r
 static const char *unit_of(const struct row *row)
 {
     switch (row->kind) {
-    case ROW_BYTES: return "bytes";
-    case ROW_PERCENTAGE: return "percent";
+    case ROW_BYTES:
+        return "bytes";
+    case ROW_PERCENTAGE:
+        return "percent";
     case ROW_RATIO:
     case ROW_EXCESS:
     case ROW_TIME:
-    case ROW_SPEEDUP: break;
+    case ROW_SPEEDUP:
+        break;
     }
     return "ns";
 }
@@ -157,12 +172,17 @@ static const char *unit_of(const struct row *row)
 static const char *rule_of(const struct row *row)
 {
     switch (row->kind) {
-    case ROW_RATIO: return "ours / anchor <=";
-    case ROW_EXCESS: return "ours - anchor <=";
-    case ROW_SPEEDUP: return "anchor / ours >=";
-    case ROW_PERCENTAGE: return "ours >=";
+    case ROW_RATIO:
+        return "ours / anchor <=";
+    case ROW_EXCESS:
+        return "ours - anchor <=";
+    case ROW_SPEEDUP:
+        return "anchor / ours >=";
+    case ROW_PERCENTAGE:
+        return "ours >=";
     case ROW_TIME:
-    case ROW_BYTES: break;
+    case ROW_BYTES:
+        break;
     }
     return "ours <=";
 }
@@ -196,8 +216,8 @@ void report_json(FILE *out, const struct conditions *conditions, const struct re
     for (unsigned i = 0; i < count; i++)
         if (json_array_append_new(list, result_json(&results[i]))) measure_die("out of memory");
     json_t *document = json_pack("{s:s, s:s, s:s, s:i, s:i, s:i, s:o}", "schema", "udxg.bench/1", "version",
-                                 UDXG_VERSION, "processor", conditions->processor, "cpus", (int)conditions->cpus,
-                                 "cpu", conditions->cpu, "repetitions", (int)conditions->repetitions, "rows", list);
+                                 UDXG_VERSION, "processor", conditions->processor, "cpus", (int)conditions->cpus, "cpu",
+                                 conditions->cpu, "repetitions", (int)conditions->repetitions, "rows", list);
     if (!document || json_dumpf(document, out, JSON_INDENT(2))) measure_die("cannot write JSON");
     fputc('\n', out);
     json_decref(document);

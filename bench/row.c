@@ -8,6 +8,8 @@ const struct row rows[] = {
     {"P2", "the same, zeroed", "memset of 64 KiB", ROW_EXCESS, 500, 200, row_create_destroy_zeroed},
     {"P3", "create + lock + write each page + destroy, 64 KiB", "memfd life, each page written", ROW_RATIO, 1.0 / 8,
      1.0 / 20, row_create_write_destroy},
+    {"P4", "create + ShareObjects + close + destroy, 64 KiB", "memfd + map + unmap + close", ROW_RATIO, 1, 0.5,
+     row_create_share_destroy},
     {"P5", "grow to 100,000 live, for each", "memfd_create + ftruncate", ROW_RATIO, 1.0 / 4, 1.0 / 15, row_grow},
     {"P6", "destroy any + create, 1,000,000 live", "with 1,000 live", ROW_RATIO, 20, 10, row_live_random},
     {"P7", "create + destroy it, 1,000,000 live", "with 1,000 live", ROW_RATIO, 3, 1.5, row_live_lifo},
@@ -28,12 +30,16 @@ const unsigned row_count = sizeof rows / sizeof rows[0];
 double row_value(const struct row *row, const struct row_figures *figures)
 {
     switch (row->kind) {
-    case ROW_RATIO: return figures->ours / figures->anchor;
-    case ROW_EXCESS: return figures->ours - figures->anchor;
-    case ROW_SPEEDUP: return figures->anchor / figures->ours;
+    case ROW_RATIO:
+        return figures->ours / figures->anchor;
+    case ROW_EXCESS:
+        return figures->ours - figures->anchor;
+    case ROW_SPEEDUP:
+        return figures->anchor / figures->ours;
     case ROW_TIME:
     case ROW_BYTES:
-    case ROW_PERCENTAGE: break;
+    case ROW_PERCENTAGE:
+        break;
     }
     return figures->ours;
 }

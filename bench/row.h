@@ -42,6 +42,7 @@ bool row_meets(const struct row *row, double value, double limit);
 void row_create_destroy(unsigned repetitions, struct row_figures *ret);
 void row_create_destroy_zeroed(unsigned repetitions, struct row_figures *ret);
 void row_create_write_destroy(unsigned repetitions, struct row_figures *ret);
+void row_create_share_destroy(unsigned repetitions, struct row_figures *ret);
 void row_create_batch(unsigned repetitions, struct row_figures *ret);
 void row_grow(unsigned repetitions, struct row_figures *ret);
 /* bench/live.c */

@@ -18,8 +18,11 @@
 
 #define COPY_ALIGNMENT 16u
 
+#define BLOCK_BYTES 16384u /* a heap block has at least so many: long lists have many short spans */
+
 struct heap_block {
     struct heap_block *next;
+    size_t used, size; /* of bytes */
     _Alignas(COPY_ALIGNMENT) unsigned char bytes[];
 };
 
@@ -75,13 +78,27 @@ static bool applies(const struct udxg_field *field, const unsigned char *copy)
 
 /* ---- the frame's memory ---- */
 
-static void *take_heap(struct udxg_frame *frame, size_t bytes)
+static struct heap_block *add_block(struct udxg_frame *frame, size_t bytes)
 {
-    struct heap_block *block = malloc(sizeof(*block) + bytes);
+    size_t size = bytes > BLOCK_BYTES ? bytes : BLOCK_BYTES;
+    struct heap_block *block = malloc(sizeof(*block) + size);
     if (!block) return NULL;
     block->next = frame->heap;
+    block->used = 0;
+    block->size = size;
     frame->heap = block;
-    return block->bytes;
+    return block;
+}
+
+static void *take_heap(struct udxg_frame *frame, size_t bytes)
+{
+    struct heap_block *block = frame->heap;
+    bytes = udxg_align_up(bytes, COPY_ALIGNMENT);
+    if (!block || bytes > block->size - block->used) block = add_block(frame, bytes);
+    if (!block) return NULL;
+    void *start = block->bytes + block->used;
+    block->used += bytes;
+    return start;
 }
 
 /* BYTES of uninitialised memory that live as long as the frame; NULL when the heap is out. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * System calls. Only Linux, from 4.18 on.
+ * System calls. Only Linux, from 5.1 on.
  *
  * Memory of the client is reached in three ways, because each has a price:
  *
@@ -8,12 +8,12 @@
  *                         told us is good is copied with memcpy from then on.
  *   read_foreign, write_  memory that may go at any time: process_vm_readv() on ourselves, each time.
  *   probe                 a question without a copy. Up to PROBE_PAGES_LIMIT pages, each page is asked for:
- *                         readable by process_vm_readv() of one byte a page, 512 pages a call; writable by a
+ *                         readable by process_vm_readv() of one byte a page, all in one call; writable by a
  *                         FUTEX_WAKE_OP that ORs nothing into the page's first word, an atomic access that
  *                         faults like a store and changes nothing. Above that, /proc/self/maps is read: its
  *                         price does not depend on the size, and it does not populate what it asks about.
- *                         Measured: 0.1 us a page to read, 0.2 us to write, 60 us for the maps of a small
- *                         process and 1 ms for 4,000 mappings.
+ *                         Measured: 0.4 us a page, to read or to write; 18 us for the maps of a small process,
+ *                         and 0.25 us more for each mapping.
  *
  * Where a sandbox forbids process_vm_readv(), pointers are trusted, as any C library trusts them: there is no
  * other way that needs no signal handler, and we install none in a process that is not ours.
@@ -57,8 +57,8 @@
 
 #define LARGE_PAGE_BYTES (UINT64_C(64) << 10) /* of GPUs */
 #define HUGE_PAGE_BYTES (UINT64_C(2) << 20)
-#define PROBE_PAGES_LIMIT 256u
-#define PROBE_BATCH 512u
+#define PROBE_PAGES_LIMIT 64u
+#define PROBE_BATCH 64u
 
 udxg_status udxg_os_status(int error)
 {
@@ -174,7 +174,8 @@ static bool is_memory_file(int fd)
 
 static bool may_write(int fd)
 {
-    return (fcntl(fd, F_GETFL) & O_ACCMODE) == O_RDWR && !(fcntl(fd, F_GET_SEALS) & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE));
+    return (fcntl(fd, F_GETFL) & O_ACCMODE) == O_RDWR &&
+           !(fcntl(fd, F_GET_SEALS) & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE));
 }
 
 udxg_status udxg_os_map_section(intptr_t fd, uint64_t size_bytes, bool read_only, void **ret_address)
@@ -197,6 +198,21 @@ udxg_status udxg_os_map_anonymous(uint64_t size_bytes, void **ret_address)
     void *address =
         mmap(NULL, size_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (address == MAP_FAILED) return udxg_os_status(errno);
+    *ret_address = address;
+    return STATUS_SUCCESS;
+}
+
+udxg_status udxg_os_map_large(uint64_t size_bytes, void **ret_address)
+{
+    char *address = reserve_aligned(size_bytes, HUGE_PAGE_BYTES);
+    if (address == MAP_FAILED) return STATUS_NO_MEMORY;
+    int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED;
+    if (mmap(address, size_bytes, PROT_READ | PROT_WRITE, flags, -1, 0) == MAP_FAILED) {
+        int error = errno;
+        munmap(address, size_bytes);
+        return udxg_os_status(error);
+    }
+    madvise(address, size_bytes, MADV_HUGEPAGE); /* refused where the system has none: small pages do as well */
     *ret_address = address;
     return STATUS_SUCCESS;
 }
@@ -351,7 +367,9 @@ void *udxg_os_epoll_wait(int epoll_fd)
 {
     struct epoll_event event;
 
-    while (epoll_wait(epoll_fd, &event, 1, -1) != 1) continue; /* signals are blocked; a debugger may interrupt */
+    /* Signals are blocked, but a debugger may interrupt. Anything else will not get better by itself. */
+    while (epoll_wait(epoll_fd, &event, 1, -1) != 1)
+        if (errno != EINTR) return NULL;
     return event.data.ptr;
 }
 
@@ -417,6 +435,11 @@ static void pages_mark_seen(uint64_t first, uint64_t last, unsigned flags)
         uint64_t kept = old >> 2 == page ? old & 3 : 0;
         atomic_store_explicit(tag, page << 2 | kept | flags, memory_order_relaxed);
     }
+}
+
+void udxg_os_forget_pages(void)
+{
+    for (unsigned i = 0; i < SEEN_PAGES; i++) atomic_store_explicit(&seen_pages[i], 0, memory_order_relaxed);
 }
 
 /* ---- copies that the kernel makes for us ---- */

@@ -37,6 +37,8 @@ void udxg_os_unmap(void *address, uint64_t size_bytes);
 
 /* Anonymous, private, zero, lazily backed, without a charge for what is not touched. */
 udxg_status udxg_os_map_anonymous(uint64_t size_bytes, void **ret_address) UDXG_MUST_CHECK;
+/* The same, of a multiple of 2 MiB at one, in large pages if the system has some: the first touch may take 2 MiB. */
+udxg_status udxg_os_map_large(uint64_t size_bytes, void **ret_address) UDXG_MUST_CHECK;
 
 /* Seals a memory file: it cannot shrink, and no mapping made from now on can be writable. */
 udxg_status udxg_os_seal_readonly(int fd) UDXG_MUST_CHECK;
@@ -66,7 +68,7 @@ udxg_status udxg_os_socket_pair(int *ret_a, int *ret_b) UDXG_MUST_CHECK;
 udxg_status udxg_os_epoll_create(int *ret_epoll_fd, int *ret_stop_fd) UDXG_MUST_CHECK;
 /* Registers FD for its hang-up, once. */
 udxg_status udxg_os_epoll_add(int epoll_fd, int fd, void *user) UDXG_MUST_CHECK;
-/* Sleeps until something happens; returns what it was registered under. */
+/* Sleeps until something happens; returns what it was registered under. NULL also when the client closed EPOLL_FD. */
 void *udxg_os_epoll_wait(int epoll_fd);
 
 /* A joinable thread with all signals blocked: they are the client's. False when the system gives none. */
@@ -81,6 +83,9 @@ bool udxg_os_thread_create(pthread_t *ret_thread, const char *name, void *(*main
 udxg_status udxg_os_copy_in(void *destination, const void *client, size_t size_bytes) UDXG_MUST_CHECK;
 udxg_status udxg_os_copy_out(void *client, const void *source, size_t size_bytes) UDXG_MUST_CHECK;
 
+/* In the child of a fork: what we have mapped is not there any more, so nothing counts as seen. */
+void udxg_os_forget_pages(void);
+
 /*
  * The same without any cache, for memory that the client may unmap at any time (pSystemMem): each call asks
  * the kernel. *ret_copied, where not NULL, says how many bytes went before the first bad page.
@@ -91,7 +96,7 @@ udxg_status udxg_os_write_foreign(void *client, const void *source, size_t size_
                                   size_t *ret_copied) UDXG_MUST_CHECK;
 
 /* STATUS_SUCCESS when every page of the range is mapped and readable (and writable, if WRITE), without changing it,
- * as of now: no cache. Up to 1 MiB the pages are populated, above that they are not touched. */
+ * as of now: no cache. Up to 256 KiB the pages are populated, above that they are not touched. */
 udxg_status udxg_os_probe(const void *client, uint64_t size_bytes, bool write) UDXG_MUST_CHECK;
 /* The same with the cache of copy_in and copy_out, for the arguments of a call: outputs before there is any. */
 udxg_status udxg_os_probe_argument(const void *client, uint64_t size_bytes, bool write) UDXG_MUST_CHECK;
@@ -109,6 +114,8 @@ udxg_status udxg_os_map_section(intptr_t fd, uint64_t size_bytes, bool read_only
  */
 udxg_status udxg_os_track_begin(void *address, uint64_t size_bytes) UDXG_MUST_CHECK;
 void udxg_os_track_end(void *address, uint64_t size_bytes);
+/* In the child of a fork, before anything else: what is open tracks the parent's memory, even from here. */
+void udxg_os_track_forget(void);
 /*
  * Offsets in bytes of pages written since tracking began or they were last reset, ascending, at most *count;
  * *count becomes their number. With RESET these pages are tracked afresh, and no write in between is lost.

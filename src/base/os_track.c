@@ -2,7 +2,7 @@
 /*
  * Which pages were written: userfaultfd's asynchronous write protection marks them, the PAGEMAP_SCAN call of
  * /proc/self/pagemap reads and resets the marks in one step (Linux 6.7). No signal, no thread, one descriptor
- * each for the process, opened at the first use and kept.
+ * each for the process, opened at the first use and kept. Both stay those of the address space they were opened in.
  *
  * The numbers of the interface stand here because Debian 12's headers are older than it.
  */
@@ -38,7 +38,7 @@ struct scan_argument {
 #define PAGEMAP_SCAN_ _IOWR('f', 16, struct scan_argument)
 
 static pthread_once_t opened = PTHREAD_ONCE_INIT;
-static int fault_fd = -1, pagemap_fd = -1; /* set once; -1: not there */
+static int fault_fd = -1, pagemap_fd = -1; /* set by opened; -1: not there */
 
 static int open_fault_fd(void)
 {
@@ -63,6 +63,14 @@ static bool write_protect(void *address, uint64_t size_bytes)
         .mode = UFFDIO_WRITEPROTECT_MODE_WP,
     };
     return ioctl(fault_fd, UFFDIO_WRITEPROTECT, &protect) == 0;
+}
+
+void udxg_os_track_forget(void)
+{
+    udxg_os_close(pagemap_fd);
+    udxg_os_close(fault_fd);
+    fault_fd = pagemap_fd = -1;
+    opened = (pthread_once_t)PTHREAD_ONCE_INIT;
 }
 
 udxg_status udxg_os_track_begin(void *address, uint64_t size_bytes)

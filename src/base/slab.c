@@ -21,15 +21,22 @@
 #endif
 #if defined(__SANITIZE_ADDRESS__) || defined(LOOK_FOR_POINTERS)
 #include <sanitizer/lsan_interface.h>
-#define CHUNK_MAPPED(chunk) __lsan_register_root_region(chunk, CHUNK_BYTES)
-#define CHUNK_UNMAPPED(chunk) __lsan_unregister_root_region(chunk, CHUNK_BYTES)
+#define CHUNK_MAPPED(chunk, bytes) __lsan_register_root_region(chunk, bytes)
+#define CHUNK_UNMAPPED(chunk, bytes) __lsan_unregister_root_region(chunk, bytes)
 #else
-#define CHUNK_MAPPED(chunk) ((void)(chunk))
-#define CHUNK_UNMAPPED(chunk) ((void)(chunk))
+#define CHUNK_MAPPED(chunk, bytes) ((void)(chunk), (void)(bytes))
+#define CHUNK_UNMAPPED(chunk, bytes) ((void)(chunk), (void)(bytes))
 #endif
 
-#define CHUNK_BYTES (256u << 10) /* lazily backed: a slab of few objects costs one page */
-#define CHUNK_HEADER_BYTES 64u
+#define SMALL_CHUNK_BYTES (256u << 10) /* lazily backed: a slab of few objects costs one page */
+#define LARGE_CHUNK_BYTES (2u << 20)   /* one page where the system gives large ones: far fewer misses to find it */
+#define SMALL_CHUNKS 8u                /* before the large ones begin */
+
+struct udxg_slab_chunk {
+    struct udxg_slab_chunk *next;
+    size_t bytes;
+    _Alignas(64) char objects[];
+};
 
 static void **link_of(void *object)
 {
@@ -46,10 +53,10 @@ void udxg_slab_init(struct udxg_slab *slab, size_t object_bytes)
 static void unmap_chunks_locked(struct udxg_slab *slab) UDXG_REQUIRES(SLAB)
 {
     while (slab->chunks) {
-        void *chunk = slab->chunks;
-        slab->chunks = *link_of(chunk);
-        CHUNK_UNMAPPED(chunk);
-        udxg_os_unmap(chunk, CHUNK_BYTES);
+        struct udxg_slab_chunk *chunk = slab->chunks;
+        slab->chunks = chunk->next;
+        CHUNK_UNMAPPED(chunk, chunk->bytes);
+        udxg_os_unmap(chunk, chunk->bytes);
     }
     slab->free_objects = NULL;
     slab->fresh = slab->fresh_end = NULL;
@@ -65,13 +72,19 @@ void udxg_slab_fini(struct udxg_slab *slab)
 
 static bool add_chunk_locked(struct udxg_slab *slab) UDXG_REQUIRES(SLAB)
 {
-    size_t objects = (CHUNK_BYTES - CHUNK_HEADER_BYTES) / slab->object_bytes;
-    void *chunk;
-    if (udxg_failed(udxg_os_map_anonymous(CHUNK_BYTES, &chunk))) return false;
-    CHUNK_MAPPED(chunk);
-    *link_of(chunk) = slab->chunks;
+    bool large = slab->chunk_count >= SMALL_CHUNKS;
+    size_t bytes = large ? LARGE_CHUNK_BYTES : SMALL_CHUNK_BYTES;
+    size_t objects = (bytes - sizeof(struct udxg_slab_chunk)) / slab->object_bytes;
+    void *memory;
+    udxg_status status = large ? udxg_os_map_large(bytes, &memory) : udxg_os_map_anonymous(bytes, &memory);
+    if (udxg_failed(status)) return false;
+    struct udxg_slab_chunk *chunk = memory;
+    CHUNK_MAPPED(chunk, bytes);
+    chunk->next = slab->chunks;
+    chunk->bytes = bytes;
     slab->chunks = chunk;
-    slab->fresh = (char *)chunk + CHUNK_HEADER_BYTES;
+    slab->chunk_count++;
+    slab->fresh = chunk->objects;
     slab->fresh_end = slab->fresh + objects * slab->object_bytes;
     return true;
 }

@@ -7,16 +7,20 @@
 #define UDXG_BASE_SLAB_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/lock.h"
 
+struct udxg_slab_chunk;
+
 struct udxg_slab {
     struct udxg_mutex_SLAB lock;
-    size_t object_bytes;                       /* constant */
-    void *free_objects UDXG_GUARDED_BY(SLAB);  /* singly linked through their first word */
-    void *chunks UDXG_GUARDED_BY(SLAB);        /* singly linked through their first word */
-    char *fresh UDXG_GUARDED_BY(SLAB);         /* the untouched rest of the newest chunk ... */
-    char *fresh_end UDXG_GUARDED_BY(SLAB);     /* ... ends here */
+    size_t object_bytes;                      /* constant */
+    void *free_objects UDXG_GUARDED_BY(SLAB); /* singly linked through their first word */
+    struct udxg_slab_chunk *chunks UDXG_GUARDED_BY(SLAB);
+    uint32_t chunk_count UDXG_GUARDED_BY(SLAB);
+    char *fresh UDXG_GUARDED_BY(SLAB);     /* the untouched rest of the newest chunk ... */
+    char *fresh_end UDXG_GUARDED_BY(SLAB); /* ... ends here */
 };
 
 /* OBJECT_BYTES is at most 64 KiB; objects are aligned to 16 bytes, those of 64 bytes to 64. */

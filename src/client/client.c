@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/os.h"
 #include "client/local.h"
 #include "core/dispatch.h"
 #include "core/kernel.h"
@@ -19,7 +20,7 @@
 /* For the making of the process. No class of base/lock_order.h: it is outermost and held by nobody else. */
 static pthread_mutex_t making = PTHREAD_MUTEX_INITIALIZER;
 static _Atomic(struct udxg_process *) the_process;
-static udxg_status why_not; /* with making: the status that the making failed with, for good */
+static udxg_status why_not; /* with making: the status that the making failed with, for good; lack of memory is not */
 
 /* In the child of a fork: what the parent had is the parent's. */
 static void forget(void)
@@ -27,6 +28,9 @@ static void forget(void)
     pthread_mutex_init(&making, NULL);
     atomic_store(&the_process, NULL);
     why_not = STATUS_SUCCESS;
+    udxg_stats_forget();
+    udxg_os_track_forget();
+    udxg_os_forget_pages();
 }
 
 static udxg_status make(struct udxg_process **ret_process)
@@ -53,13 +57,14 @@ static udxg_status make_once(struct udxg_process **ret_process)
     udxg_status status;
 
     pthread_mutex_lock(&making);
+    status = why_not;
     process = atomic_load(&the_process);
     if (!process && !udxg_failed(why_not)) {
         if (!fork_hooked) fork_hooked = pthread_atfork(NULL, NULL, forget) == 0;
-        why_not = make(&process);
-        if (!udxg_failed(why_not)) atomic_store_explicit(&the_process, process, memory_order_release);
+        status = fork_hooked ? make(&process) : STATUS_NO_MEMORY;
+        if (!udxg_failed(status)) atomic_store_explicit(&the_process, process, memory_order_release);
+        if (status != STATUS_NO_MEMORY) why_not = status; /* a wrong profile stays wrong, memory may come back */
     }
-    status = why_not;
     pthread_mutex_unlock(&making);
     *ret_process = process;
     return status;

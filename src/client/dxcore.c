@@ -365,17 +365,34 @@ static const struct adapter_table adapter_table = {
     .get_factory = adapter_get_factory,
 };
 
-/* The objects of the kernel's adapters; filled in as they are asked for, always with the same values. */
-static struct adapter *adapter_of(struct udxg_process *process, uint32_t index)
-{
-    static struct adapter adapters[UDXG_KERNEL_ADAPTERS];
-    static pthread_mutex_t filling = PTHREAD_MUTEX_INITIALIZER;
-    struct adapter *adapter = &adapters[index];
+/* The objects of a process's adapters. They are eternal, like the process; a forked child makes its own. */
+struct adapters {
+    struct udxg_process *process;
+    struct adapter adapter[UDXG_KERNEL_ADAPTERS];
+};
 
-    pthread_mutex_lock(&filling);
-    *adapter = (struct adapter){&adapter_table, process->kernel->adapters[index], process};
-    pthread_mutex_unlock(&filling);
-    return adapter;
+static struct adapters *make_adapters(struct udxg_process *process)
+{
+    struct adapters *adapters = calloc(1, sizeof *adapters);
+
+    if (!adapters) return NULL;
+    adapters->process = process;
+    for (uint32_t i = 0; i < process->kernel->adapter_count; i++)
+        adapters->adapter[i] = (struct adapter){&adapter_table, process->kernel->adapters[i], process};
+    return adapters;
+}
+
+/* Without a lock, which a fork could find taken: of two threads that make them, one does so in vain. */
+static struct adapters *adapters_of(struct udxg_process *process)
+{
+    static _Atomic(struct adapters *) made;
+    struct adapters *adapters = atomic_load(&made), *fresh;
+
+    if (adapters && adapters->process == process) return adapters;
+    fresh = make_adapters(process);
+    if (fresh && atomic_compare_exchange_strong(&made, &adapters, fresh)) return fresh;
+    free(fresh);
+    return adapters && adapters->process == process ? adapters : NULL;
 }
 
 /* ---- IDXCoreAdapterList ---- */
@@ -495,6 +512,7 @@ static int32_t factory_create_adapter_list(struct factory *self, uint32_t count,
                                            const void *iid, void **ret)
 {
     struct udxg_process *process;
+    struct adapters *adapters;
     struct list *list;
     int32_t result;
 
@@ -503,12 +521,13 @@ static int32_t factory_create_adapter_list(struct factory *self, uint32_t count,
     *ret = NULL;
     if (!count) return E_INVALIDARG_;
     if (udxg_failed(udxg_local_process(&process))) return E_OUTOFMEMORY_;
-    list = calloc(1, sizeof *list);
+    adapters = adapters_of(process);
+    list = adapters ? calloc(1, sizeof *list) : NULL;
     if (!list) return E_OUTOFMEMORY_;
     list->table = &list_table;
     atomic_init(&list->refs, 1);
     for (uint32_t i = 0; i < process->kernel->adapter_count; i++) {
-        struct adapter *adapter = adapter_of(process, i);
+        struct adapter *adapter = &adapters->adapter[i];
         if (adapter_is_valid(adapter) && has_all(adapter, count, attributes)) list->adapters[list->count++] = adapter;
     }
     result = list_query_interface(list, iid, ret);
@@ -519,14 +538,17 @@ static int32_t factory_create_adapter_list(struct factory *self, uint32_t count,
 static int32_t factory_get_adapter_by_luid(struct factory *self, const LUID *luid, const void *iid, void **ret)
 {
     struct udxg_process *process;
+    struct adapters *adapters;
 
     (void)self;
     if (!ret || !iid || !luid) return E_POINTER_;
     *ret = NULL;
     if (udxg_failed(udxg_local_process(&process))) return E_OUTOFMEMORY_;
+    adapters = adapters_of(process);
+    if (!adapters) return E_OUTOFMEMORY_;
     for (uint32_t i = 0; i < process->kernel->adapter_count; i++)
         if (!memcmp(&process->kernel->adapters[i]->luid, luid, sizeof *luid))
-            return adapter_query_interface(adapter_of(process, i), iid, ret);
+            return adapter_query_interface(&adapters->adapter[i], iid, ret);
     return E_INVALIDARG_;
 }
 

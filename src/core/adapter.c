@@ -98,7 +98,7 @@ udxg_status udxg_adapter_get(struct udxg_process *process, uint32_t handle, stru
 
 /* ---- enumerate, open, close ---- */
 
-/* Opens every adapter that is not stopped, at most COUNT of them, into INFOS. */
+/* Opens the first COUNT adapters, stopped ones too, into INFOS. */
 static udxg_status open_all(struct udxg_process *process, uint32_t count, D3DKMT_ADAPTERINFO *infos)
 {
     struct udxg_adapter *const *adapters = process->kernel->adapters;

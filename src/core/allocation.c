@@ -172,8 +172,17 @@ static int compare_handles(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
+static bool is_ascending(uint32_t count, const uint32_t *values)
+{
+    for (uint32_t i = 1; i < count; i++)
+        if (values[i] <= values[i - 1]) return false;
+    return true;
+}
+
+/* Most lists come in the order in which the handles were made, and need no sorting. */
 static bool has_duplicates(uint32_t count, uint32_t *scratch)
 {
+    if (is_ascending(count, scratch)) return false;
     qsort(scratch, count, sizeof *scratch, compare_handles);
     for (uint32_t i = 1; i < count; i++)
         if (scratch[i] == scratch[i - 1]) return true;

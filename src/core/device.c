@@ -147,7 +147,8 @@ uint32_t udxg_device_child_handle(struct udxg_child *child)
     return handle;
 }
 
-/* Takes some child of that kind off the list; false when there is none. *ret_handle is 0 when it has none (any more). */
+/* Takes some child of that kind off the list; false when there is none. *ret_handle is 0 when it has none (any more).
+ */
 static bool take_child(struct udxg_device *device, enum udxg_handle_type type, uint32_t *ret_handle)
 {
     struct udxg_list *link;

@@ -10,10 +10,15 @@ void udxg_stats_attach(const char *path)
 {
     void *address;
 
-    if (udxg_failed(udxg_os_map_file(path, sizeof *page, &address))) return;
+    if (page || udxg_failed(udxg_os_map_file(path, sizeof *page, &address))) return;
     page = address;
     page->thunk_count = UDXG_THUNK_COUNT;
     page->magic = UDXG_STATS_MAGIC;
+}
+
+void udxg_stats_forget(void)
+{
+    page = NULL;
 }
 
 static void add(_Atomic(uint64_t) *counter, uint64_t value)

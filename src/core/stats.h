@@ -26,8 +26,10 @@ struct udxg_stats {
     _Atomic(uint64_t) submissions, submissions_faulted; /* packets that engines have executed */
 };
 
-/* Counts into the page that UDXG_STATS names, if any and if it is large enough. Call once, before the first call. */
+/* Counts into the page that UDXG_STATS names, if any and if it is large enough; once. Call it before the first call. */
 void udxg_stats_attach(const char *path);
+/* In the child of a fork, where the page is not mapped any more: it may attach anew. */
+void udxg_stats_forget(void);
 
 void udxg_stats_call(enum udxg_thunk_id id, bool failed);
 void udxg_stats_created(uint64_t size_bytes, bool system_memory);

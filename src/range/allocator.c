@@ -5,8 +5,8 @@
  * Lists: sizes below 4,096 granules have a bin each; above that every power of two is divided into 64 bins, so
  * that the sizes in a bin differ by 1.6 % at most. A bin is one list, last in, first out. Of sizes below 64
  * granules there are many ranges, and it matters which is taken: small allocations all over the space would leave
- * no large hole. So such a bin has a list for each of 16 zones of the space, and gives from the zone that is
- * nearest to the wanted end. Bitmaps say which bins and which zones have something; there are as many bins as
+ * no large hole. So such a bin has a list for each of 64 zones of the space, and gives from the zone that is
+ * nearest to the wanted end. (Short lists are quick, too: their neighbours are in the cache or do not exist.) Bitmaps say which bins and which zones have something; there are as many bins as
  * the space needs.
  *
  * Finding: from the bin of the wanted size upwards, the first range that will do; so below 4,096 granules that
@@ -33,7 +33,7 @@
 #define EXACT_BINS (1u << EXACT_BITS) /* of one size each, in granules */
 #define GROUP_BITS 6u                 /* 64 bins a power of two, from 2^12 granules on */
 #define ZONED_BINS 64u
-#define ZONES 16u
+#define ZONES 64u
 #define WORD_BINS 64u
 #define NONE UINT32_MAX /* no bin */
 
@@ -59,7 +59,7 @@ struct udxg_range_allocator {
     uint32_t bin_count;
     uint64_t word_map[2]; /* which words of bin_map are not 0 */
     uint64_t *bin_map;    /* which bins may have a range */
-    uint64_t zone_map[ZONED_BINS + 1]; /* which zones may; the last one is for bins without */
+    uint64_t zone_map[ZONED_BINS]; /* which zones of a bin may */
     struct udxg_range *lists[];
 };
 
@@ -173,7 +173,7 @@ static void list_insert(struct udxg_range_allocator *allocator, struct udxg_rang
     *link = range;
     allocator->bin_map[word] |= UINT64_C(1) << bin % WORD_BINS;
     allocator->word_map[word / 64] |= UINT64_C(1) << word % 64;
-    allocator->zone_map[bin < ZONED_BINS ? bin : ZONED_BINS] |= UINT64_C(1) << zone;
+    if (bin < ZONED_BINS) allocator->zone_map[bin] |= UINT64_C(1) << zone;
 }
 
 static void list_remove(struct udxg_range *range)
@@ -440,7 +440,8 @@ static uint64_t largest_of_bin(const struct udxg_range_allocator *allocator, uin
 {
     uint64_t largest = 0;
     for (uint32_t list = list_of(bin, 0); list <= list_of(bin, ZONES - 1); list++) {
-        for (const struct udxg_range *range = allocator->lists[list]; range != &allocator->nil; range = range->list_next) {
+        for (const struct udxg_range *range = allocator->lists[list]; range != &allocator->nil;
+             range = range->list_next) {
             if (range->size > largest) largest = range->size;
         }
     }

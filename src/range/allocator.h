@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Allocates ranges of a linear space (a pool of system memory, a segment of video memory) without touching
- * the space itself. Segregated good fit: free ranges hang in bins by size, 32 bins a power of two, with a
- * two-level bitmap; adjacent free ranges merge at once. Every operation is O(1) but for the search inside
- * one bin, which is bounded. Units are whatever the user says (bytes, pages); sizes and offsets are
- * multiples of the granule.
+ * the space itself. Best fit by segregated lists: one list for each size up to 4,095 granules, 64 lists a power
+ * of two above; adjacent free ranges merge at once. Every operation is O(1), but for an allocation that is about
+ * to fail, or that wants an alignment which hardly any range has: that looks at all ranges that are large
+ * enough. Units are whatever the user says (bytes, pages); sizes and offsets are multiples of the granule.
  *
  * Locks: none; the user's. Nodes come from a slab that the user may share between allocators.
  */
@@ -21,8 +21,8 @@ struct udxg_range; /* one range of the space, free or used; opaque but for its o
 struct udxg_range_allocator;
 
 enum udxg_range_end {
-    UDXG_RANGE_FROM_START, /* the default: low offsets first among equally good fits */
-    UDXG_RANGE_FROM_END,   /* DXGK_SEGMENTPREFERENCE Direction 1: high offsets */
+    UDXG_RANGE_FROM_START, /* the default: the start of the range that fits best, the lower of several small ones */
+    UDXG_RANGE_FROM_END,   /* DXGK_SEGMENTPREFERENCE Direction 1: the end, and the higher */
 };
 
 /* Slab object size for nodes: udxg_slab_init(&slab, udxg_range_node_bytes()). */
@@ -36,8 +36,9 @@ void udxg_range_allocator_destroy(struct udxg_range_allocator *allocator);
 
 /*
  * A used range of SIZE (rounded up to the granule) at a multiple of ALIGNMENT (a power of two; at least the
- * granule is used). STATUS_GRAPHICS_NO_VIDEO_MEMORY when no free range is large enough, STATUS_NO_MEMORY
- * when a node cannot be had; nothing has changed then.
+ * granule is used). STATUS_GRAPHICS_NO_VIDEO_MEMORY when no free range has room for it, STATUS_NO_MEMORY
+ * when a node cannot be had, STATUS_INVALID_PARAMETER when SIZE is 0 or ALIGNMENT no power of two; nothing has
+ * changed then.
  */
 udxg_status udxg_range_alloc(struct udxg_range_allocator *allocator, uint64_t size, uint64_t alignment,
                              enum udxg_range_end end, struct udxg_range **ret) UDXG_MUST_CHECK;

@@ -37,12 +37,14 @@ struct window {
 
 /*
  * Whether an engine of DEVICE may reach what BINDING has mapped: its allocation has to be listed, by the same
- * opening, or for one that another device of the process mapped, by any. The one place for this rule.
+ * opening (or was evicted behind work that is still to be done), or for one that another device of the process
+ * mapped, by any. The one place for this rule.
  */
 static bool is_reachable_locked(const struct vidmm_device *device, const struct vidmm_binding *binding)
     UDXG_REQUIRES(VIDMM)
 {
-    return binding->device == device ? binding->count : binding->alloc->resident_count;
+    if (binding->device != device) return binding->alloc->resident_count;
+    return binding->count || binding->grace > device->grace_ended;
 }
 
 static void aim_at_segment_locked(struct window *window, uint64_t offset) UDXG_REQUIRES(VIDMM)

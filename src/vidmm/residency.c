@@ -321,10 +321,26 @@ static udxg_status evict_locked(uint32_t count, struct vidmm_binding *const *bin
         struct vidmm_binding *binding = bindings[i];
         if ((flags & VIDMM_NOT_WRITTEN_TO) && binding->alloc->place == VIDMM_PLACE_SEGMENT)
             binding->alloc->clean = true;
-        if (!binding->count && !udxg_list_empty(&binding->required))
-            unlist_locked(binding, flags & VIDMM_EVICT_ONLY_IF_NECESSARY);
+        if (binding->count || udxg_list_empty(&binding->required)) continue;
+        binding->grace = binding->device->grace_begun;
+        unlist_locked(binding, flags & VIDMM_EVICT_ONLY_IF_NECESSARY);
     }
     return STATUS_SUCCESS;
+}
+
+uint64_t vidmm_grace_begin(struct vidmm_device *device)
+{
+    udxg_lock(VIDMM, &device->process->adapter->lock);
+    uint64_t grace = ++device->grace_begun;
+    udxg_unlock(VIDMM, &device->process->adapter->lock);
+    return grace;
+}
+
+void vidmm_grace_end(struct vidmm_device *device, uint64_t grace)
+{
+    udxg_lock(VIDMM, &device->process->adapter->lock);
+    if (device->grace_ended < grace) device->grace_ended = grace;
+    udxg_unlock(VIDMM, &device->process->adapter->lock);
 }
 
 udxg_status vidmm_evict(struct vidmm_device *device, uint32_t count, struct vidmm_binding *const *bindings,

@@ -180,7 +180,8 @@ struct vidmm_device {
     struct udxg_list siblings UDXG_GUARDED_BY(VIDMM); /* in the process's list */
     struct udxg_list required UDXG_GUARDED_BY(VIDMM); /* bindings with a residency count */
     struct udxg_list queues UDXG_GUARDED_BY(VIDMM);
-    uint64_t not_ready UDXG_GUARDED_BY(VIDMM);                    /* paging operations that bring the list in place */
+    uint64_t not_ready UDXG_GUARDED_BY(VIDMM); /* paging operations that bring the list in place */
+    uint64_t grace_begun, grace_ended UDXG_GUARDED_BY(VIDMM);
     void (*ready)(struct vidmm_device *device);                   /* called without locks when not_ready falls to 0 */
     void (*failed)(struct vidmm_device *device, udxg_status why); /* without locks: the device is in error */
 };
@@ -202,6 +203,7 @@ struct vidmm_binding {
     struct udxg_list required UDXG_GUARDED_BY(VIDMM);        /* in the device's list while count > 0 */
     uint32_t count UDXG_GUARDED_BY(VIDMM);                   /* MakeResident minus Evict */
     uint32_t queued UDXG_GUARDED_BY(VIDMM);                  /* how often paging operations name it */
+    uint64_t grace UDXG_GUARDED_BY(VIDMM);                   /* grace_begun when it was evicted last */
     struct vidmm_va_node *mappings UDXG_GUARDED_BY(VASPACE); /* GPU addresses of this binding */
 };
 
@@ -228,6 +230,13 @@ udxg_status vidmm_make_resident(struct vidmm_queue *queue, uint32_t count, struc
                                 uint32_t flags, uint64_t *ret_fence, uint64_t *ret_trim_bytes) UDXG_MUST_CHECK;
 
 enum { VIDMM_EVICT_ONLY_IF_NECESSARY = 1, VIDMM_NOT_WRITTEN_TO = 2 }; /* D3DDDI_EVICT_FLAGS */
+/*
+ * Work that was submitted before an Evict must not notice it: what is evicted after vidmm_grace_begin() can still be
+ * reached by the device until vidmm_grace_end() of what that returned. Only the reach: the eviction counts at
+ * once, and the bytes may go home at any time, where engines find them.
+ */
+uint64_t vidmm_grace_begin(struct vidmm_device *device);
+void vidmm_grace_end(struct vidmm_device *device, uint64_t grace);
 /* STATUS_INVALID_PARAMETER, nothing changed, when a count would fall below zero. */
 udxg_status vidmm_evict(struct vidmm_device *device, uint32_t count, struct vidmm_binding *const *bindings,
                         uint32_t flags, uint64_t *ret_trim_bytes) UDXG_MUST_CHECK;

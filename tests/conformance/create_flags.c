@@ -105,7 +105,7 @@ static void try_flags(const struct base *base, int version, D3DKMT_HANDLE device
     fill(&creation, base, version, device);
     creation_set_flags(&creation, flags);
     if (want != STATUS_SUCCESS) {
-        creation_refused(&creation, want);
+        creation_fails(&creation, want);
     } else {
         creation_succeeds(&creation);
         creation_undo(&creation);
@@ -135,6 +135,31 @@ static void every_pair(void)
                     turn_over(&bases[i], version, device, first);
                 }
             }
+        }
+    }
+}
+
+/* Failing with every wrong pair, one call after the other, uses no handle. */
+static void no_handle(void)
+{
+    D3DKMT_HANDLE device = create_device(open_adapter());
+    for (size_t i = 0; i < LENGTH_OF(bases); i++) {
+        udxg_case("%s", bases[i].name) {
+            unsigned failures = 0;
+            D3DKMT_HANDLE last = next_handle(device);
+            for (unsigned pair = 0; pair < 32 * 32; pair++) {
+                UINT flags = bases[i].flags ^ (1u << pair % 32) ^ (pair % 32 != pair / 32 ? 1u << pair / 32 : 0);
+                NTSTATUS want = expected(&bases[i], flags);
+                if (want == STATUS_SUCCESS) continue;
+                struct creation creation;
+                fill(&creation, &bases[i], 2, device);
+                creation_set_flags(&creation, flags);
+                creation_fails(&creation, want);
+                failures++;
+            }
+            note("%u failures", failures);
+            check_true(failures > 100);
+            check_u64(last + 0x40, next_handle(device));
         }
     }
 }
@@ -283,6 +308,7 @@ int main(int argc, char **argv)
 {
     static const struct udxg_test tests[] = {
         {"pair", ON_EACH, every_pair},
+        {"no handle", ON_DISCRETE, no_handle},
         {"global", ON_DISCRETE, global},
         {"together", ON_EACH, together},
         {"promise", ON_EACH, promises},

@@ -105,66 +105,67 @@ D3DKMT_HANDLE creation_handle(const struct creation *creation, UINT index)
     return creation->version == 1 ? creation->info[index].hAllocation : creation->info2[index].hAllocation;
 }
 
-/* A device of the fixture's adapter, for handles that are only counted. */
-static D3DKMT_HANDLE counting_device(void)
+void creation_fails(struct creation *creation, NTSTATUS want)
 {
-    static D3DKMT_HANDLE device;
-    if (device == 0) device = create_device(open_adapter());
-    return device;
+    struct creation before;
+    memcpy(&before, creation, sizeof(before));
+    NTSTATUS got = check_status(want, creation_issue(creation));
+    if (got != want) note("with flags 0x%x", creation_flags(&before));
+    check_true(memcmp(&before, creation, sizeof(before)) == 0);
 }
 
 void creation_refused(struct creation *creation, NTSTATUS want)
 {
-    struct creation before;
-    D3DKMT_HANDLE device = counting_device();
+    /* The creation's own device may be the fault. */
+    static D3DKMT_HANDLE device;
+    if (device == 0) device = create_device(open_adapter());
     D3DKMT_HANDLE last = next_handle(device);
-    memcpy(&before, creation, sizeof(before));
-    check_status(want, creation_issue(creation));
-    check_true(memcmp(&before, creation, sizeof(before)) == 0);
+    creation_fails(creation, want);
     check_u64(last + 0x40, next_handle(device));
 }
 
-/* What CREATION must look like after it succeeded, if its first handle is NEXT. */
-static void write_outputs(struct creation *want, const struct creation *got, D3DKMT_HANDLE next)
+/* What WANT, which is the creation as it was, must look like now that it succeeded as GOT tells. */
+static void write_outputs(struct creation *want, const struct creation *got)
 {
     UINT flags = creation_flags(want);
-    if (flags & CREATE_RESOURCE) {
-        want->args.hResource = next;
-        next += 0x40;
-    }
+    /* Zeroed tells of fresh zeroed memory of the library's own, all of it; AllowNotZeroed leaves that open. */
+    bool ours = !(flags & STANDARD_ALLOCATION);
+    if (flags & CREATE_RESOURCE) want->args.hResource = got->args.hResource;
     want->args.hGlobalShare = 0;
-    /* Zeroed tells of fresh zeroed memory; where it may be something else, either may be told. */
-    bool ours = want->args.NumAllocations > 0 && !(flags & STANDARD_ALLOCATION);
     for (UINT i = 0; i < want->args.NumAllocations; i++) {
         if (want->info2[i].pSystemMem != NULL) ours = false;
         want->soft[i].size_bytes = got->soft[i].size_bytes;
         want->soft[i].alignment_bytes = got->soft[i].alignment_bytes;
         want->soft[i].pitch_bytes = got->soft[i].pitch_bytes;
         if (want->version == 1) {
-            want->info[i].hAllocation = next;
+            want->info[i].hAllocation = creation_handle(got, i);
         } else {
-            want->info2[i].hAllocation = next;
+            want->info2[i].hAllocation = creation_handle(got, i);
             want->info2[i].GpuVirtualAddress = 0;
         }
-        next += 0x40;
     }
-    flags &= ~(UINT)ZEROED;
-    if (ours && (!(flags & ALLOW_NOT_ZEROED) || (creation_flags(got) & ZEROED))) flags |= ZEROED;
-    if (want->args.NumAllocations == 0) flags |= creation_flags(got) & ZEROED;
-    creation_set_flags(want, flags);
+    bool told = ours && !(flags & ALLOW_NOT_ZEROED);
+    if (ours && (flags & ALLOW_NOT_ZEROED)) told = (creation_flags(got) & ZEROED) != 0;
+    if (want->args.NumAllocations == 0) told = (creation_flags(got) & ZEROED) != 0;
+    creation_set_flags(want, told ? flags | ZEROED : flags & ~(UINT)ZEROED);
 }
 
 void creation_succeeds(struct creation *creation)
 {
     struct creation want;
-    D3DKMT_HANDLE next = next_handle(counting_device()) + 0x40;
     memcpy(&want, creation, sizeof(want));
-    require_success(creation_issue(creation));
-    write_outputs(&want, creation, next);
-    check_u64(want.args.hResource, creation->args.hResource);
+    NTSTATUS got = creation_issue(creation);
+    if (got != STATUS_SUCCESS) note("with flags 0x%x", creation_flags(&want));
+    require_success(got);
+    write_outputs(&want, creation);
+    if (creation_flags(&want) & CREATE_RESOURCE) check_local(creation->args.hResource);
+    for (UINT i = 0; i < creation->args.NumAllocations; i++) {
+        check_local(creation_handle(creation, i));
+        check_true(creation_handle(creation, i) != creation->args.hResource);
+        if (i > 0) check_true(creation_handle(creation, i) != creation_handle(creation, i - 1));
+    }
     check_u64(want.args.hGlobalShare, creation->args.hGlobalShare);
     check_u64(creation_flags(&want), creation_flags(creation));
-    if (creation->args.NumAllocations > 0) check_u64(creation_handle(&want, 0), creation_handle(creation, 0));
     check_true(memcmp(&want, creation, sizeof(want)) == 0);
 }
 

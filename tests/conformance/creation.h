@@ -76,7 +76,12 @@ void creation_set_info_flags(struct creation *creation, UINT index, UINT flags);
 NTSTATUS creation_issue(struct creation *creation);
 D3DKMT_HANDLE creation_handle(const struct creation *creation, UINT index);
 
-/* Issues it: WANT comes back, no byte was written, no handle used. */
+/* Issues it: WANT comes back, and no byte was written. */
+void creation_fails(struct creation *creation, NTSTATUS want);
+/*
+ * The same, and no handle was used. Handles rise by 0x40 only while a process has not had many: this is not for
+ * long loops.
+ */
 void creation_refused(struct creation *creation, NTSTATUS want);
 /* Issues it: it succeeds, and nothing was written but the outputs, with the values they must have. */
 void creation_succeeds(struct creation *creation);

@@ -26,7 +26,7 @@
 #define PAGE_BYTES 4096u
 #define SURPLUS_SHOWN 8
 
-static atomic_bool on;
+static atomic_bool on, blocked;
 static _Atomic uint64_t points, fired, fail_at;
 static atomic_bool and_after;
 static const char *first_name; /* of the point that failed first; written by whoever fired first */
@@ -55,6 +55,11 @@ void faults_off(void)
     atomic_store(&on, false);
 }
 
+void faults_block(bool block)
+{
+    atomic_store(&blocked, block);
+}
+
 uint64_t faults_points(void)
 {
     return atomic_load(&points);
@@ -81,6 +86,7 @@ const char *faults_first(void)
 static bool fails(const char *name, const void *site)
 {
     uint64_t number, wanted = atomic_load(&fail_at);
+    if (atomic_load(&blocked)) return true;
     if (!atomic_load(&on)) return false;
     number = atomic_fetch_add(&points, 1) + 1;
     if (!wanted || number < wanted || (number > wanted && !atomic_load(&and_after))) return false;
@@ -97,10 +103,12 @@ static bool fails(const char *name, const void *site)
 
 void *__real_malloc(size_t size);
 void *__real_calloc(size_t count, size_t size);
+void *__real_realloc(void *block, size_t size);
 char *__real_strdup(const char *text);
 void __real_free(void *block);
 void *__wrap_malloc(size_t size);
 void *__wrap_calloc(size_t count, size_t size);
+void *__wrap_realloc(void *block, size_t size);
 char *__wrap_strdup(const char *text);
 void __wrap_free(void *block);
 
@@ -162,6 +170,18 @@ void *__wrap_calloc(size_t count, size_t size)
         return NULL;
     }
     return hold(__real_calloc(count, size), __builtin_return_address(0));
+}
+
+void *__wrap_realloc(void *block, size_t size)
+{
+    void *larger = NULL;
+    if (!FAILS("realloc")) larger = __real_realloc(block, size);
+    if (!larger) {
+        errno = ENOMEM;
+        return NULL;
+    }
+    if (block) let_go(block);
+    return hold(larger, __builtin_return_address(0));
 }
 
 char *__wrap_strdup(const char *text)
@@ -296,16 +316,16 @@ static int64_t count_descriptors(void)
     return count;
 }
 
-/* Of the calls that have no function of their own, one makes a descriptor. */
+/* Of the calls that have no function of their own, one makes a descriptor; it has one argument, the others six. */
 long __real_syscall(long number, ...);
 long __wrap_syscall(long number, ...);
 
 long __wrap_syscall(long number, ...)
 {
-    long arguments[6];
+    long arguments[6] = {0};
     va_list list;
     va_start(list, number);
-    for (int i = 0; i < 6; i++) arguments[i] = va_arg(list, long);
+    for (int i = 0; i < (number == SYS_userfaultfd ? 1 : 6); i++) arguments[i] = va_arg(list, long);
     va_end(list);
     if (number == SYS_userfaultfd && FAILS("userfaultfd")) {
         errno = EMFILE;

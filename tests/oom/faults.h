@@ -16,6 +16,8 @@
 void faults_plan(uint64_t fail_at, bool and_after);
 void faults_on(void);
 void faults_off(void);
+/* While BLOCKED every request fails, on or off, plan or no plan, and none is a point. */
+void faults_block(bool blocked);
 
 uint64_t faults_points(void); /* seen since the plan */
 uint64_t faults_fired(void);  /* of them, failed */

@@ -64,12 +64,6 @@ void world_check(void)
     if (wrong) guard_fail("a recount says: %s", wrong);
 }
 
-void guard_plain(enum udxg_thunk_id id, const void *args)
-{
-    udxg_status status = udxg_dispatch(world.process, id, args);
-    if (udxg_failed(status)) guard_fail("%s, without faults -> %s", udxg_thunks[id].name, udxg_status_name(status));
-}
-
 static LUID luid_of_first(void)
 {
     return world.kernel->adapters[0]->luid;
@@ -217,6 +211,12 @@ static udxg_status dispatch(enum udxg_thunk_id id, const void *args)
     return status;
 }
 
+void guard_plain(enum udxg_thunk_id id, const void *args)
+{
+    udxg_status status = dispatch(id, args);
+    if (udxg_failed(status)) guard_fail("%s, without faults -> %s", udxg_thunks[id].name, udxg_status_name(status));
+}
+
 static udxg_status dispatch_with_faults(enum udxg_thunk_id id, const void *args)
 {
     udxg_status status;
@@ -226,20 +226,19 @@ static udxg_status dispatch_with_faults(enum udxg_thunk_id id, const void *args)
     return status;
 }
 
-static void judge(udxg_status status)
+void guard_judge(udxg_status status)
 {
     if (!faults_fired()) guard_fail("%s, without any fault", udxg_status_name(status));
     if (status != STATUS_NO_MEMORY && status != STATUS_GRAPHICS_NO_VIDEO_MEMORY)
         guard_fail("a lack of memory became %s", udxg_status_name(status));
 }
 
-void guard_call(enum udxg_thunk_id id, void *args, size_t bytes, const struct iovec *spans)
+void guard_call(enum udxg_thunk_id id, void *args, const struct iovec *spans)
 {
     struct picture before;
     udxg_status status;
     char *copy;
 
-    (void)bytes;
     last_call = udxg_thunks[id].name;
     if (!armed) {
         guard_plain(id, args);
@@ -250,7 +249,7 @@ void guard_call(enum udxg_thunk_id id, void *args, size_t bytes, const struct io
     status = dispatch_with_faults(id, args);
     if (udxg_failed(status)) {
         armed = false;
-        judge(status);
+        guard_judge(status);
         undo_outputs(id, args, copy);
         compare_spans(spans, copy);
         compare_pictures(&before);

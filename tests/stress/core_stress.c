@@ -36,10 +36,10 @@
 #define PAGE 4096u
 #define MAX_THREADS 16u
 #define MAX_ADAPTERS 4u
-#define MAX_PAGES 64u    /* of one buffer */
-#define MAX_BUFFERS 24u  /* of one private device */
-#define SLOTS 6u         /* devices in the chaos */
-#define SLOT_PARTS 4u    /* of each kind of object on one of them */
+#define MAX_PAGES 64u   /* of one buffer */
+#define MAX_BUFFERS 24u /* of one private device */
+#define SLOTS 6u        /* devices in the chaos */
+#define SLOT_PARTS 4u   /* of each kind of object on one of them */
 #define COMMAND_BYTES 65536u
 #define STUCK_SECONDS 120u
 #define GONE_SECONDS 60u /* for what is freed when the GPU is done with it */
@@ -146,8 +146,9 @@ static void *watch(void *unused)
     while (!atomic_load(&over) && !stuck) {
         nap(200);
         for (unsigned i = 0; i < world.threads; i++) {
+            uint64_t since_ns = atomic_load(&workers[i].since_ns); /* before now: a call may begin in between */
             if (!atomic_load(&workers[i].doing)) continue;
-            stuck |= now_ns() - atomic_load(&workers[i].since_ns) > STUCK_SECONDS * 1000000000ull;
+            stuck |= now_ns() - since_ns > STUCK_SECONDS * 1000000000ull;
         }
     }
     if (!stuck) return NULL;
@@ -739,7 +740,6 @@ static void replace_queue(struct worker *w, struct slot *s)
     if (TRY(w, CreatePagingQueue, &create) != STATUS_SUCCESS) return;
     destroy.hPagingQueue = atomic_exchange(&s->queues[below(w, SLOT_PARTS)], create.hPagingQueue);
     if (destroy.hPagingQueue && chance(w, 70)) TRY(w, DestroyPagingQueue, &destroy);
-    if (chance(w, 10)) atomic_store(&s->fences[below(w, SLOT_PARTS)], create.hSyncObject);
 }
 
 static void replace_context_of(struct worker *w, struct slot *s)
@@ -764,7 +764,7 @@ static void replace_fence(struct worker *w, struct slot *s)
     create.Info.MonitoredFence.InitialFenceValue = atomic_load(&pulse);
     if (TRY(w, CreateSynchronizationObject2, &create) != STATUS_SUCCESS) return;
     destroy.hSyncObject = atomic_exchange(&s->fences[below(w, SLOT_PARTS)], create.hSyncObject);
-    if (destroy.hSyncObject && chance(w, 70)) TRY(w, DestroySynchronizationObject, &destroy);
+    if (destroy.hSyncObject) TRY(w, DestroySynchronizationObject, &destroy); /* nobody would signal it any more */
 }
 
 /* Locks an allocation and makes the GPU see it. Its bytes stay zero, which is no command. */
@@ -980,10 +980,15 @@ static void play_chaos(struct worker *w)
     for (unsigned step = 0; step < world.steps; step++) chaos_step(w);
 }
 
-/* Ends every wait of the chaos sooner or later. */
+/*
+ * Ends every wait of the chaos: signals the fences, and now and then takes a whole device away, for fences that
+ * nobody knows any more.
+ */
 static void *beat(void *stop)
 {
-    while (!atomic_load((atomic_bool *)stop)) {
+    struct worker self = {.random = world.seed};
+
+    for (unsigned n = 0; !atomic_load((atomic_bool *)stop); n++) {
         UINT64 value = atomic_fetch_add(&pulse, 1) + 4;
         for (unsigned i = 0; i < SLOTS * SLOT_PARTS; i++) {
             D3DKMT_SIGNALSYNCHRONIZATIONOBJECTFROMCPU args = {0};
@@ -992,8 +997,9 @@ static void *beat(void *stop)
             args.ObjectCount = 1;
             args.ObjectHandleArray = &fence;
             args.FenceValueArray = &value;
-            (void)D3DKMTSignalSynchronizationObjectFromCpu(&args); /* it may be stale, or a paging queue's */
+            (void)D3DKMTSignalSynchronizationObjectFromCpu(&args); /* it may be stale */
         }
+        if (n % 16 == 15) replace_device(&self, &slots[n / 16 % SLOTS], false);
         nap(5);
     }
     return NULL;

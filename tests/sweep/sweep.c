@@ -730,7 +730,8 @@ static bool has_case(size_t id)
 static void every_row_has_a_case(void)
 {
     for (size_t i = 0; i < UDXG_THUNK_COUNT; i++) {
-        if (udxg_thunks[i].implemented && !udxg_thunks[i].control && !has_case(i)) point(false, "has no case:", udxg_thunks[i].name, "");
+        if (udxg_thunks[i].implemented && !udxg_thunks[i].control && !has_case(i))
+            point(false, "has no case:", udxg_thunks[i].name, "");
     }
     point(failures == 0, "every implemented row", "has a case", "");
 }

@@ -329,6 +329,22 @@ static void probes(void **state)
     probe_matrix(udxg_os_probe_argument);
 }
 
+static void ranges_that_wrap_around(void **state)
+{
+    char *pages = landscape_open(), ours[8];
+    const uint64_t sizes[] = {UINT64_MAX, UINT64_MAX - (uintptr_t)pages + 2, UINT64_MAX - (uintptr_t)pages + 1};
+    (void)state;
+    assert_int_equal(udxg_os_probe_argument(pages, 8, true), STATUS_SUCCESS); /* pages that were seen good */
+    for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+        assert_int_equal(udxg_os_probe(pages, sizes[i], true), STATUS_INVALID_PARAMETER);
+        assert_int_equal(udxg_os_probe(pages, sizes[i], false), STATUS_INVALID_PARAMETER);
+        assert_int_equal(udxg_os_probe_argument(pages, sizes[i], true), STATUS_INVALID_PARAMETER);
+        assert_int_equal(udxg_os_copy_in(ours, pages, sizes[i]), STATUS_INVALID_PARAMETER);
+        assert_int_equal(udxg_os_copy_out(pages, ours, sizes[i]), STATUS_INVALID_PARAMETER);
+    }
+    landscape_close(pages);
+}
+
 static void probes_do_not_remember(void **state)
 {
     char *pages = landscape_open();
@@ -451,6 +467,18 @@ static void probes_see_the_end_of_a_file(void **state)
     close(fd);
 }
 
+/* A client that closes every descriptor takes ours along: the thread that sleeps on it must not spin. */
+static void waiting_on_a_closed_epoll_ends(void **state)
+{
+    int epoll_fd, stop_fd;
+
+    (void)state;
+    assert_int_equal(udxg_os_epoll_create(&epoll_fd, &stop_fd), STATUS_SUCCESS);
+    udxg_os_close(epoll_fd);
+    assert_null(udxg_os_epoll_wait(epoll_fd));
+    udxg_os_close(stop_fd);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -465,11 +493,13 @@ int main(void)
         cmocka_unit_test(clocks_and_sizes),
         cmocka_unit_test(statuses_of_errno),
         cmocka_unit_test(probes),
+        cmocka_unit_test(ranges_that_wrap_around),
         cmocka_unit_test(probes_do_not_remember),
         cmocka_unit_test(probes_of_large_ranges),
         cmocka_unit_test(probes_see_the_end_of_a_file),
         cmocka_unit_test(copies),
         cmocka_unit_test(foreign_memory),
+        cmocka_unit_test(waiting_on_a_closed_epoll_ends),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -117,6 +117,12 @@ static void space_free(struct space *space, uint32_t index)
     *live = space->live[--space->live_count];
 }
 
+static int by_offset(const void *a, const void *b)
+{
+    const struct live *left = a, *right = b;
+    return (left->offset > right->offset) - (left->offset < right->offset);
+}
+
 static enum udxg_range_end some_end(struct random *random)
 {
     return random_below(random, 3) ? UDXG_RANGE_FROM_START : UDXG_RANGE_FROM_END;
@@ -225,17 +231,29 @@ static void ends_are_respected(void **state)
 static void equal_holes_by_offset(void **state)
 {
     struct space *space = malloc(sizeof(*space));
+    uint64_t low, high;
     (void)state;
     space_open(space, GRANULES * GRANULE, GRANULE);
-    for (unsigned i = 0; i < 7; i++) assert_true(space_alloc(space, 2 * GRANULE, 1, UDXG_RANGE_FROM_START));
-    struct live low = space->live[1], high = space->live[5];
-    space_free(space, 5);
-    space_free(space, 1);
-    assert_true(space_alloc(space, 2 * GRANULE, 1, UDXG_RANGE_FROM_END));
-    assert_int_equal(space->live[space->live_count - 1].offset, high.offset);
-    space_free(space, space->live_count - 1);
-    assert_true(space_alloc(space, 2 * GRANULE, 1, UDXG_RANGE_FROM_START));
-    assert_int_equal(space->live[space->live_count - 1].offset, low.offset);
+    for (unsigned i = 0; i < GRANULES / 8; i++) assert_true(space_alloc(space, 8 * GRANULE, 1, UDXG_RANGE_FROM_START));
+    for (unsigned order = 0; order < 2; order++) {
+        low = space->live[20].offset;
+        high = space->live[200].offset;
+        assert_true(low + space->size / 8 < high);
+        space_free(space, order ? 20 : 200); /* what was freed last does not matter */
+        space_free(space, order ? 200 : 20);
+        assert_true(space_alloc(space, 3 * GRANULE, 1, UDXG_RANGE_FROM_END));
+        assert_int_equal(space->live[space->live_count - 1].offset, high + 5 * GRANULE);
+        assert_true(space_alloc(space, 8 * GRANULE, 1, UDXG_RANGE_FROM_END));
+        assert_int_equal(space->live[space->live_count - 1].offset, low);
+        space_free(space, space->live_count - 1);
+        space_free(space, space->live_count - 1);
+        assert_true(space_alloc(space, 8 * GRANULE, 1, UDXG_RANGE_FROM_START));
+        assert_int_equal(space->live[space->live_count - 1].offset, low);
+        assert_true(space_alloc(space, 8 * GRANULE, 1, UDXG_RANGE_FROM_START));
+        assert_int_equal(space->live[space->live_count - 1].offset, high);
+        space_check(space);
+        qsort(space->live, space->live_count, sizeof(space->live[0]), by_offset);
+    }
     space_close(space);
     free(space);
 }
