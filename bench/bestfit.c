@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Best fit. Of equally small ranges the one that became free last is taken. No two neighbours are free. */
+/* Best fit. Of equally small ranges the lowest is taken. No two neighbours are free. */
 #include "bestfit.h"
 
 #define PAGE_SHIFT 12u
@@ -30,14 +30,25 @@ static void take(struct bestfit *bestfit, struct ring_node *node)
         *list_of(bestfit, node->size) = node->free_next;
 }
 
-static struct ring_node *find(struct bestfit *bestfit, uint64_t size)
+static bool is_better(const struct ring_node *node, const struct ring_node *best)
+{
+    if (!best || node->size != best->size) return !best || node->size < best->size;
+    return node->offset < best->offset;
+}
+
+static struct ring_node *best_of(struct ring_node *first, uint64_t size)
 {
     struct ring_node *best = NULL;
-    for (uint64_t pages = size >> PAGE_SHIFT; pages < BESTFIT_EXACT; pages++)
-        if (bestfit->first[pages]) return bestfit->first[pages];
-    for (struct ring_node *node = bestfit->first[0]; node; node = node->free_next)
-        if (node->size >= size && (!best || node->size < best->size)) best = node;
+    for (struct ring_node *node = first; node; node = node->free_next)
+        if (node->size >= size && is_better(node, best)) best = node;
     return best;
+}
+
+static struct ring_node *find(struct bestfit *bestfit, uint64_t size)
+{
+    for (uint64_t pages = size >> PAGE_SHIFT; pages < BESTFIT_EXACT; pages++)
+        if (bestfit->first[pages]) return best_of(bestfit->first[pages], size);
+    return best_of(bestfit->first[0], size);
 }
 
 void bestfit_init(struct bestfit *bestfit, uint64_t size, uint32_t node_count)

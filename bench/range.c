@@ -21,7 +21,7 @@
 #define LIVE 100000u
 #define STEP 10000u /* operations in a repetition */
 #define FILL_BYTES (UINT64_C(16) << 30)
-#define FILL_RUNS 5u
+#define FILL_RUNS 16u
 #define FILL_ALLOCS 100u
 #define FILL_FREES 99u
 #define FILL_LIVE 65536u /* more than ever fit */
@@ -51,11 +51,10 @@ static void ours_free(void *self, void *range)
     udxg_range_free(self, range);
 }
 
-static struct udxg_range_allocator *make_ours(uint64_t size, struct udxg_slab *slab)
+static struct udxg_range_allocator *make_ours(uint64_t size)
 {
     struct udxg_range_allocator *ours;
-    udxg_slab_init(slab, udxg_range_node_bytes());
-    if (udxg_failed(udxg_range_allocator_create(size, PAGE_BYTES, slab, &ours))) measure_die("out of memory");
+    if (udxg_failed(udxg_range_allocator_create(size, PAGE_BYTES, &ours))) measure_die("out of memory");
     return ours;
 }
 
@@ -133,10 +132,9 @@ static double replay(void *state)
 void row_range_speed(unsigned repetitions, struct row_figures *ret)
 {
     static struct tlsf tlsf;
-    static struct udxg_slab slab;
     uint64_t seed = 88172645463325252u, size = live_bytes(seed) / 4 * 5 & ~(uint64_t)(PAGE_BYTES - 1);
     tlsf_init(&tlsf, size, 3 * LIVE);
-    struct trace *ours = make_trace((struct allocator){ours_alloc, ours_free, make_ours(size, &slab)}, seed);
+    struct trace *ours = make_trace((struct allocator){ours_alloc, ours_free, make_ours(size)}, seed);
     struct trace *anchor = make_trace((struct allocator){tlsf_side_alloc, tlsf_side_free, &tlsf}, seed);
     struct measure_best best =
         measure_pair((struct measure_side){replay, ours}, (struct measure_side){replay, anchor}, repetitions);
@@ -197,11 +195,9 @@ static double fill(struct allocator allocator, uint64_t random)
 
 static double fill_ours(uint64_t random)
 {
-    struct udxg_slab slab;
-    struct udxg_range_allocator *ours = make_ours(FILL_BYTES, &slab);
+    struct udxg_range_allocator *ours = make_ours(FILL_BYTES);
     double part = fill((struct allocator){ours_alloc, ours_free, ours}, random);
     udxg_range_allocator_destroy(ours);
-    udxg_slab_fini(&slab);
     return part;
 }
 

@@ -151,7 +151,7 @@ static udxg_status enter_struct(struct udxg_frame *frame, const struct udxg_shap
 static udxg_status enter_span(struct udxg_frame *frame, struct udxg_span *span)
 {
     uint32_t bytes = span->bytes;
-    if (bytes > UDXG_MAX_CALL - frame->taken) return STATUS_INVALID_PARAMETER;
+    if (bytes > UDXG_MAX_CALL - frame->taken) return STATUS_NO_MEMORY; /* each part is within its limit */
     frame->taken += bytes;
     void *copy = take(frame, bytes);
     if (!copy) return STATUS_NO_MEMORY;

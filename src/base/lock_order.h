@@ -8,17 +8,17 @@
 
 #include "base/lock.h"
 
-UDXG_LOCK_CLASS(PROCESS)  /* what a process has per adapter                             core/process.c  */
-UDXG_LOCK_CLASS(DEVICE)   /* a device's children, timeline and error state            core/device.c   */
-UDXG_LOCK_CLASS(NT)       /* the NT handles that are open                              core/nt_handle.c */
-UDXG_LOCK_CLASS(WATCH)    /* one write watch                                           core/write_watch.c */
-UDXG_LOCK_CLASS(FENCE)    /* the fence slots of a process on an adapter              core/fence_page.c */
-UDXG_LOCK_CLASS(NODE)     /* an engine's run queue and its contexts' packets            core/engine.c   */
-UDXG_LOCK_CLASS(SYNC)     /* a synchronisation object's value and waiters               core/sync.c     */
-UDXG_LOCK_CLASS(VIDMM)    /* placement, residency and budgets of one adapter            vidmm/          */
-UDXG_LOCK_CLASS(VASPACE)  /* one GPU address space                                      vidmm/vaspace.c */
-UDXG_LOCK_CLASS(POOL)     /* one pool's ranges                                          vidmm/pool.c    */
-UDXG_LOCK_CLASS(HANDLE)   /* a handle table's free list                                 object/handle.c */
-UDXG_LOCK_CLASS(SLAB)     /* a slab's free objects                                      base/slab.c     */
+UDXG_LOCK_CLASS(PROCESS)      /* what a process has per adapter                   core/process.c     */
+UDXG_LOCK_CLASS(DEVICE)       /* a device's children, timeline and error state    core/device.c      */
+UDXG_LOCK_CLASS(NT)           /* the NT handles that are open                     core/nt_handle.c   */
+UDXG_LOCK_CLASS(WATCH)        /* one write watch                                  core/write_watch.c */
+UDXG_LOCK_CLASS(FENCE)        /* the fence slots of a process on an adapter       core/fence_page.c  */
+UDXG_LOCK_CLASS(NODE)         /* an engine's run queue and its contexts' packets  core/engine.c      */
+UDXG_LOCK_CLASS(SYNC)         /* a synchronisation object's value and waiters     core/sync.c        */
+UDXG_LOCK_CLASS(VIDMM)        /* placement, residency and budgets of one adapter  vidmm/             */
+UDXG_LEAF_LOCK_CLASS(VASPACE) /* one GPU address space                            vidmm/vaspace.c    */
+UDXG_LEAF_LOCK_CLASS(POOL)    /* one pool's ranges                                vidmm/pool.c       */
+UDXG_LEAF_LOCK_CLASS(HANDLE)  /* a handle table's free list                       object/handle.c    */
+UDXG_LEAF_LOCK_CLASS(SLAB)    /* a slab's free objects                            base/slab.c        */
 
 #endif

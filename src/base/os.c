@@ -184,6 +184,7 @@ udxg_status udxg_os_map_section(intptr_t fd, uint64_t size_bytes, bool read_only
 
     if (fd < 0 || fd > INT_MAX || fstat((int)fd, &file) != 0) return STATUS_INVALID_HANDLE;
     if (!is_memory_file((int)fd) || (uint64_t)file.st_size < size_bytes) return STATUS_INVALID_PARAMETER;
+    if ((fcntl((int)fd, F_GETFL) & O_ACCMODE) == O_WRONLY) return STATUS_INVALID_PARAMETER;
     if (!read_only && !may_write((int)fd)) return STATUS_INVALID_PARAMETER;
     return udxg_os_map((int)fd, 0, size_bytes, !read_only, ret_address);
 }
@@ -260,6 +261,16 @@ void udxg_os_nap_ns(uint64_t duration_ns)
 {
     struct timespec duration = { (time_t)(duration_ns / 1000000000u), (long)(duration_ns % 1000000000u) };
     nanosleep(&duration, NULL);
+}
+
+void udxg_os_futex_wait(_Atomic uint32_t *word, uint32_t value)
+{
+    syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, NULL, NULL, 0);
+}
+
+void udxg_os_futex_wake(_Atomic uint32_t *word)
+{
+    syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
 }
 
 void udxg_os_event_signal(int fd)

@@ -56,6 +56,11 @@ uint64_t udxg_os_now_raw_ns(void);
 /* Sleeps for about that long; may return early. */
 void udxg_os_nap_ns(uint64_t duration_ns);
 
+/* Sleeps while *WORD is VALUE, or returns for no reason. */
+void udxg_os_futex_wait(_Atomic uint32_t *word, uint32_t value);
+/* Wakes one that sleeps on WORD. */
+void udxg_os_futex_wake(_Atomic uint32_t *word);
+
 /* Adds 1 to an eventfd of ours; never blocks, a full counter stays as it is. */
 void udxg_os_event_signal(int fd);
 /* A descriptor of our own for a client's eventfd; STATUS_INVALID_HANDLE when FD is none. The caller closes it. */

@@ -122,3 +122,20 @@ void udxg_slab_free(struct udxg_slab *slab, void *object)
     slab->free_objects = object;
     udxg_unlock(SLAB, &slab->lock);
 }
+
+static size_t count_in_use_locked(struct udxg_slab *slab) UDXG_REQUIRES(SLAB)
+{
+    size_t count = 0;
+    for (const struct udxg_slab_chunk *chunk = slab->chunks; chunk; chunk = chunk->next)
+        count += (chunk->bytes - sizeof(*chunk)) / slab->object_bytes;
+    for (void *object = slab->free_objects; object; object = *link_of(object)) count--;
+    return count - (size_t)(slab->fresh_end - slab->fresh) / slab->object_bytes;
+}
+
+size_t udxg_slab_in_use(struct udxg_slab *slab)
+{
+    udxg_lock(SLAB, &slab->lock);
+    size_t count = count_in_use_locked(slab);
+    udxg_unlock(SLAB, &slab->lock);
+    return count;
+}

@@ -32,4 +32,7 @@ void *udxg_slab_alloc(struct udxg_slab *slab);
 /* Takes NULL. */
 void udxg_slab_free(struct udxg_slab *slab, void *object);
 
+/* How many objects are handed out, counted anew: whoever loses one has no other way to see it. For tests. */
+size_t udxg_slab_in_use(struct udxg_slab *slab);
+
 #endif

@@ -120,26 +120,24 @@ static void retire(struct udxg_timeline_entry *entry)
 }
 
 /* Takes it off the list that it is on, the device's or its resource's; the device reference stays. */
-static void unlink_allocation(struct udxg_allocation *allocation)
+static void unlink_locked(struct udxg_allocation *allocation) UDXG_REQUIRES(DEVICE)
 {
-    struct udxg_device *device = allocation->child.device;
-
-    udxg_lock(DEVICE, &device->lock);
     if (allocation->resource) allocation->resource->allocation_count--;
     udxg_list_remove(&allocation->child.link);
-    udxg_unlock(DEVICE, &device->lock);
 }
 
 void udxg_allocation_release(void *object)
 {
     struct udxg_allocation *allocation = object;
+    struct udxg_device *device = allocation->child.device;
+    bool later;
 
-    unlink_allocation(allocation);
     allocation->retirement.fire = retire;
-    if (allocation->assume_not_in_use)
-        udxg_allocation_destroy(allocation);
-    else
-        udxg_device_when_retired(allocation->child.device, &allocation->retirement);
+    udxg_lock(DEVICE, &device->lock);
+    unlink_locked(allocation);
+    later = !allocation->assume_not_in_use && udxg_device_queue_marker_locked(device, &allocation->retirement);
+    udxg_unlock(DEVICE, &device->lock);
+    if (!later) udxg_allocation_destroy(allocation);
 }
 
 bool udxg_allocation_close(struct udxg_allocation *allocation, struct udxg_destruction *destruction)

@@ -124,9 +124,8 @@ static void command_end(struct command_packet *command)
     free(command);
 }
 
-static void signal_end(struct signal_packet *signal)
+static void signal_free(struct signal_packet *signal)
 {
-    packet_retire(&signal->packet);
     context_unref(signal->packet.context);
     for (uint32_t i = 0; i < signal->count; i++) udxg_sync_unref(signal->items[i].sync);
     free(signal);
@@ -157,7 +156,8 @@ static void packet_discard(struct udxg_packet *packet)
         command_end((struct command_packet *)packet);
         return;
     case PACKET_SIGNAL:
-        signal_end((struct signal_packet *)packet);
+        packet_retire(packet);
+        signal_free((struct signal_packet *)packet);
         return;
     case PACKET_WAIT:
         wait = (struct wait_packet *)packet;
@@ -246,10 +246,12 @@ static void run_command(struct udxg_context *context, struct command_packet *com
     command_end(command);
 }
 
+/* It retires first: who has waited for the fence finds the device idle, and what was destroyed before is gone. */
 static void run_signal(struct signal_packet *signal)
 {
+    packet_retire(&signal->packet);
     for (uint32_t i = 0; i < signal->count; i++) udxg_sync_store(signal->items[i].sync, signal->items[i].value);
-    signal_end(signal);
+    signal_free(signal);
 }
 
 /* The context may go on: its wait is satisfied. Runs on whichever thread signals. */

@@ -248,20 +248,29 @@ void udxg_device_retire(struct udxg_device *device, struct udxg_timeline_entry *
     udxg_lock(DEVICE, &device->lock);
     udxg_list_remove(&entry->link);
     collect_markers_locked(device, &due);
-    if (--device->in_flight == 0) pthread_cond_broadcast(&device->changed);
     udxg_unlock(DEVICE, &device->lock);
     fire_markers(&due);
+    /* Idle only now: who has waited for it must see what the markers gave back. */
+    udxg_lock(DEVICE, &device->lock);
+    if (--device->in_flight == 0) pthread_cond_broadcast(&device->changed);
+    udxg_unlock(DEVICE, &device->lock);
+}
+
+bool udxg_device_queue_marker_locked(struct udxg_device *device, struct udxg_timeline_entry *entry)
+{
+    if (udxg_list_empty(&device->timeline)) return false;
+    udxg_list_append(&device->timeline, &entry->link);
+    return true;
 }
 
 void udxg_device_when_retired(struct udxg_device *device, struct udxg_timeline_entry *entry)
 {
-    bool now;
+    bool later;
 
     udxg_lock(DEVICE, &device->lock);
-    now = udxg_list_empty(&device->timeline);
-    if (!now) udxg_list_append(&device->timeline, &entry->link);
+    later = udxg_device_queue_marker_locked(device, entry);
     udxg_unlock(DEVICE, &device->lock);
-    if (now) entry->fire(entry);
+    if (!later) entry->fire(entry);
 }
 
 bool udxg_device_is_idle(struct udxg_device *device)
@@ -352,6 +361,7 @@ udxg_status thunk_GetDeviceState(struct udxg_process *process, D3DKMT_GETDEVICES
     udxg_status status = STATUS_SUCCESS;
 
     if (!device) return STATUS_INVALID_PARAMETER;
+    if (udxg_adapter_is_stopped(device->adapter)) status = STATUS_DEVICE_REMOVED;
     udxg_lock(DEVICE, &device->lock);
     error = device->error;
     udxg_unlock(DEVICE, &device->lock);
@@ -366,7 +376,6 @@ udxg_status thunk_GetDeviceState(struct udxg_process *process, D3DKMT_GETDEVICES
     case D3DKMT_DEVICESTATE_PRESENT: /* nothing is ever presented: all counts stay 0 */
     case D3DKMT_DEVICESTATE_PRESENT_DWM:
     case D3DKMT_DEVICESTATE_PRESENT_QUEUE:
-        if (udxg_adapter_is_stopped(device->adapter)) status = STATUS_DEVICE_REMOVED;
         break;
     default:
         status = STATUS_INVALID_PARAMETER;

@@ -100,6 +100,9 @@ void udxg_device_submit(struct udxg_device *device, struct udxg_timeline_entry *
 void udxg_device_retire(struct udxg_device *device, struct udxg_timeline_entry *entry);
 /* Calls entry->fire once all that is submitted by now has retired: perhaps at once, on this thread, without locks. */
 void udxg_device_when_retired(struct udxg_device *device, struct udxg_timeline_entry *entry);
+/* The same in the caller's hands: true when ENTRY will fire later, false when nothing stands before it now. */
+bool udxg_device_queue_marker_locked(struct udxg_device *device, struct udxg_timeline_entry *entry)
+    UDXG_REQUIRES(DEVICE);
 /* Whether nothing is in flight. */
 bool udxg_device_is_idle(struct udxg_device *device);
 /* Both block: until nothing is in flight, until COUNT is 0. The caller has a reference and nothing pinned. */

@@ -8,6 +8,7 @@
 #include "base/os.h"
 #include "core/allocation.h"
 #include "core/handlers.h"
+#include "core/resource.h"
 
 /* A device and one allocation of it, pinned: what most calls start with. */
 static udxg_status get_pair(struct udxg_process *process, uint32_t device_handle, uint32_t allocation_handle,
@@ -102,6 +103,8 @@ static udxg_status check_lock(const D3DKMT_LOCK *args, const struct udxg_allocat
     udxg_status status = check_flags(args->Flags);
 
     if (!udxg_failed(status)) status = check_pages(args, allocation);
+    if (args->Flags.UseAlternateVA && allocation->resource && allocation->resource->shared)
+        status = STATUS_INVALID_PARAMETER;
     if (!udxg_failed(status) && !(allocation->memory->vidmm.flags & UDXG_ALLOCATION_CPU_VISIBLE))
         status = STATUS_INVALID_PARAMETER;
     return status;

@@ -170,6 +170,8 @@ static const char *check_flags(const struct masks *masks, const struct udxg_allo
     RULE("ALLOCATION-FLAGS", !(flags & ~(uint32_t)KNOWN_ALLOCATION_FLAGS), "an allocation has an unknown flag");
     RULE("ALLOCATION-CACHED", !(flags & UDXG_ALLOCATION_CACHED) || (flags & UDXG_ALLOCATION_CPU_VISIBLE),
          "what is cached is CPU visible");
+    RULE("ALLOCATION-PRIMARY-VISIBLE", !info->primary || (flags & UDXG_ALLOCATION_CPU_VISIBLE),
+         "a primary is CPU visible");
     RULE("ALLOCATION-PRIMARY", !info->primary || !(flags & (in_system | UDXG_ALLOCATION_CACHED)),
          "a primary is neither cached nor in system memory for ever nor the caller's memory");
     RULE("ALLOCATION-EXCLUSIVE", (flags & in_system) != in_system,

@@ -6,7 +6,7 @@
  * to fail, or that wants an alignment which hardly any range has: that looks at all ranges that are large
  * enough. Units are whatever the user says (bytes, pages); sizes and offsets are multiples of the granule.
  *
- * Locks: none; the user's. Nodes come from a slab that the user may share between allocators.
+ * Locks: none; the user's.
  */
 #ifndef UDXG_RANGE_ALLOCATOR_H
 #define UDXG_RANGE_ALLOCATOR_H
@@ -14,7 +14,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "base/slab.h"
 #include "base/status.h"
 
 struct udxg_range; /* one range of the space, free or used; opaque but for its offset and size */
@@ -25,11 +24,12 @@ enum udxg_range_end {
     UDXG_RANGE_FROM_END,   /* DXGK_SEGMENTPREFERENCE Direction 1: the end, and the higher */
 };
 
-/* Slab object size for nodes: udxg_slab_init(&slab, udxg_range_node_bytes()). */
-size_t udxg_range_node_bytes(void);
-
-/* A space [0, size) whose ranges are multiples of GRANULE, a power of two. Borrows SLAB. */
-udxg_status udxg_range_allocator_create(uint64_t size, uint64_t granule, struct udxg_slab *slab,
+/*
+ * A space [0, size) whose ranges are multiples of GRANULE, a power of two. STATUS_INVALID_PARAMETER when SIZE is
+ * no multiple of it, or 2^32 granules and more. Takes address space for all the nodes it could come to need, up
+ * to 1 GiB, and memory for those it needs.
+ */
+udxg_status udxg_range_allocator_create(uint64_t size, uint64_t granule,
                                         struct udxg_range_allocator **ret) UDXG_MUST_CHECK;
 /* Frees all ranges, used ones too. Takes NULL. */
 void udxg_range_allocator_destroy(struct udxg_range_allocator *allocator);
@@ -37,7 +37,7 @@ void udxg_range_allocator_destroy(struct udxg_range_allocator *allocator);
 /*
  * A used range of SIZE (rounded up to the granule) at a multiple of ALIGNMENT (a power of two; at least the
  * granule is used). STATUS_GRAPHICS_NO_VIDEO_MEMORY when no free range has room for it, STATUS_NO_MEMORY
- * when a node cannot be had, STATUS_INVALID_PARAMETER when SIZE is 0 or ALIGNMENT no power of two; nothing has
+ * when there are 2^25 ranges, STATUS_INVALID_PARAMETER when SIZE is 0 or ALIGNMENT no power of two; nothing has
  * changed then.
  */
 udxg_status udxg_range_alloc(struct udxg_range_allocator *allocator, uint64_t size, uint64_t alignment,

@@ -144,7 +144,7 @@ udxg_status vidmm_alloc_init(struct vidmm_alloc *alloc, struct vidmm_process *pr
         .flags = desc->flags,
         .supported_segments = desc->supported_segments,
         .alignment_log2 = log2_of(desc->alignment_bytes),
-        .read_only = desc->system_memory && desc->read_only,
+        .read_only = desc->read_only,
         .priority = desc->priority,
     };
     for (unsigned i = 0; i < 5; i++)

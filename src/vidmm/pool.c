@@ -49,10 +49,10 @@ struct vidmm_pool {
     uint64_t size_bytes, keep_bytes;
     _Atomic uint64_t *dirty;     /* a bit a page */
     _Atomic uint64_t kept_bytes; /* grows before a range becomes free, falls after it was taken */
-    struct udxg_slab slab;
     struct udxg_mutex_POOL lock;
     struct udxg_range_allocator *ranges UDXG_GUARDED_BY(POOL);
     struct waiting waiting UDXG_GUARDED_BY(POOL); /* to be punched */
+    uint64_t reached_bytes UDXG_GUARDED_BY(POOL); /* no range has ever ended beyond: what is there was never dirty */
 };
 
 static uint64_t bitmap_bytes(uint64_t size_bytes)
@@ -93,7 +93,7 @@ static udxg_status map_largest(struct vidmm_pool *pool, const struct vidmm_pool_
 static udxg_status create_ranges(struct vidmm_pool *pool)
 {
     struct udxg_range_allocator *ranges;
-    udxg_status status = udxg_range_allocator_create(pool->size_bytes, UDXG_PAGE_SIZE, &pool->slab, &ranges);
+    udxg_status status = udxg_range_allocator_create(pool->size_bytes, UDXG_PAGE_SIZE, &ranges);
     if (udxg_failed(status)) return status;
     udxg_lock(POOL, &pool->lock);
     pool->ranges = ranges;
@@ -106,7 +106,6 @@ static udxg_status init(struct vidmm_pool *pool, const struct vidmm_pool_desc *d
     void *bitmap;
     pool->fd = -1;
     pool->keep_bytes = desc->keep_bytes;
-    udxg_slab_init(&pool->slab, udxg_range_node_bytes());
     udxg_mutex_init_POOL(&pool->lock);
     udxg_status status = map_largest(pool, desc);
     if (udxg_failed(status)) return status;
@@ -136,7 +135,6 @@ void vidmm_pool_destroy(struct vidmm_pool *pool)
     udxg_range_allocator_destroy(pool->ranges);
     udxg_unlock(POOL, &pool->lock);
     udxg_mutex_fini_POOL(&pool->lock);
-    udxg_slab_fini(&pool->slab);
     if (pool->dirty) udxg_os_unmap((void *)pool->dirty, bitmap_bytes(pool->size_bytes));
     if (pool->base) udxg_os_unmap(pool->base, pool->size_bytes);
     if (pool->fd != -1) close(pool->fd);
@@ -257,6 +255,16 @@ static void free_list_locked(struct vidmm_pool *pool, const struct waiting *list
 
 /* ---- alloc and free ---- */
 
+static udxg_status alloc_locked(struct vidmm_pool *pool, uint64_t size_bytes, uint64_t alignment_bytes,
+                                enum udxg_range_end end, struct udxg_range **ret_range) UDXG_REQUIRES(POOL)
+{
+    udxg_status status = udxg_range_alloc(pool->ranges, size_bytes, alignment_bytes, end, ret_range);
+    if (udxg_failed(status)) return status;
+    uint64_t range_end = udxg_range_offset(*ret_range) + udxg_range_size(*ret_range);
+    if (range_end > pool->reached_bytes) pool->reached_bytes = range_end;
+    return STATUS_SUCCESS;
+}
+
 /* The last resort of an allocation: what waits may be what it needs. */
 static udxg_status alloc_again(struct vidmm_pool *pool, uint64_t size_bytes, uint64_t alignment_bytes,
                                enum udxg_range_end end, struct udxg_range **ret_range)
@@ -269,7 +277,7 @@ static udxg_status alloc_again(struct vidmm_pool *pool, uint64_t size_bytes, uin
 
     udxg_lock(POOL, &pool->lock);
     free_list_locked(pool, &list);
-    udxg_status status = udxg_range_alloc(pool->ranges, size_bytes, alignment_bytes, end, ret_range);
+    udxg_status status = alloc_locked(pool, size_bytes, alignment_bytes, end, ret_range);
     udxg_unlock(POOL, &pool->lock);
     return status;
 }
@@ -280,7 +288,7 @@ udxg_status vidmm_pool_alloc(struct vidmm_pool *pool, uint64_t size_bytes, uint6
 {
     struct udxg_range *range = NULL;
     udxg_lock(POOL, &pool->lock);
-    udxg_status status = udxg_range_alloc(pool->ranges, size_bytes, alignment_bytes, end, &range);
+    udxg_status status = alloc_locked(pool, size_bytes, alignment_bytes, end, &range);
     bool something_waits = pool->waiting.count != 0;
     udxg_unlock(POOL, &pool->lock);
     if (status == STATUS_GRAPHICS_NO_VIDEO_MEMORY && something_waits) {
@@ -365,7 +373,7 @@ static const char *check_locked(struct vidmm_pool *pool) UDXG_REQUIRES(POOL)
     uint64_t dirty = 0, kept = atomic_load_explicit(&pool->kept_bytes, memory_order_relaxed), waiting = 0;
     const char *wrong = udxg_range_allocator_check(pool->ranges);
     if (wrong) return wrong;
-    for (uint64_t i = 0; i < bitmap_bytes(pool->size_bytes) / sizeof(uint64_t); i++) {
+    for (uint64_t i = 0; i < bitmap_bytes(pool->reached_bytes) / sizeof(uint64_t); i++) {
         dirty += (uint64_t)__builtin_popcountll(atomic_load_explicit(&pool->dirty[i], memory_order_relaxed));
     }
     if (dirty * UDXG_PAGE_SIZE != udxg_range_allocator_used(pool->ranges) + kept) {

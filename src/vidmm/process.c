@@ -6,11 +6,16 @@
 
 #define LARGEST_HOMES_BYTES (UINT64_C(1) << 40)
 #define LEAST_HOMES_BYTES (UINT64_C(64) << 20)
+#define ROOM 16u /* addresses for each byte of commit */
 
 static udxg_status create_homes(struct vidmm_process *process)
 {
-    uint64_t size =
-        process->commit_limit_bytes < LARGEST_HOMES_BYTES ? process->commit_limit_bytes : LARGEST_HOMES_BYTES;
+    /*
+     * Commit is what is limited, and alignment must not run out of addresses before it is reached: there are
+     * enough for pages that are 64 KiB apart.
+     */
+    uint64_t size = process->commit_limit_bytes < LARGEST_HOMES_BYTES / ROOM ? process->commit_limit_bytes * ROOM
+                                                                             : LARGEST_HOMES_BYTES;
     struct vidmm_pool_desc desc = {
         .name = "udxg-homes",
         .size_bytes = size,

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/os.h"
+#include "base/slab.h"
 
 #define LARGE_GRANULE_BYTES 0x10000u
 

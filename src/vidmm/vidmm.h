@@ -96,7 +96,7 @@ struct vidmm_alloc_desc {
     uint32_t flags; /* enum udxg_allocation_flags */
     uint32_t priority;
     const void *system_memory; /* the caller's own, EXISTING_SYS_MEM set, checked by the caller; or NULL */
-    bool read_only;            /* of system_memory */
+    bool read_only;            /* engines may not write it */
     bool allow_not_zeroed;
 };
 

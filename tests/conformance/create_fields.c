@@ -5,6 +5,7 @@
  */
 #include "creation.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 
@@ -295,8 +296,20 @@ static void not_looked_at(void)
 
 /* ------------------------------------------------------------------------------------------- sizes of data */
 
-static const UINT sizes[] = {1,        2,          7,          4095,        4096, 4097, 65536, MAX_DATA_BYTES - 1, MAX_DATA_BYTES,
-                             MAX_DATA_BYTES + 1, 1u << 20, 0x7fffffffu, 0x80000000u, 0xffffffffu};
+static const UINT sizes[] = {1,
+                             2,
+                             7,
+                             4095,
+                             4096,
+                             4097,
+                             65536,
+                             MAX_DATA_BYTES - 1,
+                             MAX_DATA_BYTES,
+                             MAX_DATA_BYTES + 1,
+                             1u << 20,
+                             0x7fffffffu,
+                             0x80000000u,
+                             0xffffffffu};
 
 /* Whom runtime data are given to. */
 enum owner { ALONE, RESOURCE, ADDED, OF_HEAP, OWNERS };
@@ -541,13 +554,86 @@ static void pointers(void)
     }
 }
 
+/* ------------------------------------------------------------------------------- changed during the call */
+
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define WATCHED_FOR_RACES true
+#endif
+#endif
+#if defined(__SANITIZE_THREAD__)
+#define WATCHED_FOR_RACES true
+#endif
+#ifndef WATCHED_FOR_RACES
+#define WATCHED_FOR_RACES false
+#endif
+
+struct changer {
+    pthread_t thread;
+    struct creation *creation;
+    _Atomic bool stop;
+};
+
+/* Turns fields between right and wrong as fast as it can. */
+static void *change(void *data)
+{
+    struct changer *changer = (struct changer *)data;
+    volatile UINT *count = &changer->creation->args.NumAllocations;
+    volatile UINT *bytes = &changer->creation->info2[1].PrivateDriverDataSize;
+    volatile uint64_t *size = &changer->creation->soft[0].size_bytes;
+    volatile uint32_t *magic = &changer->creation->soft[1].magic;
+    for (unsigned i = 0; !changer->stop; i++) {
+        *count = i & 1 ? 0xffffffffu : 2;
+        *bytes = i & 2 ? 0xffffffffu : sizeof(struct udxg_soft_allocation);
+        *size = i & 4 ? (uint64_t)1 << 50 : CREATION_BYTES;
+        *magic = i & 8 ? 0 : UDXG_SOFT_ALLOCATION_MAGIC;
+    }
+    return NULL;
+}
+
+static void changed(void)
+{
+    D3DKMT_HANDLE adapter = open_adapter();
+    if (WATCHED_FOR_RACES) return; /* it is one on purpose */
+    udxg_case("by another thread: one of the statuses that either state has") {
+        struct creation creation;
+        struct changer changer;
+        unsigned created = 0, refused = 0;
+        D3DKMT_HANDLE device = create_device(adapter);
+        creation_buffers(&creation, 2, device, 2);
+        changer.creation = &creation;
+        changer.stop = false;
+        require_true(pthread_create(&changer.thread, NULL, change, &changer) == 0);
+        for (int i = 0; i < 20000; i++) {
+            switch ((int32_t)D3DKMTCreateAllocation2(&creation.args)) {
+            case UDXG_WANT_STATUS_SUCCESS:
+                created++;
+                break;
+            case UDXG_WANT_STATUS_INVALID_PARAMETER:
+            case UDXG_WANT_STATUS_GRAPHICS_DRIVER_MISMATCH:
+            case UDXG_WANT_STATUS_GRAPHICS_NO_VIDEO_MEMORY:
+            case UDXG_WANT_STATUS_NO_MEMORY:
+                refused++;
+                break;
+            default:
+                require_true(!"another status");
+            }
+        }
+        changer.stop = true;
+        pthread_join(changer.thread, NULL);
+        note("%u created, %u refused", created, refused);
+        D3DKMT_DESTROYDEVICE args = {device};
+        check_status(STATUS_SUCCESS, D3DKMTDestroyDevice(&args));
+    }
+}
+
 int main(int argc, char **argv)
 {
     static const struct udxg_test tests[] = {
-        {"info flags", ON_EACH, info_flags},          {"primary", ON_EACH, primary},
-        {"priority", ON_EACH, priorities},            {"not looked at", ON_DISCRETE, not_looked_at},
-        {"runtime data", ON_DISCRETE, runtime_data},  {"private data", ON_DISCRETE, private_data},
-        {"pointer", ON_DISCRETE, pointers},
+        {"info flags", ON_EACH, info_flags},         {"primary", ON_EACH, primary},
+        {"priority", ON_EACH, priorities},           {"not looked at", ON_DISCRETE, not_looked_at},
+        {"runtime data", ON_DISCRETE, runtime_data}, {"private data", ON_DISCRETE, private_data},
+        {"pointer", ON_DISCRETE, pointers},          {"changed", ON_DISCRETE, changed},
     };
     return conformance_main(argc, argv, tests, LENGTH_OF(tests));
 }

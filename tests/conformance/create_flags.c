@@ -307,11 +307,8 @@ static void promises(void)
 int main(int argc, char **argv)
 {
     static const struct udxg_test tests[] = {
-        {"pair", ON_EACH, every_pair},
-        {"no handle", ON_DISCRETE, no_handle},
-        {"global", ON_DISCRETE, global},
-        {"together", ON_EACH, together},
-        {"promise", ON_EACH, promises},
+        {"pair", ON_EACH, every_pair},   {"no handle", ON_DISCRETE, no_handle}, {"global", ON_DISCRETE, global},
+        {"together", ON_EACH, together}, {"promise", ON_EACH, promises},
     };
     return conformance_main(argc, argv, tests, LENGTH_OF(tests));
 }

@@ -13,10 +13,8 @@
 /* An NT handle of RESOURCE can be had: 0, or why not. */
 static NTSTATUS share(D3DKMT_HANDLE resource)
 {
-    OBJECT_ATTRIBUTES attributes = {0};
     HANDLE handle = NULL;
-    attributes.Length = sizeof(attributes);
-    NTSTATUS status = D3DKMTShareObjects(1, &resource, &attributes, 0x10000000u /* GENERIC_ALL */, &handle);
+    NTSTATUS status = D3DKMTShareObjects(1, &resource, NULL, 0x10000000u /* GENERIC_ALL */, &handle);
     if (status == STATUS_SUCCESS) close((int)(intptr_t)handle);
     return status;
 }

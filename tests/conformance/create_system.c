@@ -85,8 +85,8 @@ static const void *inside_a_mapping(void)
 static const void *two_mappings(void)
 {
     uint8_t *pages = (uint8_t *)map_pages(PAGES);
-    void *upper = mmap(pages + BYTES / 2, BYTES / 2, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED, -1,
-                       0);
+    void *upper =
+        mmap(pages + BYTES / 2, BYTES / 2, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
     require_true(upper != MAP_FAILED);
     return pages;
 }

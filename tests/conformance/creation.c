@@ -53,8 +53,7 @@ void creation_heap(struct creation *creation, int version, D3DKMT_HANDLE device,
     creation_set_memory(creation, 0, memory);
 }
 
-void creation_section(struct creation *creation, int version, D3DKMT_HANDLE device, HANDLE section,
-                      uint64_t size_bytes)
+void creation_section(struct creation *creation, int version, D3DKMT_HANDLE device, HANDLE section, uint64_t size_bytes)
 {
     init_standard(creation, version, device, size_bytes);
     creation_set_flags(creation, STANDARD_ALLOCATION | EXISTING_SECTION);

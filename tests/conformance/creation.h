@@ -19,8 +19,8 @@ extern "C" {
 #define CREATION_BYTES KIB(64)
 
 /* Limits that the documentation names. */
-#define MAX_ALLOCATIONS 1024u   /* in one call */
-#define MAX_DATA_BYTES 131071u  /* of runtime data and of private data */
+#define MAX_ALLOCATIONS 1024u  /* in one call */
+#define MAX_DATA_BYTES 131071u /* of runtime data and of private data */
 
 /* D3DKMT_CREATEALLOCATIONFLAGS as a number. */
 enum create_flag {

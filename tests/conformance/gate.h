@@ -14,7 +14,7 @@
 extern "C" {
 #endif
 
-#define GATE_MS 150u /* how long a gate that opens later stays closed */
+#define GATE_MS 250u /* how long a gate that opens later stays closed */
 
 struct gate {
     D3DKMT_HANDLE device;

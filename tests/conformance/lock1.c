@@ -165,8 +165,7 @@ static void flags(void)
     }
     for (unsigned first = 0; first < 32; first++) {
         udxg_case("bit %u, alone and with each other", first) {
-            for (unsigned second = 0; second < 32; second++)
-                try_flags(device, allocation, 1u << first | 1u << second);
+            for (unsigned second = 0; second < 32; second++) try_flags(device, allocation, 1u << first | 1u << second);
         }
     }
     for (UINT low = 0; low < 16; low++) {
@@ -393,6 +392,13 @@ static void unlocking(void)
 
 /* -------------------------------------------------------------------------------------------------- waiting */
 
+/* Waits until nothing is queued on the device, not even the end of what a fence has told the end of. */
+static void wait_idle(D3DKMT_HANDLE device)
+{
+    D3DKMT_WAITFORIDLE args = {device};
+    require_success(D3DKMTWaitForIdle(&args));
+}
+
 enum behaviour { WAITS, DOES_NOT, FAILS };
 
 static void waiting(void)
@@ -449,7 +455,7 @@ static void waiting(void)
             struct gpu_buffer buffer = create_gpu_buffer(&gpu, BYTES);
             struct udxg_soft_fill fill = udxg_soft_fill_command(buffer.va, BYTES, 0x2a2a2a2a);
             require_success(submit(&gpu, &fill, sizeof(fill)));
-            gpu_finish(&gpu);
+            wait_idle(gpu.device);
             D3DKMT_LOCK args = lock_args(gpu.device, buffer.allocation, rows[i].flags | LOCK_ENTIRE);
             check_locks(&args);
         }
@@ -471,11 +477,23 @@ static void waiting(void)
         gpu_open_on(&second, gpu.adapter);
         struct gpu_buffer buffer = create_gpu_buffer(&gpu, BYTES);
         struct gpu_buffer theirs = create_gpu_buffer(&second, BYTES);
+        wait_idle(gpu.device);
         gate_busy(&gate, &second, &theirs, 0x2a2a2a2a);
         D3DKMT_LOCK args = lock_args(gpu.device, buffer.allocation, LOCK_ENTIRE | LOCK_DONOT_WAIT);
         check_locks(&args);
         gate_open(&gate);
         gpu_finish(&second);
+    }
+    udxg_case("who has waited for the fence behind the last work finds the device idle") {
+        struct gpu_buffer buffer = create_gpu_buffer(&gpu, BYTES);
+        for (int i = 0; i < 200; i++) {
+            struct udxg_soft_fill fill = udxg_soft_fill_command(buffer.va, BYTES, 0x2a2a2a2a);
+            require_success(submit(&gpu, &fill, sizeof(fill)));
+            gpu_finish(&gpu);
+            D3DKMT_LOCK args = lock_args(gpu.device, buffer.allocation, LOCK_ENTIRE | LOCK_DONOT_WAIT);
+            require_success(D3DKMTLock(&args));
+            require_success(unlock1(gpu.device, &buffer.allocation, 1));
+        }
     }
     udxg_case("Lock2 does not wait while Lock does") {
         struct gate gate;
@@ -506,7 +524,7 @@ static void waiting(void)
 int main(int argc, char **argv)
 {
     static const struct udxg_test tests[] = {
-        {"argument", ON_DISCRETE, arguments}, {"flag", ON_EACH, flags},          {"page", ON_DISCRETE, pages},
+        {"argument", ON_DISCRETE, arguments}, {"flag", ON_EACH, flags},           {"page", ON_DISCRETE, pages},
         {"count", ON_DISCRETE, counts},       {"unlock", ON_DISCRETE, unlocking}, {"waiting", ON_EACH, waiting},
     };
     return conformance_main(argc, argv, tests, LENGTH_OF(tests));

@@ -20,8 +20,7 @@ static uint64_t *word_of(const struct item *item, uint64_t seed, uint64_t page)
 
 void item_write(struct item *item, uint64_t seed)
 {
-    for (uint64_t page = 0; page < item->size_bytes / PAGE_BYTES; page++)
-        *word_of(item, seed, page) = mix(~seed, page);
+    for (uint64_t page = 0; page < item->size_bytes / PAGE_BYTES; page++) *word_of(item, seed, page) = mix(~seed, page);
     item->content = CONTENT_WORDS;
     item->seed = seed;
 }

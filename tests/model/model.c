@@ -139,9 +139,9 @@ static void report(void)
 static const char *read_options(int count, char **arguments)
 {
     static const struct option options[] = {
-        {"seed", required_argument, NULL, 's'},        {"steps", required_argument, NULL, 'n'},
-        {"workers", required_argument, NULL, 'w'},     {"check-every", required_argument, NULL, 'c'},
-        {"adapter", required_argument, NULL, 'a'},     {0},
+        {"seed", required_argument, NULL, 's'},    {"steps", required_argument, NULL, 'n'},
+        {"workers", required_argument, NULL, 'w'}, {"check-every", required_argument, NULL, 'c'},
+        {"adapter", required_argument, NULL, 'a'}, {0},
     };
     const char *profile = "soft-discrete";
     int option;
@@ -163,8 +163,8 @@ static const char *read_options(int count, char **arguments)
 int main(int count, char **arguments)
 {
     const char *profile = read_options(count, arguments);
-    printf("model: %s, %u workers, %llu steps, --seed %llu\n", profile, model.workers,
-           (unsigned long long)model.steps, (unsigned long long)model.seed);
+    printf("model: %s, %u workers, %llu steps, --seed %llu\n", profile, model.workers, (unsigned long long)model.steps,
+           (unsigned long long)model.seed);
     fflush(stdout);
     for (unsigned i = 0; i < model.workers; i++) {
         workers[i] = (struct worker){.id = i, .doing = "set-up", .room = &model.rooms[i]};

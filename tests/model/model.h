@@ -5,8 +5,8 @@
  * exactly what each call has to say, while calls of all workers meet in the same device, table, pools and lists.
  *
  * Rules of claims: only free ones are claimed; an item whose group is claimed is not free, nor is a group of which an
- * item is claimed. No engine works on an item that lives when its claim ends. Lock: the room's mutex, for claims and for
- * an item's handle and group; never during a call.
+ * item is claimed. No engine works on an item that lives when its claim ends. Lock: the room's mutex, for claims and
+ * for an item's handle and group; never during a call.
  */
 #ifndef UDXG_TESTS_MODEL_MODEL_H
 #define UDXG_TESTS_MODEL_MODEL_H
@@ -88,6 +88,7 @@ struct model {
     uint64_t commit_limit_bytes;
     /* At least what is charged: it grows before a creation and falls after a destruction. */
     _Atomic uint64_t commit_bytes;
+    _Atomic uint64_t peak_bytes;        /* the most that it was since the last recount */
     struct room rooms[MAX_WORKERS + 1]; /* the last one is shared */
 };
 extern struct model model;
@@ -109,6 +110,8 @@ void check_status(udxg_status expected, udxg_status status, const char *file, in
 void room_open(struct room *room);
 /* Destroys the device with all that is in it. */
 void room_close(struct room *room);
+/* Adds to the model's commit, before the call that creates. */
+void model_charge(uint64_t bytes);
 /* Waits until the room's engine has nothing left to do, so that what was destroyed is gone. With the engine's claim. */
 void room_settle(struct room *room);
 

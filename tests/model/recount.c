@@ -123,4 +123,5 @@ void recount(bool contents)
     check_structures();
     struct census census = take_census();
     check_numbers(&census);
+    atomic_store(&model.peak_bytes, atomic_load(&model.commit_bytes));
 }

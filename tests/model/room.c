@@ -46,10 +46,11 @@ static void create_commands(struct room *room)
     D3DKMT_CREATEALLOCATION create = {.hDevice = room->device, .NumAllocations = 1, .pAllocationInfo2 = &info};
     CHECK_STATUS(STATUS_SUCCESS, CALL(CreateAllocation2, &create));
     *commands = (struct item){.handle = info.hAllocation, .size_bytes = PAGE_BYTES, .residency = 1};
-    atomic_fetch_add(&model.commit_bytes, PAGE_BYTES);
+    model_charge(PAGE_BYTES);
     item_lock(room, commands);
-    D3DDDI_MAKERESIDENT resident = {
-        .hPagingQueue = room->queue, .NumAllocations = 1, .AllocationList = &commands->handle};
+    D3DDDI_MAKERESIDENT resident = {.hPagingQueue = room->queue,
+                                    .NumAllocations = 1,
+                                    .AllocationList = &commands->handle};
     CHECK_STATUS(STATUS_SUCCESS, CALL(MakeResident, &resident));
     D3DDDI_MAPGPUVIRTUALADDRESS map = {.hPagingQueue = room->queue, .hAllocation = commands->handle, .SizeInPages = 1};
     CHECK_STATUS(STATUS_SUCCESS, CALL(MapGpuVirtualAddress, &map));
@@ -81,6 +82,12 @@ void room_close(struct room *room)
     memset(room->groups, 0, sizeof room->groups);
 }
 
+void model_charge(uint64_t bytes)
+{
+    uint64_t now = atomic_fetch_add(&model.commit_bytes, bytes) + bytes, peak = atomic_load(&model.peak_bytes);
+    while (now > peak && !atomic_compare_exchange_weak(&model.peak_bytes, &peak, now)) continue;
+}
+
 void room_settle(struct room *room)
 {
     uint64_t dying_bytes = atomic_exchange(&room->dying_bytes, 0);
@@ -92,8 +99,10 @@ void room_settle(struct room *room)
         .MonitoredFenceValueArray = &value,
     };
     CHECK_STATUS(STATUS_SUCCESS, CALL(SignalSynchronizationObjectFromGpu, &signal));
-    D3DKMT_WAITFORSYNCHRONIZATIONOBJECTFROMCPU wait = {
-        .hDevice = room->device, .ObjectCount = 1, .ObjectHandleArray = &room->fence, .FenceValueArray = &value};
+    D3DKMT_WAITFORSYNCHRONIZATIONOBJECTFROMCPU wait = {.hDevice = room->device,
+                                                       .ObjectCount = 1,
+                                                       .ObjectHandleArray = &room->fence,
+                                                       .FenceValueArray = &value};
     CHECK_STATUS(STATUS_SUCCESS, CALL(WaitForSynchronizationObjectFromCpu, &wait));
     atomic_fetch_sub(&model.commit_bytes, dying_bytes);
 }

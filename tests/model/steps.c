@@ -83,25 +83,36 @@ static void choose_items(struct birth *birth, struct group *group, bool zeroed)
             .size_bytes = pages * PAGE_BYTES - below(PAGE_BYTES), /* is rounded up */
         };
         choose_place(&birth->soft[i]);
-        birth->infos[i] = (D3DDDI_ALLOCATIONINFO2){
-            .pPrivateDriverData = &birth->soft[i], .PrivateDriverDataSize = sizeof birth->soft[i]};
+        birth->infos[i] = (D3DDDI_ALLOCATIONINFO2){.pPrivateDriverData = &birth->soft[i],
+                                                   .PrivateDriverDataSize = sizeof birth->soft[i]};
         birth->bytes += pages * PAGE_BYTES;
     }
 }
 
+/* Whether a limit of PART in 100 of the commit may have refused it; says what the kernel counts if not. */
+static void check_refusal(udxg_status status, unsigned part)
+{
+    uint64_t commit = atomic_load(&model.peak_bytes);
+    struct vidmm_usage usage;
+    if (commit > model.commit_limit_bytes / 100 * part) return;
+    vidmm_process_usage(atomic_load(&model.process->adapters[0])->vidmm, &usage);
+    fail("%s with at most %llu bytes committed, and the limit is %llu; %llu by the kernel's count",
+         udxg_status_name(status), (unsigned long long)commit, (unsigned long long)model.commit_limit_bytes,
+         (unsigned long long)usage.commit_bytes);
+}
+
 /*
- * Whether it succeeded. The model's commit has grown before and is never less than the real one, so that it is over
- * the limit whenever the real one would have been. Homes share one space as large as the limit, which may be too
- * ragged for a large one when it is not nearly empty.
+ * Whether it succeeded. The model's commit has grown before and is never less than the real one, so that its peak is
+ * over the limit whenever the real one would have been. Homes share one space, which may be too ragged for a large one
+ * when it is not nearly empty.
  */
 static bool is_created(struct birth *birth, udxg_status status)
 {
-    uint64_t commit = atomic_load(&model.commit_bytes);
     if (status == STATUS_SUCCESS) return true;
     if (status == STATUS_NO_MEMORY)
-        CHECK(commit > model.commit_limit_bytes);
+        check_refusal(status, 100);
     else if (status == STATUS_GRAPHICS_NO_VIDEO_MEMORY)
-        CHECK(commit > model.commit_limit_bytes / 2);
+        check_refusal(status, 50);
     else
         CHECK_STATUS(STATUS_SUCCESS, status);
     for (uint32_t i = 0; i < birth->count; i++) CHECK(!birth->infos[i].hAllocation);
@@ -129,7 +140,7 @@ static bool create(struct room *room, struct birth *birth)
     birth->args.hDevice = room->device;
     birth->args.NumAllocations = birth->count;
     birth->args.pAllocationInfo2 = birth->infos;
-    atomic_fetch_add(&model.commit_bytes, birth->bytes);
+    model_charge(birth->bytes);
     bool created = is_created(birth, CALL(CreateAllocation2, &birth->args));
     if (created) {
         store_items(room, birth);
@@ -317,11 +328,15 @@ static void change_priority(struct room *room)
     struct item *item = room_claim_item(room);
     UINT wanted = levels[below(4)], found = 0;
     if (!item) return;
-    D3DKMT_SETALLOCATIONPRIORITY set = {
-        .hDevice = room->device, .phAllocationList = &item->handle, .AllocationCount = 1, .pPriorities = &wanted};
+    D3DKMT_SETALLOCATIONPRIORITY set = {.hDevice = room->device,
+                                        .phAllocationList = &item->handle,
+                                        .AllocationCount = 1,
+                                        .pPriorities = &wanted};
     CHECK_STATUS(STATUS_SUCCESS, CALL(SetAllocationPriority, &set));
-    D3DKMT_GETALLOCATIONPRIORITY get = {
-        .hDevice = room->device, .phAllocationList = &item->handle, .AllocationCount = 1, .pPriorities = &found};
+    D3DKMT_GETALLOCATIONPRIORITY get = {.hDevice = room->device,
+                                        .phAllocationList = &item->handle,
+                                        .AllocationCount = 1,
+                                        .pPriorities = &found};
     CHECK_STATUS(STATUS_SUCCESS, CALL(GetAllocationPriority, &get));
     CHECK(found == wanted);
     room_release_item(room, item);
@@ -345,8 +360,10 @@ static void call_wrongly(struct room *room)
     if (group) {
         struct birth birth = {.count = 1};
         choose_items(&birth, NULL, true);
-        birth.args = (D3DKMT_CREATEALLOCATION){.hDevice = other->device, .hResource = group->handle,
-                                               .NumAllocations = 1, .pAllocationInfo2 = birth.infos};
+        birth.args = (D3DKMT_CREATEALLOCATION){.hDevice = other->device,
+                                               .hResource = group->handle,
+                                               .NumAllocations = 1,
+                                               .pAllocationInfo2 = birth.infos};
         CHECK_STATUS(STATUS_INVALID_HANDLE, CALL(CreateAllocation2, &birth.args));
         CHECK(!birth.infos[0].hAllocation);
         room_release_group(room, group);

@@ -12,9 +12,6 @@
 #include "faults.h"
 #include "vidmm/adapter.h"
 
-/* Of base/slab.c: a chunk less the line that links it. */
-static const size_t slab_chunk_payload_bytes = (256u << 10) - 64u;
-
 struct world world;
 
 static bool armed;
@@ -96,7 +93,7 @@ enum { SLABS = 4 };
 struct picture {
     uint32_t next_handle, handles;
     uint64_t allocations, commit_bytes;
-    int64_t slab_objects[SLABS]; /* in use: slabs give nothing back, so that a lost object shows nowhere else */
+    size_t slab_objects[SLABS]; /* in use: slabs give nothing back, so that a lost object shows nowhere else */
 };
 
 static uint32_t next_handle(void)
@@ -115,25 +112,6 @@ static void count_handle(uint32_t handle, void *object, void *user)
     ++*(uint32_t *)user;
 }
 
-static int64_t length_of(const void *list)
-{
-    int64_t length = 0;
-    for (; list; list = *(void *const *)list) length++;
-    return length;
-}
-
-/* A new chunk adds to what is not in use; all of a chunk that is not fresh any more is in use or on the list. */
-static int64_t objects_in_use(struct udxg_slab *slab)
-{
-    int64_t chunk_objects, in_use;
-    udxg_lock(SLAB, &slab->lock);
-    chunk_objects = (int64_t)(slab_chunk_payload_bytes / slab->object_bytes);
-    in_use = length_of(slab->chunks) * chunk_objects - length_of(slab->free_objects) -
-             (slab->fresh_end - slab->fresh) / (int64_t)slab->object_bytes;
-    udxg_unlock(SLAB, &slab->lock);
-    return in_use;
-}
-
 static struct picture take_picture(void)
 {
     struct udxg_process_adapter *pa = world_pa();
@@ -144,10 +122,10 @@ static struct picture take_picture(void)
     vidmm_process_usage(pa->vidmm, &usage);
     picture.allocations = usage.allocations;
     picture.commit_bytes = usage.commit_bytes;
-    picture.slab_objects[0] = objects_in_use(&pa->allocations);
-    picture.slab_objects[1] = objects_in_use(&pa->memories);
-    picture.slab_objects[2] = objects_in_use(&pa->adapter->vidmm->extents);
-    picture.slab_objects[3] = objects_in_use(&pa->adapter->vidmm->va_nodes);
+    picture.slab_objects[0] = udxg_slab_in_use(&pa->allocations);
+    picture.slab_objects[1] = udxg_slab_in_use(&pa->memories);
+    picture.slab_objects[2] = udxg_slab_in_use(&pa->adapter->vidmm->extents);
+    picture.slab_objects[3] = udxg_slab_in_use(&pa->adapter->vidmm->va_nodes);
     return picture;
 }
 
@@ -163,8 +141,7 @@ static void compare_pictures(const struct picture *before)
                    (unsigned long long)after.commit_bytes);
     for (int i = 0; i < SLABS; i++)
         if (after.slab_objects[i] != before->slab_objects[i])
-            guard_fail("%lld objects of slab %d became %lld", (long long)before->slab_objects[i], i,
-                       (long long)after.slab_objects[i]);
+            guard_fail("%zu objects of slab %d became %zu", before->slab_objects[i], i, after.slab_objects[i]);
 }
 
 /* A copy of all spans, one after the other. */

@@ -51,8 +51,7 @@ void guard_plain(enum udxg_thunk_id id, const void *args);
 
 /* A guarded call. What ARGS points to and must not change follows as {address, size}. */
 #define GUARDED(name, args, ...)                                                                                       \
-    guard_call(UDXG_THUNK_##name, args,                                                                                \
-               (struct iovec[]){{(void *)(args), sizeof *(args)}, ##__VA_ARGS__, {NULL, 0}})
+    guard_call(UDXG_THUNK_##name, args, (struct iovec[]){{(void *)(args), sizeof *(args)}, ##__VA_ARGS__, {NULL, 0}})
 void guard_call(enum udxg_thunk_id id, void *args, const struct iovec *spans);
 
 /* Ends the process unless STATUS is one that a fault may have, and a fault there was. */

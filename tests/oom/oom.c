@@ -28,12 +28,13 @@
 #define POINTS_LIMIT 2000u /* more in one scenario, and it is a loop */
 
 /* What the processes tell each other. */
-static struct board {
+struct board {
     volatile unsigned long long point;  /* the round's */
     volatile unsigned long long points; /* the round has seen */
     volatile unsigned long long fired;
     volatile unsigned long long failed_calls, tolerated;
-} *board;
+};
+static struct board *board; /* shared with the children */
 
 static void round_here(const struct scenario *scenario, unsigned long long point, bool and_after)
 {

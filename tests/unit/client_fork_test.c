@@ -120,7 +120,7 @@ int main(void)
         cmocka_unit_test(a_child_does_not_trust_what_its_parent_saw),
         cmocka_unit_test(a_child_counts_anew_or_not_at_all),
     };
-    char stats[] = "/tmp/udxg-stats-XXXXXX";
+    char stats[] = P_tmpdir "/udxg-stats-XXXXXX";
     int fd = mkstemp(stats);
 
     if (fd < 0 || ftruncate(fd, sizeof(struct udxg_stats))) return 1;

@@ -23,7 +23,6 @@ struct live {
 };
 
 struct space {
-    struct udxg_slab slab;
     struct udxg_range_allocator *allocator;
     uint64_t size, used;
     uint32_t live_count;
@@ -34,15 +33,13 @@ struct space {
 static void space_open(struct space *space, uint64_t size, uint64_t granule)
 {
     memset(space, 0, sizeof(*space));
-    udxg_slab_init(&space->slab, udxg_range_node_bytes());
-    assert_int_equal(udxg_range_allocator_create(size, granule, &space->slab, &space->allocator), STATUS_SUCCESS);
+    assert_int_equal(udxg_range_allocator_create(size, granule, &space->allocator), STATUS_SUCCESS);
     space->size = size;
 }
 
 static void space_close(struct space *space)
 {
     udxg_range_allocator_destroy(space->allocator);
-    udxg_slab_fini(&space->slab);
 }
 
 static void space_check(const struct space *space)
@@ -265,10 +262,11 @@ static void bad_arguments(void **state)
     struct udxg_range *range = NULL;
     (void)state;
     space_open(space, 64 * GRANULE, GRANULE);
-    assert_int_equal(udxg_range_allocator_create(0, GRANULE, &space->slab, &allocator), STATUS_INVALID_PARAMETER);
-    assert_int_equal(udxg_range_allocator_create(64, 0, &space->slab, &allocator), STATUS_INVALID_PARAMETER);
-    assert_int_equal(udxg_range_allocator_create(96, 48, &space->slab, &allocator), STATUS_INVALID_PARAMETER);
-    assert_int_equal(udxg_range_allocator_create(100, 64, &space->slab, &allocator), STATUS_INVALID_PARAMETER);
+    assert_int_equal(udxg_range_allocator_create(0, GRANULE, &allocator), STATUS_INVALID_PARAMETER);
+    assert_int_equal(udxg_range_allocator_create(64, 0, &allocator), STATUS_INVALID_PARAMETER);
+    assert_int_equal(udxg_range_allocator_create(96, 48, &allocator), STATUS_INVALID_PARAMETER);
+    assert_int_equal(udxg_range_allocator_create(100, 64, &allocator), STATUS_INVALID_PARAMETER);
+    assert_int_equal(udxg_range_allocator_create(UINT64_C(1) << 32, 1, &allocator), STATUS_INVALID_PARAMETER);
     assert_null(allocator);
 
     static const struct {
@@ -283,9 +281,9 @@ static void bad_arguments(void **state)
         {UINT64_MAX, UINT64_C(1) << 63, STATUS_GRAPHICS_NO_VIDEO_MEMORY},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        assert_int_equal(
-            udxg_range_alloc(space->allocator, cases[i].size, cases[i].alignment, UDXG_RANGE_FROM_START, &range),
-            cases[i].status);
+        assert_int_equal(udxg_range_alloc(space->allocator, cases[i].size, cases[i].alignment, UDXG_RANGE_FROM_START,
+                                          &range),
+                         cases[i].status);
     }
     assert_null(range);
     assert_int_equal(udxg_range_alloc(space->allocator, 1, UINT64_C(1) << 63, UDXG_RANGE_FROM_END, &range),
@@ -298,20 +296,25 @@ static void bad_arguments(void **state)
     free(space);
 }
 
-static void largest_spaces(void **state)
+static void largest_and_smallest_spaces(void **state)
 {
-    static const uint64_t granules[] = {1, 4096, UINT64_C(1) << 62};
+    static const struct {
+        uint64_t granules, granule;
+    } cases[] = {{1, 1},    {1, UINT64_C(1) << 63}, {2, 4096},
+                 {3, 4096}, {UINT32_MAX, 1},        {UINT32_MAX, UINT64_C(1) << 32}};
     (void)state;
-    for (size_t i = 0; i < sizeof(granules) / sizeof(granules[0]); i++) {
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct space *space = malloc(sizeof(*space));
-        uint64_t size = UINT64_MAX - UINT64_MAX % granules[i];
-        if (size % granules[i] || !size) size -= granules[i];
+        uint64_t size = cases[i].granules * cases[i].granule;
         struct udxg_range *all = NULL, *more = NULL;
-        space_open(space, size, granules[i]);
+        space_open(space, size, cases[i].granule);
         assert_int_equal(udxg_range_alloc(space->allocator, 1, 1, UDXG_RANGE_FROM_END, &more), STATUS_SUCCESS);
-        assert_int_equal(udxg_range_offset(more), size - granules[i]);
+        assert_int_equal(udxg_range_offset(more), size - cases[i].granule);
+        assert_int_equal(udxg_range_size(more), cases[i].granule);
         udxg_range_free(space->allocator, more);
         assert_int_equal(udxg_range_alloc(space->allocator, size, 1, UDXG_RANGE_FROM_START, &all), STATUS_SUCCESS);
+        assert_int_equal(udxg_range_offset(all), 0);
+        assert_int_equal(udxg_range_size(all), size);
         assert_int_equal(udxg_range_alloc(space->allocator, 1, 1, UDXG_RANGE_FROM_START, &more),
                          STATUS_GRAPHICS_NO_VIDEO_MEMORY);
         assert_null(udxg_range_allocator_check(space->allocator));
@@ -322,23 +325,23 @@ static void largest_spaces(void **state)
     }
 }
 
-static void two_spaces_share_a_slab(void **state)
+static void every_granule_alone(void **state)
 {
-    struct random random = random_seed(__func__, 0);
     struct space *space = malloc(sizeof(*space));
-    struct udxg_range_allocator *other = NULL;
-    struct udxg_range *range = NULL;
+    struct udxg_range *ranges[LIVE_LIMIT], *more = NULL;
     (void)state;
-    space_open(space, GRANULES * GRANULE, GRANULE);
-    assert_int_equal(udxg_range_allocator_create(GRANULES, 1, &space->slab, &other), STATUS_SUCCESS);
-    for (unsigned i = 0; i < 400; i++) {
-        space_alloc(space, random_log_uniform(&random, 12, 14), 1, some_end(&random));
-        assert_int_equal(udxg_range_alloc(other, 1 + i % 3, 1, some_end(&random), &range), STATUS_SUCCESS);
-        if (i % 3 == 0) udxg_range_free(other, range);
+    space_open(space, LIVE_LIMIT, 1);
+    for (unsigned round = 0; round < 3; round++) {
+        for (unsigned i = 0; i < LIVE_LIMIT; i++) {
+            assert_int_equal(udxg_range_alloc(space->allocator, 1, 1, round % 2, &ranges[i]), STATUS_SUCCESS);
+            assert_int_equal(udxg_range_offset(ranges[i]), round % 2 ? LIVE_LIMIT - 1 - i : i);
+        }
+        assert_int_equal(udxg_range_alloc(space->allocator, 1, 1, 0, &more), STATUS_GRAPHICS_NO_VIDEO_MEMORY);
+        assert_null(udxg_range_allocator_check(space->allocator));
+        for (unsigned i = 0; i < LIVE_LIMIT; i += 2) udxg_range_free(space->allocator, ranges[i]);
+        assert_null(udxg_range_allocator_check(space->allocator));
+        for (unsigned i = 1; i < LIVE_LIMIT; i += 2) udxg_range_free(space->allocator, ranges[i]);
     }
-    assert_null(udxg_range_allocator_check(other));
-    udxg_range_allocator_destroy(other);
-    space_check(space);
     space_close(space);
     free(space);
 }
@@ -352,8 +355,8 @@ int main(void)
         cmocka_unit_test(ends_are_respected),
         cmocka_unit_test(equal_holes_by_offset),
         cmocka_unit_test(bad_arguments),
-        cmocka_unit_test(largest_spaces),
-        cmocka_unit_test(two_spaces_share_a_slab),
+        cmocka_unit_test(largest_and_smallest_spaces),
+        cmocka_unit_test(every_granule_alone),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests(tests, NULL, NULL);

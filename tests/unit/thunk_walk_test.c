@@ -500,7 +500,7 @@ static void what_does_not_fit_is_on_the_heap(void **state)
         infos[i].pPrivateDriverData = large;
         infos[i].PrivateDriverDataSize = UDXG_MAX_PRIVATE_DATA;
     }
-    refused(UDXG_THUNK_CreateAllocation2, &args, STATUS_INVALID_PARAMETER);
+    refused(UDXG_THUNK_CreateAllocation2, &args, STATUS_NO_MEMORY);
     free(large);
     free(data);
     free(infos);
