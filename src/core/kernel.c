@@ -22,7 +22,7 @@ static udxg_status start_adapters(struct udxg_kernel *kernel, const struct udxg_
     for (uint32_t i = 0; i < count; i++) {
         udxg_status status = udxg_adapter_create(&caps[i], i, &kernel->adapters[i]);
         if (udxg_failed(status)) {
-            snprintf(error, error_bytes, "adapter %s -> %s: its miniport \"%s\" did not start", caps[i].name,
+            snprintf(error, error_bytes, "adapter %s -> %s: it did not start (miniport \"%s\")", caps[i].name,
                      udxg_status_name(status), caps[i].miniport);
             return status;
         }

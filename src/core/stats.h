@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The numbers that can be watched from outside: a page of counters. `udxg run --summary` hands us a memory
- * file (UDXG_STATS names it) and reads it when its child is gone; without one they count into a page of our
- * own. Counters only grow; writers are many, relaxed; there is no lock.
+ * file (UDXG_STATS names it) and reads it when its child is gone; without one nothing is counted. Counters only grow;
+ * writers are many, relaxed; there is no lock.
  */
 #ifndef UDXG_CORE_STATS_H
 #define UDXG_CORE_STATS_H

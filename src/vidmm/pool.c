@@ -283,8 +283,7 @@ static udxg_status alloc_again(struct vidmm_pool *pool, uint64_t size_bytes, uin
 }
 
 udxg_status vidmm_pool_alloc(struct vidmm_pool *pool, uint64_t size_bytes, uint64_t alignment_bytes,
-                             enum udxg_range_end end, bool zeroed, struct udxg_range **ret_range,
-                             void **ret_address)
+                             enum udxg_range_end end, bool zeroed, struct udxg_range **ret_range, void **ret_address)
 {
     struct udxg_range *range = NULL;
     udxg_lock(POOL, &pool->lock);
@@ -303,8 +302,7 @@ udxg_status vidmm_pool_alloc(struct vidmm_pool *pool, uint64_t size_bytes, uint6
 }
 
 /* True when the list has grown long enough and is in *RET_LIST now. */
-static bool free_locked(struct vidmm_pool *pool, struct udxg_range *range, struct waiting *ret_list)
-    UDXG_REQUIRES(POOL)
+static bool free_locked(struct vidmm_pool *pool, struct udxg_range *range, struct waiting *ret_list) UDXG_REQUIRES(POOL)
 {
     struct waiting *waiting = &pool->waiting;
     uint64_t size = udxg_range_size(range);
