@@ -53,16 +53,23 @@ static bool get_all(struct udxg_device *device, uint32_t count, const D3DKMT_HAN
     return true;
 }
 
+static void free_unless_few(struct udxg_pinned *pinned, struct udxg_allocation **allocations)
+{
+    if ((void *)allocations != (void *)pinned->few) free(allocations);
+}
+
 udxg_status udxg_pin(struct udxg_device *device, uint32_t count, const D3DKMT_HANDLE *handles,
                      struct udxg_pinned *ret_pinned)
 {
     struct udxg_allocation **allocations;
 
     if (!count) return STATUS_INVALID_PARAMETER;
-    allocations = malloc(count * (sizeof *ret_pinned->allocations + sizeof *ret_pinned->bindings));
+    allocations = count <= UDXG_PINNED_FEW
+                      ? (struct udxg_allocation **)ret_pinned->few
+                      : malloc(count * (sizeof *ret_pinned->allocations + sizeof *ret_pinned->bindings));
     if (!allocations) return STATUS_NO_MEMORY;
     if (!get_all(device, count, handles, allocations)) {
-        free(allocations);
+        free_unless_few(ret_pinned, allocations);
         return STATUS_INVALID_PARAMETER;
     }
     ret_pinned->count = count;
@@ -75,7 +82,7 @@ udxg_status udxg_pin(struct udxg_device *device, uint32_t count, const D3DKMT_HA
 void udxg_unpin(struct udxg_pinned *pinned)
 {
     put_all(pinned->count, pinned->allocations);
-    free(pinned->allocations);
+    free_unless_few(pinned, pinned->allocations);
 }
 
 /* ---- the end ---- */

@@ -54,11 +54,14 @@ bool udxg_allocation_close(struct udxg_allocation *allocation, struct udxg_destr
 struct udxg_allocation *udxg_allocation_get(struct udxg_device *device, uint32_t handle);
 void udxg_allocation_put(struct udxg_allocation *allocation);
 
-/* Allocations of DEVICE behind the handles of one call, pinned, with their bindings side by side. */
+#define UDXG_PINNED_FEW 8u
+
+/* Allocations of DEVICE behind the handles of one call, pinned, with their bindings side by side. Not to be copied. */
 struct udxg_pinned {
     uint32_t count;
     struct udxg_allocation **allocations;
-    struct vidmm_binding **bindings; /* in the same block */
+    struct vidmm_binding **bindings;
+    void *few[2 * UDXG_PINNED_FEW]; /* where both lie when they are few; else on the heap, in one block */
 };
 
 /* Pins all or none: STATUS_INVALID_PARAMETER when one is not an allocation of DEVICE or there is none at all. */
