@@ -246,11 +246,30 @@ static void run_command(struct udxg_context *context, struct command_packet *com
     command_end(command);
 }
 
-/* It retires first: who has waited for the fence finds the device idle, and what was destroyed before is gone. */
+struct signalling {
+    struct signal_packet *signal;
+    struct udxg_list fired; /* waits to release */
+};
+
+static void store_values(void *user)
+{
+    struct signalling *step = user;
+
+    for (uint32_t i = 0; i < step->signal->count; i++)
+        udxg_sync_store_collect(step->signal->items[i].sync, step->signal->items[i].value, &step->fired);
+}
+
+/*
+ * Retirement and signal are one step: who has waited for the fence finds the device idle and what was destroyed
+ * before it gone, and who has waited for the device to be idle finds the fence signalled.
+ */
 static void run_signal(struct signal_packet *signal)
 {
-    packet_retire(&signal->packet);
-    for (uint32_t i = 0; i < signal->count; i++) udxg_sync_store(signal->items[i].sync, signal->items[i].value);
+    struct signalling step = {.signal = signal};
+
+    udxg_list_init(&step.fired);
+    udxg_device_retire_with(signal->packet.context->child.device, &signal->packet.timeline, store_values, &step);
+    udxg_sync_fire(&step.fired);
     signal_free(signal);
 }
 

@@ -242,6 +242,12 @@ void udxg_device_submit(struct udxg_device *device, struct udxg_timeline_entry *
 
 void udxg_device_retire(struct udxg_device *device, struct udxg_timeline_entry *entry)
 {
+    udxg_device_retire_with(device, entry, NULL, NULL);
+}
+
+void udxg_device_retire_with(struct udxg_device *device, struct udxg_timeline_entry *entry, void (*step)(void *user),
+                             void *user)
+{
     struct udxg_list due;
 
     udxg_list_init(&due);
@@ -252,6 +258,7 @@ void udxg_device_retire(struct udxg_device *device, struct udxg_timeline_entry *
     fire_markers(&due);
     /* Idle only now: who has waited for it must see what the markers gave back. */
     udxg_lock(DEVICE, &device->lock);
+    if (step) step(user);
     if (--device->in_flight == 0) pthread_cond_broadcast(&device->changed);
     udxg_unlock(DEVICE, &device->lock);
 }

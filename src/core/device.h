@@ -98,6 +98,9 @@ static inline bool udxg_device_in_error(struct udxg_device *device)
 /* Appends submitted work to the timeline, and takes it off when it has retired. */
 void udxg_device_submit(struct udxg_device *device, struct udxg_timeline_entry *entry);
 void udxg_device_retire(struct udxg_device *device, struct udxg_timeline_entry *entry);
+/* The same, and calls STEP under the device's lock: to whoever takes that, retirement and step are one. */
+void udxg_device_retire_with(struct udxg_device *device, struct udxg_timeline_entry *entry, void (*step)(void *user),
+                             void *user);
 /* Calls entry->fire once all that is submitted by now has retired: perhaps at once, on this thread, without locks. */
 void udxg_device_when_retired(struct udxg_device *device, struct udxg_timeline_entry *entry);
 /* The same in the caller's hands: true when ENTRY will fire later, false when nothing stands before it now. */

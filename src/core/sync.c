@@ -48,7 +48,7 @@ static void wait_step(struct udxg_waiter *waiter)
 }
 
 /* Waiters that fired belong to this thread: nobody else touches their links. */
-static void fire(struct udxg_list *fired) UDXG_NO_TSA
+void udxg_sync_fire(struct udxg_list *fired) UDXG_NO_TSA
 {
     struct udxg_list *link;
 
@@ -64,7 +64,7 @@ static void release_waiters(struct udxg_sync *sync)
     udxg_lock(SYNC, &sync->lock);
     collect_locked(sync, &fired);
     udxg_unlock(SYNC, &sync->lock);
-    fire(&fired);
+    udxg_sync_fire(&fired);
 }
 
 static void sync_init(struct udxg_sync *sync, D3DDDI_SYNCHRONIZATIONOBJECT_FLAGS flags) UDXG_NO_TSA
@@ -155,12 +155,21 @@ udxg_status udxg_sync_signal(struct udxg_sync *sync, uint64_t value, bool rewind
     return STATUS_SUCCESS;
 }
 
-void udxg_sync_store(struct udxg_sync *sync, uint64_t value)
+void udxg_sync_store_collect(struct udxg_sync *sync, uint64_t value, struct udxg_list *fired)
 {
     udxg_lock(SYNC, &sync->lock);
     atomic_store(sync->slot.value, value);
+    collect_locked(sync, fired);
     udxg_unlock(SYNC, &sync->lock);
-    release_waiters(sync);
+}
+
+void udxg_sync_store(struct udxg_sync *sync, uint64_t value)
+{
+    struct udxg_list fired;
+
+    udxg_list_init(&fired);
+    udxg_sync_store_collect(sync, value, &fired);
+    udxg_sync_fire(&fired);
 }
 
 void udxg_syncs_end_waits(struct udxg_device *device)
@@ -173,13 +182,10 @@ void udxg_syncs_end_waits(struct udxg_device *device)
     {
         struct udxg_sync *sync = udxg_container_of(link, struct udxg_sync, child.link);
         if (sync->flags.NoSignalMaxValueOnTdr) continue;
-        udxg_lock(SYNC, &sync->lock);
-        atomic_store(sync->slot.value, UINT64_MAX);
-        collect_locked(sync, &fired);
-        udxg_unlock(SYNC, &sync->lock);
+        udxg_sync_store_collect(sync, UINT64_MAX, &fired);
     }
     udxg_unlock(DEVICE, &device->lock);
-    fire(&fired);
+    udxg_sync_fire(&fired);
 }
 
 void udxg_wait_init(struct udxg_wait *wait, uint32_t count, struct udxg_sync *const *syncs, const uint64_t *values,

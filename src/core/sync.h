@@ -77,6 +77,9 @@ void udxg_syncs_end_waits(struct udxg_device *device);
  * affair.
  */
 void udxg_sync_store(struct udxg_sync *sync, uint64_t value);
+/* The two halves of that: the value is there, and the waits it satisfies are on FIRED; then these are released. */
+void udxg_sync_store_collect(struct udxg_sync *sync, uint64_t value, struct udxg_list *fired);
+void udxg_sync_fire(struct udxg_list *fired);
 
 /* SIZE_BYTES for the owner's struct that ends in a udxg_wait with COUNT waiters. */
 static inline size_t udxg_wait_bytes(size_t prefix_bytes, uint32_t count)

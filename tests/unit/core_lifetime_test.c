@@ -236,6 +236,29 @@ static void synchronous_destroy_returns_when_the_memory_is_gone(void **state)
     udxg_kernel_destroy(kernel);
 }
 
+/* Whoever has waited for the one finds the other. */
+static void the_last_signal_and_idleness_are_one(void **state)
+{
+    struct udxg_kernel *kernel = make_kernel("soft-uma");
+    struct udxg_process *process = make_process(kernel);
+    struct gpu g = open_gpu(process);
+    struct buffer b = make_buffer(&g, 65536);
+
+    (void)state;
+    for (UINT64 value = 1; value <= ROUNDS; value += 2) {
+        D3DKMT_LOCK lock = {.hDevice = g.device, .hAllocation = b.allocation};
+        assert_int_equal(signal_gpu(&g, g.context, g.fence, value), STATUS_SUCCESS);
+        wait_idle(&g);
+        assert_int_equal(*g.value, value);
+        assert_int_equal(signal_gpu(&g, g.context, g.fence, value + 1), STATUS_SUCCESS);
+        while (*g.value != value + 1) continue;
+        lock.Flags.LockEntire = lock.Flags.DonotWait = 1;
+        DO(process, Lock, &lock);
+    }
+    udxg_process_destroy(process);
+    udxg_kernel_destroy(kernel);
+}
+
 /* ---- resources ---- */
 
 struct adder {
@@ -546,6 +569,7 @@ int main(void)
         cmocka_unit_test(synchronous_destroy_ends_with_the_device),
         cmocka_unit_test(synchronous_destroy_waits_for_earlier_work_only),
         cmocka_unit_test(synchronous_destroy_returns_when_the_memory_is_gone),
+        cmocka_unit_test(the_last_signal_and_idleness_are_one),
         cmocka_unit_test(nothing_is_left_of_a_resource_that_grows),
         cmocka_unit_test(flags_bind_the_gpu_too),
         cmocka_unit_test(signalling_a_fence_twice_is_all_or_nothing),
