@@ -16,6 +16,7 @@
 #include "core/kernel.h"
 #include "core/process.h"
 #include "core/stats.h"
+#include "miniport/miniports.h"
 
 /* For the making of the process. No class of base/lock_order.h: it is outermost and held by nobody else. */
 static pthread_mutex_t making = PTHREAD_MUTEX_INITIALIZER;
@@ -40,7 +41,7 @@ static udxg_status make(struct udxg_process **ret_process)
     udxg_status status;
 
     udxg_stats_attach(getenv("UDXG_STATS"));
-    status = udxg_kernel_create(getenv("UDXG_ADAPTERS"), error, sizeof error, &kernel);
+    status = udxg_kernel_create(getenv("UDXG_ADAPTERS"), udxg_miniports, error, sizeof error, &kernel);
     if (udxg_failed(status)) {
         fprintf(stderr, "udxg: error: %s\n", error[0] ? error : udxg_status_name(status));
         return status;

@@ -13,7 +13,6 @@
 #include "core/handlers.h"
 #include "core/process.h"
 #include "ddi/validate.h"
-#include "miniport/miniports.h"
 
 /* LUIDs of one boot differ and are not zero; ours are the same in every process, so that they can be shown. */
 #define LUID_BASE 0x5dc60001u
@@ -21,9 +20,9 @@
 /* What EnumAdapters2 says may be needed: the capacity of Windows 11. */
 #define ENUM_CAPACITY 34u
 
-static const struct udxg_miniport *find_miniport(const char *name)
+static const struct udxg_miniport *find_miniport(const struct udxg_miniport *const *miniports, const char *name)
 {
-    for (const struct udxg_miniport *const *miniport = udxg_miniports; *miniport; miniport++)
+    for (const struct udxg_miniport *const *miniport = miniports; *miniport; miniport++)
         if (!strcmp((*miniport)->name, name)) return *miniport;
     return NULL;
 }
@@ -36,11 +35,11 @@ static udxg_status start_engines(struct udxg_adapter *adapter)
     return STATUS_SUCCESS;
 }
 
-static udxg_status start(struct udxg_adapter *adapter)
+static udxg_status start(struct udxg_adapter *adapter, const struct udxg_miniport *const *miniports)
 {
     udxg_status status;
 
-    adapter->miniport = find_miniport(adapter->caps.miniport);
+    adapter->miniport = find_miniport(miniports, adapter->caps.miniport);
     if (!adapter->miniport || adapter->miniport->version != UDXG_MINIPORT_VERSION) return STATUS_NOT_SUPPORTED;
     status = adapter->miniport->start(&adapter->caps, &adapter->mp_adapter);
     if (udxg_failed(status)) {
@@ -52,7 +51,8 @@ static udxg_status start(struct udxg_adapter *adapter)
     return udxg_failed(status) ? status : start_engines(adapter);
 }
 
-udxg_status udxg_adapter_create(const struct udxg_adapter_caps *caps, uint32_t index, struct udxg_adapter **ret_adapter)
+udxg_status udxg_adapter_create(const struct udxg_adapter_caps *caps, const struct udxg_miniport *const *miniports,
+                                uint32_t index, struct udxg_adapter **ret_adapter)
 {
     struct udxg_adapter *adapter = calloc(1, sizeof *adapter);
     udxg_status status;
@@ -61,7 +61,7 @@ udxg_status udxg_adapter_create(const struct udxg_adapter_caps *caps, uint32_t i
     adapter->index = index;
     adapter->luid.LowPart = LUID_BASE + index;
     adapter->caps = *caps;
-    status = start(adapter);
+    status = start(adapter, miniports);
     if (udxg_failed(status)) {
         udxg_adapter_destroy(adapter);
         return status;

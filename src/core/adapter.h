@@ -29,8 +29,9 @@ struct udxg_adapter {
     atomic_bool stopped;         /* surprise removal or reset: STATUS_DEVICE_REMOVED from here on */
 };
 
-udxg_status udxg_adapter_create(const struct udxg_adapter_caps *caps, uint32_t index,
-                                struct udxg_adapter **ret_adapter) UDXG_MUST_CHECK;
+/* CAPS names one of MINIPORTS, which NULL ends. */
+udxg_status udxg_adapter_create(const struct udxg_adapter_caps *caps, const struct udxg_miniport *const *miniports,
+                                uint32_t index, struct udxg_adapter **ret_adapter) UDXG_MUST_CHECK;
 void udxg_adapter_destroy(struct udxg_adapter *adapter);
 
 /* The adapter behind a handle. STATUS_INVALID_PARAMETER, STATUS_DEVICE_REMOVED. Needs no put: adapters stay. */

@@ -16,11 +16,11 @@ void udxg_kernel_destroy(struct udxg_kernel *kernel)
     free(kernel);
 }
 
-static udxg_status start_adapters(struct udxg_kernel *kernel, const struct udxg_adapter_caps *caps, uint32_t count,
-                                  char *error, size_t error_bytes)
+static udxg_status start_adapters(struct udxg_kernel *kernel, const struct udxg_miniport *const *miniports,
+                                  const struct udxg_adapter_caps *caps, uint32_t count, char *error, size_t error_bytes)
 {
     for (uint32_t i = 0; i < count; i++) {
-        udxg_status status = udxg_adapter_create(&caps[i], i, &kernel->adapters[i]);
+        udxg_status status = udxg_adapter_create(&caps[i], miniports, i, &kernel->adapters[i]);
         if (udxg_failed(status)) {
             snprintf(error, error_bytes, "adapter %s -> %s: it did not start (miniport \"%s\")", caps[i].name,
                      udxg_status_name(status), caps[i].miniport);
@@ -31,7 +31,8 @@ static udxg_status start_adapters(struct udxg_kernel *kernel, const struct udxg_
     return STATUS_SUCCESS;
 }
 
-udxg_status udxg_kernel_create(const char *adapters, char *error, size_t error_bytes, struct udxg_kernel **ret_kernel)
+udxg_status udxg_kernel_create(const char *adapters, const struct udxg_miniport *const *miniports, char *error,
+                               size_t error_bytes, struct udxg_kernel **ret_kernel)
 {
     struct udxg_adapter_caps *caps = calloc(UDXG_KERNEL_ADAPTERS, sizeof *caps);
     struct udxg_kernel *kernel = calloc(1, sizeof *kernel);
@@ -42,7 +43,7 @@ udxg_status udxg_kernel_create(const char *adapters, char *error, size_t error_b
     if (!udxg_failed(status))
         status = udxg_profile_load(adapters ? adapters : UDXG_PROFILE_DEFAULT_LIST, caps, UDXG_KERNEL_ADAPTERS, &count,
                                    error, error_bytes);
-    if (!udxg_failed(status)) status = start_adapters(kernel, caps, count, error, error_bytes);
+    if (!udxg_failed(status)) status = start_adapters(kernel, miniports, caps, count, error, error_bytes);
     free(caps);
     if (udxg_failed(status)) {
         udxg_kernel_destroy(kernel);

@@ -13,6 +13,7 @@
 #include "core/nt_handle.h"
 
 struct udxg_adapter;
+struct udxg_miniport;
 
 #define UDXG_KERNEL_ADAPTERS 16u /* D3DKMTEnumAdapters returns no more */
 
@@ -24,10 +25,11 @@ struct udxg_kernel {
 
 /*
  * Starts every adapter that ADAPTERS names: a comma list of built-in profiles and paths of profiles, NULL for
- * the default. On failure ERROR holds one line that says what, where and which rule.
+ * the default. A profile names one of MINIPORTS, a list that NULL ends and that stays. On failure ERROR holds one
+ * line that says what, where and which rule.
  */
-udxg_status udxg_kernel_create(const char *adapters, char *error, size_t error_bytes,
-                               struct udxg_kernel **ret_kernel) UDXG_MUST_CHECK;
+udxg_status udxg_kernel_create(const char *adapters, const struct udxg_miniport *const *miniports, char *error,
+                               size_t error_bytes, struct udxg_kernel **ret_kernel) UDXG_MUST_CHECK;
 /* Every process must be gone. Ends what outlived its process: running packets, NT handles. */
 void udxg_kernel_destroy(struct udxg_kernel *kernel);
 

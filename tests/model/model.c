@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "core/dispatch.h"
+#include "miniport/miniports.h"
 
 #define CONTENTS_EVERY 4096u /* steps: the contents of everything are looked at */
 
@@ -62,7 +63,7 @@ static void open_kernel(const char *profile)
     D3DKMT_OPENADAPTERFROMLUID open = {0};
     struct vidmm_usage usage;
     char error[512] = "";
-    if (udxg_failed(udxg_kernel_create(profile, error, sizeof error, &model.kernel))) fail("%s", error);
+    if (udxg_failed(udxg_kernel_create(profile, udxg_miniports, error, sizeof error, &model.kernel))) fail("%s", error);
     CHECK_STATUS(STATUS_SUCCESS, udxg_process_create(model.kernel, &model.process));
     open.AdapterLuid = model.kernel->adapters[0]->luid;
     CHECK_STATUS(STATUS_SUCCESS, CALL(OpenAdapterFromLuid, &open));

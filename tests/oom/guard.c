@@ -11,6 +11,7 @@
 #include "core/dispatch.h"
 #include "faults.h"
 #include "vidmm/adapter.h"
+#include "miniport/miniports.h"
 
 struct world world;
 
@@ -70,7 +71,7 @@ void world_open(const char *adapters)
 {
     char error[512] = "";
     D3DKMT_OPENADAPTERFROMLUID open = {0};
-    udxg_status status = udxg_kernel_create(adapters, error, sizeof error, &world.kernel);
+    udxg_status status = udxg_kernel_create(adapters, udxg_miniports, error, sizeof error, &world.kernel);
     if (udxg_failed(status)) guard_fail("no kernel: %s %s", udxg_status_name(status), error);
     status = udxg_process_create(world.kernel, &world.process);
     if (udxg_failed(status)) guard_fail("no process: %s", udxg_status_name(status));

@@ -16,6 +16,7 @@
 #include "client/client.h"
 #include "faults.h"
 #include "guard.h"
+#include "miniport/miniports.h"
 
 #define MANY 20u   /* more than create.c keeps on its stack */
 #define LONG 1000u /* more handles than a call's frame holds */
@@ -127,7 +128,7 @@ static void first_use(void)
 static udxg_status try_kernel(void)
 {
     char error[512];
-    return udxg_kernel_create(NULL, error, sizeof error, &world.kernel);
+    return udxg_kernel_create(NULL, udxg_miniports, error, sizeof error, &world.kernel);
 }
 
 static udxg_status try_process(void)

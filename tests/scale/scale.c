@@ -24,6 +24,7 @@
 
 #include "core/dispatch.h"
 #include "core/process.h"
+#include "miniport/miniports.h"
 
 #define MILLION 1000000u
 #define PAGE_BYTES UINT64_C(4096)
@@ -85,7 +86,7 @@ static void open_device(const char *profile)
     D3DKMT_OPENADAPTERFROMLUID open = {0};
     D3DKMT_CREATEDEVICE create = {0};
     char error[512] = "";
-    udxg_status status = udxg_kernel_create(profile, error, sizeof error, &scale.kernel);
+    udxg_status status = udxg_kernel_create(profile, udxg_miniports, error, sizeof error, &scale.kernel);
     if (udxg_failed(status)) printf("# %s\n", error);
     need(status, "a kernel");
     need(udxg_process_create(scale.kernel, &scale.process), "a process");

@@ -21,6 +21,7 @@
 #include "core/dispatch.h"
 #include "core/kernel.h"
 #include "core/process.h"
+#include "miniport/miniports.h"
 
 #define CALL(process, name, args) udxg_dispatch(process, UDXG_THUNK_##name, args)
 #define DO(process, name, args) assert_int_equal(CALL(process, name, args), STATUS_SUCCESS)
@@ -29,7 +30,7 @@ static inline struct udxg_kernel *make_kernel(const char *adapters)
 {
     struct udxg_kernel *kernel;
     char error[256];
-    udxg_status status = udxg_kernel_create(adapters, error, sizeof error, &kernel);
+    udxg_status status = udxg_kernel_create(adapters, udxg_miniports, error, sizeof error, &kernel);
 
     if (udxg_failed(status)) fail_msg("%s", error);
     return kernel;
