@@ -403,7 +403,7 @@ static udxg_status back(struct creation *c)
         udxg_status status = make_memory(c, &c->infos[c->built], &memory);
 
         if (udxg_failed(status)) return status;
-        c->asked--;
+        if (memory->told_miniport) c->asked--;
         status = open_memory(c, memory, &c->infos[c->built], &c->allocations[c->built]);
         if (udxg_failed(status)) return status;
     }

@@ -47,7 +47,6 @@ struct udxg_device {
     struct udxg_adapter *adapter;
     void *mp_device;
     uint32_t handle;
-    bool disable_timeout;
     struct udxg_mutex_DEVICE lock;
     struct udxg_list children[UDXG_HANDLE_TYPE_COUNT] UDXG_GUARDED_BY(DEVICE);
     struct udxg_list timeline UDXG_GUARDED_BY(DEVICE);

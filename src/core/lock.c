@@ -2,7 +2,8 @@
 /*
  * Lock and unlock, both versions. Version 2 gives the address and nothing else: no waiting, no renaming, the
  * client fences. Version 1 waits for work that was queued on the device before, unless it is told not to. Both
- * count the same locks, and the address is the same for the life of the allocation.
+ * count the same locks, and the address is the same for the life of the allocation. InvalidateCache, which goes
+ * with them on other hardware, is here too.
  */
 #include "abi/thunk.h"
 #include "base/os.h"
@@ -70,7 +71,7 @@ static udxg_status check_flags(D3DDDICB_LOCKFLAGS flags)
 
 static udxg_status check_pages(const D3DKMT_LOCK *args, const struct udxg_allocation *allocation)
 {
-    if (args->Flags.LockEntire || !args->pPages) return STATUS_SUCCESS;
+    if (args->Flags.LockEntire) return STATUS_SUCCESS;
     for (uint32_t i = 0; i < args->NumPages; i++)
         if (args->pPages[i] >= allocation->memory->vidmm.size_bytes / UDXG_PAGE_SIZE) return STATUS_INVALID_PARAMETER;
     return STATUS_SUCCESS;
