@@ -7,7 +7,8 @@
  * granules there are many ranges, and it matters which is taken: small allocations all over the space would leave
  * no large hole. So such a bin has a list for each of 64 zones of the space, and gives from the zone that is
  * nearest to the wanted end. (Short lists are quick, too: who is next to a range is in the cache, or nobody is.)
- * Bitmaps say which bins and which zones have something; there are as many bins as the space needs.
+ * A bitmap of two levels says which lists have something, in the order of bins and zones; there are as many lists as
+ * the space needs.
  *
  * Finding: from the bin of the wanted size upwards, the first range that will do; so below 4,096 granules that
  * is a best fit without a search. In a bin of several sizes a few ranges are looked at for the smallest.
@@ -15,18 +16,21 @@
  * after a few ranges where it does not happen to be, the next bin to look into is one where it must. Only when
  * all that found nothing are all ranges looked at that might do: an allocation fails only if it must.
  *
- * What costs here is memory that is in no cache, and branches that wait for it. So the bin tells whether a range
- * fits exactly; a list ends in a node of the allocator, and a node points to what points to it, so that taking
- * it out asks nothing; and a bit is cleared not when its list becomes empty but when a search finds it empty.
- * Nodes have 32 bytes, half a cache line: they count in granules, and their links are indices. All nodes lie
- * behind the allocator itself in one stretch of address space that is as long as it could ever have to be, and
- * costs what is touched of it. (Tried: nodes of 48 bytes take 10 % longer, of 64 bytes 20 %. Keeping in each node
- * whether its neighbours are free saves two reads and costs four writes.)
+ * What costs here is memory that is in no cache, and branches that wait for it. So the list tells whether a range
+ * fits exactly, and a bitmap of all nodes whether a neighbour is free, so that a range that merges with none is
+ * freed without a look at its neighbours; a list ends in links that belong to no node, and a node points to what
+ * points to it, so that taking it out asks nothing; and a bit is cleared not when its list becomes empty but when a
+ * search finds it empty. Nodes have 16 bytes, a quarter of a cache line: they count in granules, and name each other
+ * by index. Links of lists lie apart, because an exact fit needs no more of a node. All that lies behind the
+ * allocator itself in one stretch of address space that is as long as it could ever have to be, and costs what is
+ * touched of it. (Tried: nodes of 32 bytes with the links inside take 5 % longer. Links in a dense array of their
+ * own, for the free ranges only, take 25 % longer although they stay in the cache. Large pages save 3 %, and cost 2 MiB
+ * at least.)
  *
  * Invariants:
  *     ring:  edge, ranges with ascending offsets that touch each other and fill the space, edge
  *     no two neighbours are free;  free <=> on the list of its size and zone;  used = sum of the used sizes
- *     a list that has a range has its bits set
+ *     a list that has a range has its bits set;  a node's bit in free_map is set <=> it is free
  */
 #include "range/allocator.h"
 
@@ -39,64 +43,78 @@
 #define GROUP_BITS 6u                 /* 64 bins a power of two, from 2^12 granules on */
 #define BINS (EXACT_BINS + ((32u - EXACT_BITS) << GROUP_BITS))
 #define ZONED_BINS 64u
-#define ZONES 64u
-#define WORD_BINS 64u
-#define NONE UINT32_MAX /* no bin */
+#define ZONES 64u /* the lists of a zoned bin are a word of the bitmap */
+#define ZONED_LISTS (ZONED_BINS * ZONES)
+#define LISTS (ZONED_LISTS + BINS - ZONED_BINS)
+#define LIST_WORDS (LISTS / 64)
+#define TOP_WORDS ((LIST_WORDS + 63) / 64)
+#define NONE UINT32_MAX /* no list */
 
 #define LOOKS_IN_LIST 4u               /* ranges of one list */
 #define LOOKS 16u                      /* ranges before alignment is paid for */
 #define CUTS 2u                        /* nodes that one allocation may need: before and behind */
 #define NODE_LIMIT (UINT32_C(1) << 25) /* as many as there can be handles, and a free range behind each */
+#define INDEX_BITS 26u
+#define INDEX_MASK ((1u << INDEX_BITS) - 1)
+#define LINE_BYTES 64u
 
-/* All numbers are granules, all links are indices of nodes, counted from the allocator's address. */
+/* All numbers are granules, all links are indices of nodes. */
 struct udxg_range {
     uint32_t offset, size;
-    uint32_t prev, next; /* on the ring */
-    uint32_t list_next;  /* free: on the list, which ends in nil. spare: among the spare ones, 0 at the end */
-    uint32_t list_link;  /* free: the word that points to this node, counted from the allocator. used: 0 */
-    uint32_t granule_shift;
-    uint32_t unused;
+    uint32_t prev;              /* on the ring */
+    uint32_t next : INDEX_BITS; /* on the ring */
+    uint32_t granule_shift : 6;
 };
 
-#define NODE_BYTES 32u
-#define NODE_WORDS (NODE_BYTES / sizeof(uint32_t))
-_Static_assert(sizeof(struct udxg_range) == NODE_BYTES, "two nodes are a cache line");
+/* What else there is for a node while it is free or spare. */
+struct links {
+    uint32_t next; /* free: on the list, which ends in NIL. spare: the next spare one, 0 at the end */
+    uint32_t link; /* free: which of the allocator's words points to this node */
+};
 
 struct udxg_range_allocator {
-    struct udxg_range edge; /* node 0; used for ever, so that neighbours need no special case */
-    struct udxg_range nil;  /* node 1; the end of every list; what is written into it is never read */
-    uint64_t bytes;         /* of the whole stretch */
+    uint64_t bytes; /* of the whole stretch */
+    struct udxg_range *nodes;
+    uint64_t *free_map; /* which nodes are free ranges */
     uint32_t size, used;
     uint32_t granule_shift, zone_shift;
+    uint32_t edge;            /* the node that is used for ever, so that neighbours need no special case */
     uint32_t fresh, node_end; /* nodes never used so far */
     uint32_t spare;           /* first of the nodes used before */
-    uint32_t bin_count;
-    uint64_t word_map[2];               /* which words of bin_map are not 0 */
-    uint64_t bin_map[BINS / WORD_BINS]; /* which bins may have a range */
-    uint64_t zone_map[ZONED_BINS];      /* which zones of a bin may */
-    uint32_t lists[];
+    uint32_t list_count;
+    uint64_t top_map[TOP_WORDS];   /* which words of list_map are not 0 */
+    uint64_t list_map[LIST_WORDS]; /* which lists may have a range */
+    uint32_t words[];              /* the first node of each list; behind them the links of the nodes */
 };
 
-#define EDGE 0u
-#define NIL 1u
-_Static_assert(offsetof(struct udxg_range_allocator, edge) == EDGE * NODE_BYTES, "the edge has an index");
-_Static_assert(offsetof(struct udxg_range_allocator, nil) == NIL * NODE_BYTES, "nil has an index");
-_Static_assert(BINS / WORD_BINS <= 128, "word_map has two words");
+/*
+ * Links and nodes are counted from where the lists begin, so that one index does for both, and the first node comes
+ * behind the last list. So the links of NIL lie where the first lists of size 0 would be, of which nothing is read.
+ */
+#define NIL 0u
+#define FIRST_LIST ZONES /* of size 1 */
+_Static_assert(sizeof(struct udxg_range) == 16, "four nodes are a cache line");
+_Static_assert(LISTS % 64 == 0, "whole words");
 
 static struct udxg_range *node_at(const struct udxg_range_allocator *allocator, uint32_t index)
 {
-    return (struct udxg_range *)(uintptr_t)allocator + index;
+    return &allocator->nodes[index];
+}
+
+static struct links *links_of(struct udxg_range_allocator *allocator, uint32_t index)
+{
+    return (struct links *)allocator->words + index;
+}
+
+/* The same as a word, for who may not write. */
+static uint32_t next_on_list(const struct udxg_range_allocator *allocator, uint32_t index)
+{
+    return allocator->words[index * 2];
 }
 
 static uint32_t index_of(const struct udxg_range_allocator *allocator, const struct udxg_range *node)
 {
-    return (uint32_t)(node - node_at(allocator, 0));
-}
-
-/* The word that a list_link names. */
-static uint32_t *word_at(struct udxg_range_allocator *allocator, uint32_t link)
-{
-    return (uint32_t *)allocator + link;
+    return (uint32_t)(node - allocator->nodes);
 }
 
 uint64_t udxg_range_offset(const struct udxg_range *range)
@@ -114,9 +132,9 @@ uint64_t udxg_range_allocator_used(const struct udxg_range_allocator *allocator)
     return (uint64_t)allocator->used << allocator->granule_shift;
 }
 
-static bool is_free(const struct udxg_range *range)
+static bool is_free(const struct udxg_range_allocator *allocator, uint32_t index)
 {
-    return range->list_link != 0;
+    return allocator->free_map[index / 64] >> index % 64 & 1;
 }
 
 /* ---- lists ---- */
@@ -129,9 +147,16 @@ static uint32_t bin_of(uint32_t size)
     return EXACT_BINS + ((top - EXACT_BITS) << GROUP_BITS) + within;
 }
 
+/* Without a branch, which would wait for the node of a range that is freed. */
 static uint32_t list_of(uint32_t bin, uint32_t zone)
 {
-    return bin < ZONED_BINS ? bin * ZONES + zone : ZONED_BINS * (ZONES - 1) + bin;
+    uint32_t other = bin + ZONED_LISTS - ZONED_BINS, zoned = bin * ZONES + zone;
+    return other + ((zoned - other) & (0u - (bin < ZONED_BINS)));
+}
+
+static uint32_t bin_of_list(uint32_t list)
+{
+    return list < ZONED_LISTS ? list / ZONES : list - ZONED_LISTS + ZONED_BINS;
 }
 
 static uint32_t zone_of(const struct udxg_range_allocator *allocator, uint32_t offset)
@@ -139,118 +164,150 @@ static uint32_t zone_of(const struct udxg_range_allocator *allocator, uint32_t o
     return offset >> allocator->zone_shift;
 }
 
-/* The first bin from BIN on whose bit is set, NONE when there is none. */
-static uint32_t next_marked(const struct udxg_range_allocator *allocator, uint32_t bin)
+/* The first list from LIST on whose bit is set, NONE when there is none. */
+static uint32_t next_marked(const struct udxg_range_allocator *allocator, uint32_t list)
 {
-    if (bin >= allocator->bin_count) return NONE;
-    uint32_t word = bin / WORD_BINS;
-    uint64_t bins = allocator->bin_map[word] & (~UINT64_C(0) << bin % WORD_BINS);
-    if (!bins) {
-        uint32_t half = ++word / 64;
-        uint64_t words = allocator->word_map[half] & (~UINT64_C(0) << word % 64);
-        if (!words && half == 0) words = allocator->word_map[half = 1];
+    if (list >= allocator->list_count) return NONE;
+    uint32_t word = list / 64;
+    uint64_t lists = allocator->list_map[word] & (~UINT64_C(0) << list % 64);
+    if (!lists) {
+        uint32_t top = ++word / 64;
+        if (top == TOP_WORDS) return NONE;
+        uint64_t words = allocator->top_map[top] & (~UINT64_C(0) << word % 64);
+        while (!words && ++top < TOP_WORDS) words = allocator->top_map[top];
         if (!words) return NONE;
-        word = half * 64 + (uint32_t)__builtin_ctzll(words);
-        bins = allocator->bin_map[word];
+        word = top * 64 + (uint32_t)__builtin_ctzll(words);
+        lists = allocator->list_map[word];
     }
-    return word * WORD_BINS + (uint32_t)__builtin_ctzll(bins);
+    return word * 64 + (uint32_t)__builtin_ctzll(lists);
 }
 
-static void clear_bin(struct udxg_range_allocator *allocator, uint32_t bin)
+static void set_bit(struct udxg_range_allocator *allocator, uint32_t list)
 {
-    uint32_t word = bin / WORD_BINS;
-    allocator->bin_map[word] &= ~(UINT64_C(1) << bin % WORD_BINS);
-    if (!allocator->bin_map[word]) allocator->word_map[word / 64] &= ~(UINT64_C(1) << word % 64);
+    uint32_t word = list / 64;
+    if (!allocator->list_map[word]) allocator->top_map[word / 64] |= UINT64_C(1) << word % 64;
+    allocator->list_map[word] |= UINT64_C(1) << list % 64;
 }
 
-/* The first range of the zone nearest to END; NIL when the bin is empty. Clears the bits that promised too much. */
-static uint32_t first_zoned(struct udxg_range_allocator *allocator, uint32_t bin, enum udxg_range_end end)
+static void clear_bit(struct udxg_range_allocator *allocator, uint32_t list)
 {
-    uint64_t *zones = &allocator->zone_map[bin];
-    while (*zones) {
-        uint32_t low = (uint32_t)__builtin_ctzll(*zones), high = 63u - (uint32_t)__builtin_clzll(*zones);
-        uint32_t zone = end == UDXG_RANGE_FROM_END ? high : low;
-        uint32_t first = allocator->lists[list_of(bin, zone)];
-        if (first != NIL) return first;
-        *zones &= ~(UINT64_C(1) << zone);
+    uint32_t word = list / 64;
+    allocator->list_map[word] &= ~(UINT64_C(1) << list % 64);
+    if (!allocator->list_map[word]) allocator->top_map[word / 64] &= ~(UINT64_C(1) << word % 64);
+}
+
+/* Of the zones of a bin, which are some. */
+static uint32_t nearest_zone(uint64_t zones, enum udxg_range_end end)
+{
+    return end == UDXG_RANGE_FROM_END ? 63u - (uint32_t)__builtin_clzll(zones) : (uint32_t)__builtin_ctzll(zones);
+}
+
+/*
+ * The first range of the first list from *LIST on that has any, of a zoned bin the list that is nearest to END; *LIST
+ * becomes that list. NIL when there is none. Clears the bits that promised too much.
+ */
+static uint32_t first_from(struct udxg_range_allocator *allocator, uint32_t *list, enum udxg_range_end end)
+{
+    uint32_t marked;
+    while ((marked = next_marked(allocator, *list)) != NONE) {
+        if (marked < ZONED_LISTS) {
+            marked = marked / ZONES * ZONES + nearest_zone(allocator->list_map[marked / ZONES], end);
+        }
+        uint32_t first = allocator->words[marked];
+        if (first != NIL) {
+            *list = marked;
+            return first;
+        }
+        clear_bit(allocator, marked);
     }
     return NIL;
 }
 
-/* The first range of the first bin from *BIN on that has any; *BIN becomes that bin. NIL when there is none. */
-static uint32_t first_from(struct udxg_range_allocator *allocator, uint32_t *bin, enum udxg_range_end end)
+/* Makes a node free. */
+static void list_insert(struct udxg_range_allocator *allocator, uint32_t index, uint32_t offset, uint32_t size)
 {
-    while ((*bin = next_marked(allocator, *bin)) != NONE) {
-        uint32_t first = *bin < ZONED_BINS ? first_zoned(allocator, *bin, end) : allocator->lists[list_of(*bin, 0)];
-        if (first != NIL) return first;
-        clear_bin(allocator, *bin);
-    }
-    return NIL;
+    uint32_t bin = bin_of(size), zone = zone_of(allocator, offset), list = list_of(bin, zone);
+    uint32_t next = allocator->words[list];
+    allocator->free_map[index / 64] |= UINT64_C(1) << index % 64;
+    allocator->words[list] = index;
+    *links_of(allocator, index) = (struct links){next, list};
+    links_of(allocator, next)->link = index * 2;
+    set_bit(allocator, list);
 }
 
-static void list_insert(struct udxg_range_allocator *allocator, struct udxg_range *range)
+/* Makes a node used. */
+static void list_remove(struct udxg_range_allocator *allocator, uint32_t index)
 {
-    uint32_t bin = bin_of(range->size), zone = zone_of(allocator, range->offset), word = bin / WORD_BINS;
-    uint32_t *first = &allocator->lists[list_of(bin, zone)], index = index_of(allocator, range);
-    range->list_next = *first;
-    range->list_link = (uint32_t)(first - word_at(allocator, 0));
-    node_at(allocator, *first)->list_link = (uint32_t)(&range->list_next - word_at(allocator, 0));
-    *first = index;
-    allocator->bin_map[word] |= UINT64_C(1) << bin % WORD_BINS;
-    allocator->word_map[word / 64] |= UINT64_C(1) << word % 64;
-    if (bin < ZONED_BINS) allocator->zone_map[bin] |= UINT64_C(1) << zone;
-}
-
-static void list_remove(struct udxg_range_allocator *allocator, struct udxg_range *range)
-{
-    *word_at(allocator, range->list_link) = range->list_next;
-    node_at(allocator, range->list_next)->list_link = range->list_link;
-    range->list_link = 0;
+    uint32_t next = links_of(allocator, index)->next, link = links_of(allocator, index)->link;
+    allocator->free_map[index / 64] &= ~(UINT64_C(1) << index % 64);
+    allocator->words[link] = next;
+    links_of(allocator, next)->link = link;
 }
 
 /* ---- nodes ---- */
 
 static bool has_spare_nodes(const struct udxg_range_allocator *allocator)
 {
-    bool two_spare = allocator->spare && node_at(allocator, allocator->spare)->list_next;
-    return allocator->node_end - allocator->fresh >= CUTS || two_spare;
+    if (allocator->node_end - allocator->fresh >= CUTS) return true;
+    return allocator->spare && next_on_list(allocator, allocator->spare);
 }
 
-static struct udxg_range *take_spare(struct udxg_range_allocator *allocator)
+static uint32_t take_spare(struct udxg_range_allocator *allocator)
 {
-    if (!allocator->spare) return node_at(allocator, allocator->fresh++);
-    struct udxg_range *node = node_at(allocator, allocator->spare);
-    allocator->spare = node->list_next;
-    return node;
-}
-
-static void give_spare(struct udxg_range_allocator *allocator, struct udxg_range *node)
-{
-    node->list_next = allocator->spare;
-    allocator->spare = index_of(allocator, node);
+    uint32_t index = allocator->spare;
+    if (!index) return allocator->fresh++;
+    allocator->spare = next_on_list(allocator, index);
+    return index;
 }
 
 /* A free node between two used ones. */
-static void insert_free(struct udxg_range_allocator *allocator, struct udxg_range *prev, struct udxg_range *next,
-                        uint32_t offset, uint32_t size)
+static void insert_free(struct udxg_range_allocator *allocator, uint32_t prev, uint32_t next, uint32_t offset,
+                        uint32_t size)
 {
-    struct udxg_range *node = take_spare(allocator);
-    node->granule_shift = allocator->granule_shift;
-    node->offset = offset;
-    node->size = size;
-    node->prev = index_of(allocator, prev);
-    node->next = index_of(allocator, next);
-    prev->next = next->prev = index_of(allocator, node);
-    list_insert(allocator, node);
+    uint32_t index = take_spare(allocator);
+    *node_at(allocator, index) = (struct udxg_range){
+        .offset = offset,
+        .size = size,
+        .prev = prev,
+        .next = next & INDEX_MASK,
+        .granule_shift = allocator->granule_shift & 63,
+    };
+    node_at(allocator, prev)->next = index & INDEX_MASK;
+    node_at(allocator, next)->prev = index;
+    list_insert(allocator, index, offset, size);
 }
 
-/* Lets NODE swallow its successor, which is on no list. */
-static void join_next(struct udxg_range_allocator *allocator, struct udxg_range *node, struct udxg_range *next)
+/* Takes a node off the ring that one of its neighbours has swallowed. */
+static void ring_remove(struct udxg_range_allocator *allocator, uint32_t index)
 {
-    node->size += next->size;
-    node->next = next->next;
-    node_at(allocator, next->next)->prev = index_of(allocator, node);
-    give_spare(allocator, next);
+    const struct udxg_range *node = node_at(allocator, index);
+    node_at(allocator, node->prev)->next = node->next;
+    node_at(allocator, node->next)->prev = node->prev;
+    links_of(allocator, index)->next = allocator->spare;
+    allocator->spare = index;
+}
+
+/* An allocator of which only the places in its memory are set. */
+static udxg_status map_memory(uint32_t granules, uint32_t list_count, struct udxg_range_allocator **ret)
+{
+    uint64_t edge = list_count / 2 + 1, node_end = edge + 1 + (granules < NODE_LIMIT ? granules : NODE_LIMIT) + CUTS;
+    uint64_t head_bytes = sizeof(struct udxg_range_allocator) + node_end * sizeof(struct links);
+    uint64_t nodes_at = (head_bytes + LINE_BYTES - 1) / LINE_BYTES * LINE_BYTES;
+    uint64_t map_at = nodes_at + node_end * sizeof(struct udxg_range);
+    uint64_t bytes = map_at + (node_end / 64 + 1) * sizeof(uint64_t);
+    void *memory;
+    udxg_status status = udxg_os_map_anonymous(bytes, &memory);
+    if (udxg_failed(status)) return status;
+
+    struct udxg_range_allocator *allocator = memory;
+    allocator->bytes = bytes;
+    allocator->nodes = (struct udxg_range *)((char *)memory + nodes_at);
+    allocator->free_map = (uint64_t *)((char *)memory + map_at);
+    allocator->edge = (uint32_t)edge;
+    allocator->fresh = (uint32_t)edge + 1;
+    allocator->node_end = (uint32_t)node_end;
+    *ret = allocator;
+    return STATUS_SUCCESS;
 }
 
 udxg_status udxg_range_allocator_create(uint64_t size, uint64_t granule, struct udxg_range_allocator **ret)
@@ -258,26 +315,16 @@ udxg_status udxg_range_allocator_create(uint64_t size, uint64_t granule, struct 
     bool power_of_two = granule && !(granule & (granule - 1));
     if (!power_of_two || !size || size % granule || size / granule > UINT32_MAX) return STATUS_INVALID_PARAMETER;
 
-    uint32_t granules = (uint32_t)(size / granule), bin_count = bin_of(granules) + 1;
-    uint32_t list_count = list_of(bin_count - 1, ZONES - 1) + 1;
-    uint64_t head_bytes = sizeof(struct udxg_range_allocator) + list_count * sizeof(uint32_t);
-    uint64_t fresh = (head_bytes + NODE_BYTES - 1) / NODE_BYTES;
-    uint64_t node_end = fresh + (granules < NODE_LIMIT ? granules : NODE_LIMIT) + CUTS;
-    void *memory;
-    udxg_status status = udxg_os_map_anonymous(node_end * NODE_BYTES, &memory);
+    uint32_t granules = (uint32_t)(size / granule), list_count = list_of(bin_of(granules), ZONES - 1) + 1;
+    struct udxg_range_allocator *allocator;
+    udxg_status status = map_memory(granules, list_count, &allocator);
     if (udxg_failed(status)) return status;
 
-    struct udxg_range_allocator *allocator = memory;
-    allocator->bytes = node_end * NODE_BYTES;
     allocator->size = granules;
-    allocator->bin_count = bin_count;
-    allocator->fresh = (uint32_t)fresh;
-    allocator->node_end = (uint32_t)node_end;
+    allocator->list_count = list_count;
     allocator->granule_shift = (uint32_t)__builtin_ctzll(granule);
     while ((granules - 1) >> allocator->zone_shift >= ZONES) allocator->zone_shift++;
-    allocator->edge.prev = allocator->edge.next = EDGE;
-    for (uint32_t list = 0; list < list_count; list++) allocator->lists[list] = NIL;
-    insert_free(allocator, &allocator->edge, &allocator->edge, 0, granules);
+    insert_free(allocator, allocator->edge, allocator->edge, 0, granules);
     *ret = allocator;
     return STATUS_SUCCESS;
 }
@@ -295,27 +342,27 @@ static void cut_front(struct udxg_range_allocator *allocator, struct udxg_range 
     uint32_t front = range->size - size, offset = range->offset;
     range->offset += front;
     range->size = size;
-    insert_free(allocator, node_at(allocator, range->prev), range, offset, front);
+    insert_free(allocator, range->prev, index_of(allocator, range), offset, front);
 }
 
 static void cut_back(struct udxg_range_allocator *allocator, struct udxg_range *range, uint32_t size)
 {
     uint32_t back = range->size - size;
     range->size = size;
-    insert_free(allocator, range, node_at(allocator, range->next), range->offset + size, back);
+    insert_free(allocator, index_of(allocator, range), range->next, range->offset + size, back);
 }
 
 /*
- * A range of at least SIZE without alignment, below 4,096 granules: any range of the first bin will do, and the
- * bin says whether it fits exactly, so that nothing waits for the node itself.
+ * A range of at least SIZE without alignment, below 4,096 granules: any range of the first list will do, and the
+ * list says whether it fits exactly, so that nothing waits for the node itself.
  */
 static struct udxg_range *take_best_fit(struct udxg_range_allocator *allocator, uint32_t size, enum udxg_range_end end)
 {
-    uint32_t own = bin_of(size), bin = own, first = first_from(allocator, &bin, end);
+    uint32_t list = list_of(size, 0), first = first_from(allocator, &list, end);
     if (first == NIL) return NULL;
     struct udxg_range *range = node_at(allocator, first);
-    list_remove(allocator, range);
-    if (bin == own) return range;
+    list_remove(allocator, first);
+    if (bin_of_list(list) == size) return range;
     if (end == UDXG_RANGE_FROM_END) {
         cut_front(allocator, range, size);
     } else {
@@ -354,7 +401,7 @@ static uint32_t look_at(const struct udxg_range_allocator *allocator, struct sea
                         uint32_t limit)
 {
     uint32_t place, looks = 0;
-    for (uint32_t index = first; index != NIL && looks < limit; index = node_at(allocator, index)->list_next) {
+    for (uint32_t index = first; index != NIL && looks < limit; index = next_on_list(allocator, index)) {
         struct udxg_range *range = node_at(allocator, index);
         looks++;
         if (!place_in(search, range, &place) || !is_better(search, range)) continue;
@@ -367,23 +414,25 @@ static uint32_t look_at(const struct udxg_range_allocator *allocator, struct sea
 /* From BIN upwards, until something is found or LIMIT ranges were looked at. */
 static bool look_from(struct udxg_range_allocator *allocator, struct search *search, uint32_t bin, uint32_t limit)
 {
-    uint32_t first;
-    for (; limit && (first = first_from(allocator, &bin, search->end)) != NIL; bin++) {
+    uint32_t first, list = list_of(bin, 0);
+    for (; limit && (first = first_from(allocator, &list, search->end)) != NIL;
+         list = list_of(bin_of_list(list) + 1, 0)) {
         limit -= look_at(allocator, search, first, LOOKS_IN_LIST < limit ? LOOKS_IN_LIST : limit);
         if (search->best) return true;
     }
     return false;
 }
 
+/* All lists, until a bin is over that had something. */
 static bool look_everywhere(const struct udxg_range_allocator *allocator, struct search *search, uint32_t bin)
 {
-    for (bin = next_marked(allocator, bin); bin != NONE; bin = next_marked(allocator, bin + 1)) {
-        for (uint32_t list = list_of(bin, 0); list <= list_of(bin, ZONES - 1); list++) {
-            look_at(allocator, search, allocator->lists[list], UINT32_MAX);
-        }
-        if (search->best) return true;
+    uint32_t list = list_of(bin, 0);
+    while ((list = next_marked(allocator, list)) != NONE) {
+        if (search->best && bin_of_list(list) != bin) break;
+        bin = bin_of_list(list);
+        look_at(allocator, search, allocator->words[list++], UINT32_MAX);
     }
-    return false;
+    return search->best;
 }
 
 static bool find(struct udxg_range_allocator *allocator, struct search *search)
@@ -405,7 +454,7 @@ static struct udxg_range *take_searched(struct udxg_range_allocator *allocator, 
     if (!find(allocator, &search)) return NULL;
     struct udxg_range *range = search.best;
     uint32_t behind_front = range->offset + range->size - search.place;
-    list_remove(allocator, range);
+    list_remove(allocator, index_of(allocator, range));
     if (range->size > behind_front) cut_front(allocator, range, behind_front);
     if (range->size > size) cut_back(allocator, range, size);
     return range;
@@ -427,8 +476,8 @@ udxg_status udxg_range_alloc(struct udxg_range_allocator *allocator, uint64_t si
     uint64_t granule = UINT64_C(1) << allocator->granule_shift;
     if (!size || !alignment || (alignment & (alignment - 1))) return STATUS_INVALID_PARAMETER;
     if (size > (uint64_t)allocator->size << allocator->granule_shift) return STATUS_GRAPHICS_NO_VIDEO_MEMORY;
-    if (!has_spare_nodes(allocator)) return STATUS_NO_MEMORY;
 
+    if (!has_spare_nodes(allocator)) return STATUS_NO_MEMORY;
     uint32_t granules = (uint32_t)((size + granule - 1) >> allocator->granule_shift);
     uint32_t mask = alignment_mask(allocator, alignment);
     bool simple = !mask && granules < EXACT_BINS;
@@ -442,39 +491,37 @@ udxg_status udxg_range_alloc(struct udxg_range_allocator *allocator, uint64_t si
 
 void udxg_range_free(struct udxg_range_allocator *allocator, struct udxg_range *range)
 {
-    struct udxg_range *prev = node_at(allocator, range->prev), *next = node_at(allocator, range->next);
+    uint32_t index = index_of(allocator, range), prev = range->prev, next = range->next;
     allocator->used -= range->size;
-    if (is_free(next)) {
+    if (is_free(allocator, next)) {
+        range->size += node_at(allocator, next)->size;
         list_remove(allocator, next);
-        join_next(allocator, range, next);
+        ring_remove(allocator, next);
     }
-    if (is_free(prev)) {
+    if (is_free(allocator, prev)) {
+        node_at(allocator, prev)->size += range->size;
         list_remove(allocator, prev);
-        join_next(allocator, prev, range);
-        range = prev;
+        ring_remove(allocator, index);
+        index = prev;
+        range = node_at(allocator, prev);
     }
-    list_insert(allocator, range);
+    list_insert(allocator, index, range->offset, range->size);
 }
 
-/* 0 for an empty bin. */
-static uint32_t largest_of_bin(const struct udxg_range_allocator *allocator, uint32_t bin)
+static bool is_marked(const struct udxg_range_allocator *allocator, uint32_t list)
 {
-    uint32_t largest = 0;
-    for (uint32_t list = list_of(bin, 0); list <= list_of(bin, ZONES - 1); list++) {
-        for (uint32_t index = allocator->lists[list]; index != NIL; index = node_at(allocator, index)->list_next) {
-            uint32_t size = node_at(allocator, index)->size;
-            if (size > largest) largest = size;
-        }
-    }
-    return largest;
+    return allocator->list_map[list / 64] >> list % 64 & 1;
 }
 
 uint64_t udxg_range_allocator_largest_free(const struct udxg_range_allocator *allocator)
 {
     uint32_t largest = 0;
-    for (uint32_t bin = allocator->bin_count; bin-- > 0 && !largest;) {
-        bool marked = allocator->bin_map[bin / WORD_BINS] >> bin % WORD_BINS & 1;
-        if (marked) largest = largest_of_bin(allocator, bin);
+    for (uint32_t list = allocator->list_count; list-- > 0 && !largest;) {
+        if (!is_marked(allocator, list)) continue;
+        for (uint32_t index = allocator->words[list]; index != NIL; index = next_on_list(allocator, index)) {
+            uint32_t size = node_at(allocator, index)->size;
+            if (size > largest) largest = size;
+        }
     }
     return (uint64_t)largest << allocator->granule_shift;
 }
@@ -485,15 +532,16 @@ static const char *check_ring(const struct udxg_range_allocator *allocator, uint
 {
     uint64_t offset = 0, used = 0;
     *ret_free = 0;
-    for (uint32_t index = allocator->edge.next; index != EDGE; index = node_at(allocator, index)->next) {
+    for (uint32_t index = node_at(allocator, allocator->edge)->next; index != allocator->edge;
+         index = node_at(allocator, index)->next) {
         const struct udxg_range *range = node_at(allocator, index), *next = node_at(allocator, range->next);
         if (next->prev != index) return "the ring is torn";
         if (range->offset != offset) return "two neighbours do not touch";
         if (!range->size) return "a range is empty";
         if (range->granule_shift != allocator->granule_shift) return "a range has another granule";
-        if (is_free(range) && is_free(next)) return "two neighbours are free";
-        *ret_free += is_free(range);
-        used += is_free(range) ? 0 : range->size;
+        if (is_free(allocator, index) && is_free(allocator, range->next)) return "two neighbours are free";
+        *ret_free += is_free(allocator, index);
+        used += is_free(allocator, index) ? 0 : range->size;
         offset += range->size;
     }
     if (offset != allocator->size) return "the ranges do not fill the space";
@@ -503,24 +551,23 @@ static const char *check_ring(const struct udxg_range_allocator *allocator, uint
 
 static const char *check_list(const struct udxg_range_allocator *allocator, uint32_t list, uint64_t *free_ranges)
 {
-    uint32_t link = (uint32_t)(offsetof(struct udxg_range_allocator, lists) / sizeof(uint32_t)) + list;
-    for (uint32_t index = allocator->lists[list]; index != NIL; index = node_at(allocator, index)->list_next) {
+    uint32_t link = list;
+    for (uint32_t index = allocator->words[list]; index != NIL; index = next_on_list(allocator, index)) {
         const struct udxg_range *range = node_at(allocator, index);
-        uint32_t bin = bin_of(range->size), zone = zone_of(allocator, range->offset), word = bin / WORD_BINS;
-        if (range->list_link != link) return "a list is torn";
-        if (list_of(bin, zone) != list) return "a range is on a wrong list";
-        if (!(allocator->bin_map[word] >> bin % WORD_BINS & 1)) return "a bin's bit is not set";
-        if (!(allocator->word_map[word / 64] >> word % 64 & 1)) return "a word's bit is not set";
-        if (bin < ZONED_BINS && !(allocator->zone_map[bin] >> zone & 1)) return "a zone's bit is not set";
+        uint32_t zone = zone_of(allocator, range->offset), word = list / 64;
+        if (allocator->words[index * 2 + 1] != link) return "a list is torn";
+        if (list_of(bin_of(range->size), zone) != list) return "a range is on a wrong list";
+        if (!is_marked(allocator, list)) return "a list's bit is not set";
+        if (!(allocator->top_map[word / 64] >> word % 64 & 1)) return "a word's bit is not set";
         if (!(*free_ranges)--) return "the lists hold more ranges than are free";
-        link = (uint32_t)(index * NODE_WORDS + offsetof(struct udxg_range, list_next) / sizeof(uint32_t));
+        link = index * 2;
     }
     return NULL;
 }
 
 static const char *check_lists(const struct udxg_range_allocator *allocator, uint64_t free_ranges)
 {
-    for (uint32_t list = 0; list <= list_of(allocator->bin_count - 1, ZONES - 1); list++) {
+    for (uint32_t list = FIRST_LIST; list < allocator->list_count; list++) {
         const char *wrong = check_list(allocator, list, &free_ranges);
         if (wrong) return wrong;
     }
