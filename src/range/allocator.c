@@ -21,11 +21,10 @@
  * freed without a look at its neighbours; a list ends in links that belong to no node, and a node points to what
  * points to it, so that taking it out asks nothing; and a bit is cleared not when its list becomes empty but when a
  * search finds it empty. Nodes have 16 bytes, a quarter of a cache line: they count in granules, and name each other
- * by index. Links of lists lie apart, because an exact fit needs no more of a node. All that lies behind the
+ * by index. The links of lists lie apart, because an exact fit needs no more of a node. All that lies behind the
  * allocator itself in one stretch of address space that is as long as it could ever have to be, and costs what is
  * touched of it. (Tried: nodes of 32 bytes with the links inside take 5 % longer. Links in a dense array of their
- * own, for the free ranges only, take 25 % longer although they stay in the cache. Large pages save 3 %, and cost 2 MiB
- * at least.)
+ * own, for the free ranges only, take 25 % longer. Large pages save 3 %, and cost 2 MiB at least.)
  *
  * Invariants:
  *     ring:  edge, ranges with ascending offsets that touch each other and fill the space, edge
@@ -202,25 +201,33 @@ static uint32_t nearest_zone(uint64_t zones, enum udxg_range_end end)
     return end == UDXG_RANGE_FROM_END ? 63u - (uint32_t)__builtin_clzll(zones) : (uint32_t)__builtin_ctzll(zones);
 }
 
+/* first_from, of the zoned bins. The top map tells which of them is next, and END which of its lists. */
+static uint32_t first_zoned(struct udxg_range_allocator *allocator, uint32_t *list, enum udxg_range_end end)
+{
+    uint64_t from = ~UINT64_C(0) << *list / ZONES;
+    for (uint64_t bins; (bins = allocator->top_map[0] & from);) {
+        uint32_t bin = (uint32_t)__builtin_ctzll(bins);
+        *list = bin * ZONES + nearest_zone(allocator->list_map[bin], end);
+        uint32_t first = allocator->words[*list];
+        if (first != NIL) return first;
+        clear_bit(allocator, *list);
+    }
+    *list = ZONED_LISTS;
+    return NIL;
+}
+
 /*
- * The first range of the first list from *LIST on that has any, of a zoned bin the list that is nearest to END; *LIST
- * becomes that list. NIL when there is none. Clears the bits that promised too much.
+ * The first range of the first list that has any, from *LIST on, which is the first of its bin; *LIST becomes that
+ * list. NIL when there is none. Clears the bits that promised too much.
  */
 static uint32_t first_from(struct udxg_range_allocator *allocator, uint32_t *list, enum udxg_range_end end)
 {
-    uint32_t marked;
-    while ((marked = next_marked(allocator, *list)) != NONE) {
-        if (marked < ZONED_LISTS) {
-            marked = marked / ZONES * ZONES + nearest_zone(allocator->list_map[marked / ZONES], end);
-        }
-        uint32_t first = allocator->words[marked];
-        if (first != NIL) {
-            *list = marked;
-            return first;
-        }
-        clear_bit(allocator, marked);
+    uint32_t first = *list < ZONED_LISTS ? first_zoned(allocator, list, end) : NIL;
+    while (first == NIL && (*list = next_marked(allocator, *list)) != NONE) {
+        first = allocator->words[*list];
+        if (first == NIL) clear_bit(allocator, *list);
     }
-    return NIL;
+    return first;
 }
 
 /* Makes a node free. */
@@ -447,8 +454,9 @@ static bool find(struct udxg_range_allocator *allocator, struct search *search)
     return look_everywhere(allocator, search, own);
 }
 
-static struct udxg_range *take_searched(struct udxg_range_allocator *allocator, uint32_t size, uint32_t alignment_mask,
-                                        enum udxg_range_end end)
+/* Apart, so that an allocation without a search does not save registers for one. */
+static __attribute__((noinline)) struct udxg_range *take_searched(struct udxg_range_allocator *allocator, uint32_t size,
+                                                                  uint32_t alignment_mask, enum udxg_range_end end)
 {
     struct search search = {.size = size, .alignment_mask = alignment_mask, .end = end};
     if (!find(allocator, &search)) return NULL;
@@ -556,6 +564,7 @@ static const char *check_list(const struct udxg_range_allocator *allocator, uint
         const struct udxg_range *range = node_at(allocator, index);
         uint32_t zone = zone_of(allocator, range->offset), word = list / 64;
         if (allocator->words[index * 2 + 1] != link) return "a list is torn";
+        if (!is_free(allocator, index)) return "a range on a list is not marked free";
         if (list_of(bin_of(range->size), zone) != list) return "a range is on a wrong list";
         if (!is_marked(allocator, list)) return "a list's bit is not set";
         if (!(allocator->top_map[word / 64] >> word % 64 & 1)) return "a word's bit is not set";
