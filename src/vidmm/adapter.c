@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/os.h"
+#include "vidmm/budget.h"
 #include "vidmm/residency.h"
 #include "vidmm/vaspace.h"
 
@@ -78,8 +79,7 @@ static void compute_groups(struct vidmm_adapter *adapter)
 static udxg_status create_segments(struct vidmm_adapter *adapter, const struct udxg_adapter_caps *caps)
 {
     for (uint32_t i = 0; i < caps->segment_count; i++) {
-        udxg_status status =
-            vidmm_segment_create(&caps->segments[i], i + 1, &adapter->extents, &adapter->segments[i]);
+        udxg_status status = vidmm_segment_create(&caps->segments[i], i + 1, &adapter->extents, &adapter->segments[i]);
         if (udxg_failed(status)) return status;
         adapter->segment_count++;
         if (adapter->segments[i]->aperture) adapter->aperture_set |= 1u << i;
@@ -99,6 +99,7 @@ udxg_status vidmm_adapter_create(const struct udxg_adapter_caps *caps, struct vi
     pthread_cond_init(&adapter->changed, NULL);
     udxg_list_init(&adapter->processes);
     vidmm_pager_init(&adapter->pager);
+    vidmm_notifier_init(&adapter->notifier);
     adapter->gpu_va_bits = caps->gpu_va_bits;
     adapter->commit_limit_bytes =
         caps->system_commit_limit_bytes ? caps->system_commit_limit_bytes : udxg_os_ram_bytes() / 2;
@@ -113,13 +114,15 @@ udxg_status vidmm_adapter_create(const struct udxg_adapter_caps *caps, struct vi
     return STATUS_SUCCESS;
 }
 
-void vidmm_adapter_destroy(struct vidmm_adapter *adapter)
+void vidmm_adapter_destroy(struct vidmm_adapter *adapter) UDXG_NO_TSA /* nobody else has it any more */
 {
     if (!adapter) return;
+    vidmm_notifier_fini(adapter);
     vidmm_pager_fini(adapter);
     for (uint32_t i = 0; i < adapter->segment_count; i++) vidmm_segment_destroy(adapter->segments[i]);
     udxg_slab_fini(&adapter->extents);
     udxg_slab_fini(&adapter->va_nodes);
+    vidmm_fair_fini(&adapter->fair);
     pthread_cond_destroy(&adapter->changed);
     udxg_mutex_fini_VIDMM(&adapter->lock);
     free(adapter);
@@ -174,11 +177,13 @@ static const char *check_locked(struct vidmm_adapter *adapter) UDXG_REQUIRES(VID
         const char *wrong = vidmm_segment_check_locked(adapter->segments[i]);
         if (wrong) return wrong;
     }
-    udxg_list_for_each(it, &adapter->processes)
-        commit += udxg_container_of(it, struct vidmm_process, siblings)->commit_bytes;
+    udxg_list_for_each(it, &adapter->processes) commit +=
+        udxg_container_of(it, struct vidmm_process, siblings)->commit_bytes;
     if (commit != adapter->commit_bytes) return "the adapter's commit is not that of its processes";
     if (commit > adapter->commit_limit_bytes) return "the adapter's commit is over its limit";
     const char *wrong = vidmm_residency_check_locked(adapter);
+    if (!wrong) wrong = vidmm_budget_check_locked(adapter);
+    if (!wrong) wrong = vidmm_notifier_check_locked(adapter);
     return wrong ? wrong : vidmm_pager_check_locked(adapter);
 }
 

@@ -7,6 +7,8 @@
 #define UDXG_VIDMM_ADAPTER_H
 
 #include "base/slab.h"
+#include "vidmm/fair.h"
+#include "vidmm/notify.h"
 #include "vidmm/paging.h"
 #include "vidmm/segment.h"
 #include "vidmm/vidmm.h"
@@ -28,7 +30,12 @@ struct vidmm_adapter {
     uint64_t aperture_bytes UDXG_GUARDED_BY(VIDMM); /* demand of all apertures; <= sizes.shared_system_bytes */
     bool foreign_atomic UDXG_GUARDED_BY(VIDMM);     /* an engine's atomic on caller's memory is under way */
     struct udxg_list processes UDXG_GUARDED_BY(VIDMM);
+    size_t process_count UDXG_GUARDED_BY(VIDMM);
+    uint64_t reserved_bytes[VIDMM_GROUP_COUNT] UDXG_GUARDED_BY(VIDMM); /* reservations of all processes */
+    struct vidmm_fair fair UDXG_GUARDED_BY(VIDMM);                     /* room for process_count claims */
+    bool budgets_stale UDXG_GUARDED_BY(VIDMM);                         /* some usage has drifted: budget.h */
     struct vidmm_pager pager;
+    struct vidmm_notifier notifier;
 };
 
 /* The segment with an id, NULL for 0, VIDMM_SYSTEM_ID and one that is not there. */

@@ -5,6 +5,7 @@
 #include <assert.h>
 
 #include "base/os.h"
+#include "vidmm/budget.h"
 #include "vidmm/residency.h"
 
 /* ---- places ---- */
@@ -235,6 +236,7 @@ udxg_status vidmm_alloc_lock(struct vidmm_alloc *alloc, void **ret_address)
     struct vidmm_adapter *adapter = alloc->process->adapter;
     udxg_lock(VIDMM, &adapter->lock);
     udxg_status status = count_lock_locked(alloc);
+    vidmm_budget_settle_locked(adapter);
     bool home = is_home_locked(alloc);
     udxg_unlock(VIDMM, &adapter->lock);
     if (udxg_failed(status)) return status;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "vidmm/alloc.h"
+#include "vidmm/budget.h"
 #include "vidmm/residency.h"
 
 enum step {
@@ -46,6 +47,7 @@ static enum step evict_for_locked(struct vidmm_segment *segment, struct vidmm_co
 static enum step give_up_locked(struct vidmm_paging_op *op, struct vidmm_alloc *alloc) UDXG_REQUIRES(VIDMM)
 {
     if (!vidmm_residency_retarget_locked(alloc)) op->failed = true;
+    vidmm_budget_settle_locked(alloc->process->adapter);
     vidmm_alloc_settle_home_locked(alloc);
     return STEP_ADVANCED;
 }

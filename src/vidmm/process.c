@@ -4,6 +4,8 @@
 
 #include <stdlib.h>
 
+#include "vidmm/budget.h"
+
 #define LARGEST_HOMES_BYTES (UINT64_C(1) << 40)
 #define LEAST_HOMES_BYTES (UINT64_C(64) << 20)
 #define ROOM 16u /* addresses for each byte of commit */
@@ -25,6 +27,13 @@ static udxg_status create_homes(struct vidmm_process *process)
     return vidmm_pool_create(&desc, &process->homes);
 }
 
+static void process_free(struct vidmm_process *process)
+{
+    vidmm_va_space_fini(&process->va);
+    vidmm_pool_destroy(process->homes);
+    free(process);
+}
+
 udxg_status vidmm_process_create(struct vidmm_adapter *adapter, struct vidmm_process **ret)
 {
     struct vidmm_process *process = calloc(1, sizeof *process);
@@ -32,6 +41,7 @@ udxg_status vidmm_process_create(struct vidmm_adapter *adapter, struct vidmm_pro
     process->adapter = adapter;
     process->commit_limit_bytes = adapter->commit_limit_bytes;
     udxg_list_init(&process->devices);
+    udxg_list_init(&process->registrations);
     udxg_status status = create_homes(process);
     if (udxg_failed(status)) {
         free(process);
@@ -39,8 +49,12 @@ udxg_status vidmm_process_create(struct vidmm_adapter *adapter, struct vidmm_pro
     }
     vidmm_va_space_init(&process->va, adapter->gpu_va_bits, &adapter->va_nodes);
     udxg_lock(VIDMM, &adapter->lock);
-    udxg_list_append(&adapter->processes, &process->siblings);
+    status = vidmm_budget_join_locked(process);
     udxg_unlock(VIDMM, &adapter->lock);
+    if (udxg_failed(status)) {
+        process_free(process);
+        return status;
+    }
     *ret = process;
     return STATUS_SUCCESS;
 }
@@ -49,11 +63,9 @@ void vidmm_process_destroy(struct vidmm_process *process)
 {
     if (!process) return;
     udxg_lock(VIDMM, &process->adapter->lock);
-    udxg_list_remove(&process->siblings);
+    vidmm_budget_leave_locked(process);
     udxg_unlock(VIDMM, &process->adapter->lock);
-    vidmm_va_space_fini(&process->va);
-    vidmm_pool_destroy(process->homes);
-    free(process);
+    process_free(process);
 }
 
 udxg_status vidmm_process_charge_locked(struct vidmm_process *process, uint64_t size_bytes)

@@ -18,6 +18,12 @@ struct vidmm_process {
     uint64_t commit_bytes UDXG_GUARDED_BY(VIDMM);
     uint64_t usage_bytes[VIDMM_GROUP_COUNT] UDXG_GUARDED_BY(VIDMM); /* demand of its allocations */
     uint64_t reservation_bytes[VIDMM_GROUP_COUNT] UDXG_GUARDED_BY(VIDMM);
+    uint64_t counted_bytes[VIDMM_GROUP_COUNT] UDXG_GUARDED_BY(VIDMM);  /* the usage that budgets were made from */
+    uint64_t override_bytes[VIDMM_GROUP_COUNT] UDXG_GUARDED_BY(VIDMM); /* VIDMM_NO_OVERRIDE: none */
+    uint64_t budget_bytes[VIDMM_GROUP_COUNT] UDXG_GUARDED_BY(VIDMM);   /* as computed last: budget.h */
+    uint64_t asked_bytes[VIDMM_GROUP_COUNT] UDXG_GUARDED_BY(VIDMM);    /* what it was asked to trim to, or UINT64_MAX */
+    uint32_t weight UDXG_GUARDED_BY(VIDMM);                            /* 1 to VIDMM_FAIR_WEIGHT_MAX */
+    struct udxg_list registrations UDXG_GUARDED_BY(VIDMM);             /* struct vidmm_registration */
 };
 
 /* Charges SIZE for a home. STATUS_NO_MEMORY over a limit. */

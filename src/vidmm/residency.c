@@ -16,6 +16,7 @@
 
 #include "vidmm/alloc.h"
 #include "vidmm/budget.h"
+#include "vidmm/notify.h"
 
 /* ---- targets ---- */
 
@@ -35,7 +36,9 @@ static void charge_target_locked(const struct vidmm_alloc *alloc, int64_t sign) 
     uint64_t bytes = (uint64_t)sign * vidmm_segment_need(segment, alloc->size_bytes);
     segment->demand_bytes += bytes;
     if (segment->aperture) adapter->aperture_bytes += bytes;
-    if (segment->group < VIDMM_GROUP_COUNT) alloc->process->usage_bytes[segment->group] += bytes;
+    if (segment->group == VIDMM_GROUP_COUNT) return;
+    alloc->process->usage_bytes[segment->group] += bytes;
+    vidmm_budget_usage_changed_locked(alloc->process, segment->group);
 }
 
 static void set_target_locked(struct vidmm_alloc *alloc, uint32_t target_id)
@@ -281,6 +284,7 @@ udxg_status vidmm_make_resident(struct vidmm_queue *queue, uint32_t count, struc
     if ((flags & VIDMM_MUST_SUCCEED) && !claims.cant_trim_further) return STATUS_INVALID_PARAMETER;
     udxg_lock(VIDMM, &adapter->lock);
     udxg_status status = make_resident_locked(queue, count, bindings, &claims, ret_fence);
+    vidmm_budget_settle_locked(adapter);
     udxg_unlock(VIDMM, &adapter->lock);
     if (status == STATUS_NO_MEMORY) *ret_trim_bytes = trim_bytes(&claims);
     return status;
@@ -349,6 +353,7 @@ udxg_status vidmm_evict(struct vidmm_device *device, uint32_t count, struct vidm
     struct vidmm_adapter *adapter = device->process->adapter;
     udxg_lock(VIDMM, &adapter->lock);
     udxg_status status = evict_locked(count, bindings, flags);
+    vidmm_budget_settle_locked(adapter);
     if (!udxg_failed(status)) *ret_trim_bytes = vidmm_budget_excess_locked(device->process);
     udxg_unlock(VIDMM, &adapter->lock);
     return status;
@@ -371,6 +376,7 @@ void vidmm_binding_fini(struct vidmm_binding *binding)
     if (binding->count) {
         binding->count = 0;
         unlist_locked(binding, true);
+        vidmm_budget_settle_locked(process->adapter);
     }
     udxg_unlock(VIDMM, &process->adapter->lock);
     vidmm_va_release(process, binding);
@@ -398,6 +404,7 @@ bool vidmm_device_is_ready(struct vidmm_device *device)
 {
     udxg_lock(VIDMM, &device->process->adapter->lock);
     bool ready = device->not_ready == 0;
+    if (ready) vidmm_notify_run_locked(device);
     udxg_unlock(VIDMM, &device->process->adapter->lock);
     return ready;
 }

@@ -63,6 +63,10 @@ struct vidmm_segment_info {
 udxg_status vidmm_adapter_segment(struct vidmm_adapter *adapter, uint32_t segment_id,
                                   struct vidmm_segment_info *ret) UDXG_MUST_CHECK;
 
+enum { VIDMM_TRIM_INTERVAL_DEFAULT = 100 * 1000 * 1000 }; /* ten seconds */
+/* How long after each other the requests for a periodic trim come, in units of 100 ns, beginning now. 0: none. */
+void vidmm_adapter_set_trim_interval(struct vidmm_adapter *adapter, uint64_t interval_100ns);
+
 /* ---- process ---- */
 
 udxg_status vidmm_process_create(struct vidmm_adapter *adapter, struct vidmm_process **ret) UDXG_MUST_CHECK;
@@ -78,6 +82,11 @@ void vidmm_process_budget(struct vidmm_process *process, enum vidmm_group group,
 /* STATUS_INVALID_PARAMETER above what is available. */
 udxg_status vidmm_process_reserve_budget(struct vidmm_process *process, enum vidmm_group group,
                                          uint64_t reservation_bytes) UDXG_MUST_CHECK;
+#define VIDMM_NO_OVERRIDE UINT64_MAX
+/* Makes BUDGET the current budget, less only where the maximum is less; it goes before the reservation. */
+void vidmm_process_set_budget(struct vidmm_process *process, enum vidmm_group group, uint64_t budget_bytes);
+/* The process's part of what several want: 1, as at first, to 64, for what is in the foreground. */
+udxg_status vidmm_process_set_weight(struct vidmm_process *process, uint32_t weight) UDXG_MUST_CHECK;
 
 struct vidmm_usage {
     uint64_t allocations, commit_bytes, commit_limit_bytes, pool_mapped_bytes;
@@ -182,6 +191,8 @@ struct vidmm_device {
     struct udxg_list queues UDXG_GUARDED_BY(VIDMM);
     uint64_t not_ready UDXG_GUARDED_BY(VIDMM); /* paging operations that bring the list in place */
     uint64_t grace_begun, grace_ended UDXG_GUARDED_BY(VIDMM);
+    uint64_t runs UDXG_GUARDED_BY(VIDMM);                         /* how often it began to run work */
+    uint32_t sleepers UDXG_GUARDED_BY(VIDMM);                     /* registrations that the next run wakes */
     void (*ready)(struct vidmm_device *device);                   /* called without locks when not_ready falls to 0 */
     void (*failed)(struct vidmm_device *device, udxg_status why); /* without locks: the device is in error */
 };
@@ -282,6 +293,58 @@ void vidmm_va_unmap_system(struct vidmm_process *process, uint64_t va);
 
 /* The process's memory as engines of one device see it: DEVICE's residency decides what faults. Fills in MEMORY. */
 void vidmm_gpu_memory(struct vidmm_device *device, struct udxg_gpu_memory *memory);
+
+/* ---- notifications ---- */
+
+enum vidmm_notice_flags {
+    VIDMM_NOTICE_PERIODIC = 1, /* the first three as in D3DDDI_TRIMRESIDENCYSET_FLAGS */
+    VIDMM_NOTICE_RESTART = 2,  /* never with PERIODIC */
+    VIDMM_NOTICE_TRIM = 4,
+    VIDMM_NOTICE_BUDGET = 8,
+};
+struct vidmm_notice {
+    uint32_t flags;
+    uint64_t trim_bytes;   /* with TRIM: how far the process is over its budgets */
+    uint64_t budget_bytes; /* with BUDGET */
+};
+
+/* Whom to tell. Copied before each call, so that it may go while the call is under way. */
+struct vidmm_listener {
+    void (*notify)(const struct vidmm_listener *listener, const struct vidmm_notice *notice);
+    void (*callback)(void); /* these two are for the registrant */
+    void *context;
+};
+
+/* Embeddable. */
+struct vidmm_registration {
+    struct vidmm_listener listener;                   /* constant */
+    struct vidmm_device *device;                      /* constant */
+    uint32_t wanted;                                  /* enum vidmm_notice_flags; constant */
+    struct udxg_list siblings UDXG_GUARDED_BY(VIDMM); /* in the process's list */
+    struct udxg_list all_link UDXG_GUARDED_BY(VIDMM); /* in the notifier's list */
+    struct udxg_list due_link UDXG_GUARDED_BY(VIDMM); /* in the notifier's list while pending is not 0 */
+    uint32_t pending UDXG_GUARDED_BY(VIDMM);          /* what it has not been told yet */
+    uint64_t told_bytes UDXG_GUARDED_BY(VIDMM);       /* the budget it knows */
+    uint64_t deadline_ns UDXG_GUARDED_BY(VIDMM);      /* of the next periodic trim; 0: asleep, or not wanted */
+    uint64_t seen_runs UDXG_GUARDED_BY(VIDMM);        /* device->runs at the last request */
+    bool asleep UDXG_GUARDED_BY(VIDMM);               /* counted in device->sleepers */
+};
+
+/*
+ * Registers LISTENER for PERIODIC | RESTART | TRIM or for BUDGET, which is the budget of the local group (of the
+ * other one on an adapter without a local group). It is called on a thread of the adapter, with no lock and all
+ * signals blocked, never twice at a time, and may call anything. A process that is over budget already is told so.
+ * STATUS_NO_MEMORY when the thread cannot be started.
+ */
+udxg_status vidmm_register(struct vidmm_registration *registration, struct vidmm_device *device, uint32_t wanted,
+                           const struct vidmm_listener *listener) UDXG_MUST_CHECK;
+/*
+ * No call begins after this. With WAIT none is under way either when it returns, unless it is called inside of a
+ * call: there it waits for nobody, because others may be waiting for this call. It may have been silenced before.
+ */
+void vidmm_unregister(struct vidmm_registration *registration, bool wait);
+/* The same, and waits, for all registrations of the device, which remain to be unregistered. */
+void vidmm_device_silence(struct vidmm_device *device);
 
 /* ---- checks ---- */
 
