@@ -17,6 +17,7 @@ static const char *const kind_names[] = {
     [UDXG_KIND_HINTS] = "hints",         [UDXG_KIND_RESERVED] = "reserved", [UDXG_KIND_IGNORED] = "ignored",
     [UDXG_KIND_REST] = "rest",           [UDXG_KIND_HANDLE] = "handle",   [UDXG_KIND_NT_HANDLE] = "descriptor",
     [UDXG_KIND_ADDRESS] = "address",     [UDXG_KIND_HANDLES] = "handles", [UDXG_KIND_POINTER] = "pointer",
+    [UDXG_KIND_CALLBACK] = "callback",
 };
 
 static const char *const handle_names[UDXG_HANDLE_KIND_COUNT] = {
@@ -208,6 +209,9 @@ static void markdown_what(const struct udxg_shape *shape, const struct udxg_fiel
         break;
     case UDXG_KIND_ADDRESS:
         printf("address");
+        break;
+    case UDXG_KIND_CALLBACK:
+        printf("function%s", field->optional ? " or NULL" : "");
         break;
     case UDXG_KIND_POINTER:
         markdown_elements(shape, field);

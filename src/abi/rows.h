@@ -122,6 +122,8 @@
     KEEP_(field, UDXG_KIND_HANDLE, UDXG_IN | UDXG_OUT, .handle = UDXG_IS_##what, __VA_ARGS__)
 #define NT_HANDLE(field, what, ...) FIELD_(field, UDXG_KIND_NT_HANDLE, UDXG_IN, .note = what, __VA_ARGS__)
 #define ADDRESS(field, what, ...) FIELD_(field, UDXG_KIND_ADDRESS, UDXG_IN, .note = what, __VA_ARGS__)
+/* A function of the client's: only an endpoint in its process can call it, a daemon has to send what it would say. */
+#define CALLBACK(field, what, ...) FIELD_(field, UDXG_KIND_CALLBACK, UDXG_IN, .note = what, __VA_ARGS__)
 
 /* ---- memory that is copied; the count is a 32-bit field of the same struct ---- */
 

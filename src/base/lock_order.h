@@ -9,6 +9,7 @@
 #include "base/lock.h"
 
 UDXG_LOCK_CLASS(PROCESS)      /* what a process has per adapter                   core/process.c     */
+UDXG_LOCK_CLASS(TRIM)         /* a process's trim and budget registrations        core/trim.c        */
 UDXG_LOCK_CLASS(DEVICE)       /* a device's children, timeline and error state    core/device.c      */
 UDXG_LOCK_CLASS(NT)           /* the NT handles that are open                     core/nt_handle.c   */
 UDXG_LOCK_CLASS(WATCH)        /* one write watch                                  core/write_watch.c */

@@ -104,6 +104,17 @@ udxg_status udxg_device_get(struct udxg_process *process, uint32_t handle, struc
     return STATUS_SUCCESS;
 }
 
+/* Callbacks are waited for here: the last pin, with which the rest goes, may be a call's that one of them waits for. */
+bool udxg_device_close(struct udxg_process *process, uint32_t handle)
+{
+    struct udxg_device *device = udxg_device_find(process, handle);
+
+    if (!device) return false;
+    vidmm_device_silence(&device->vidmm);
+    udxg_device_put(device);
+    return udxg_handle_close(&process->handles, handle, UDXG_HANDLE_DEVICE);
+}
+
 /* ---- children ---- */
 
 void udxg_device_add_child(struct udxg_device *device, enum udxg_handle_type type, struct udxg_child *child)
@@ -183,6 +194,7 @@ void udxg_device_release(void *object)
 {
     struct udxg_device *device = object;
 
+    udxg_registrations_drop(&device->process->registrations, device);
     close_all_children(device);
     udxg_device_unref(device);
 }
@@ -345,8 +357,7 @@ udxg_status thunk_CreateDevice(struct udxg_process *process, D3DKMT_CREATEDEVICE
 
 udxg_status thunk_DestroyDevice(struct udxg_process *process, D3DKMT_DESTROYDEVICE *args)
 {
-    return udxg_handle_close(&process->handles, args->hDevice, UDXG_HANDLE_DEVICE) ? STATUS_SUCCESS
-                                                                                   : STATUS_INVALID_PARAMETER;
+    return udxg_device_close(process, args->hDevice) ? STATUS_SUCCESS : STATUS_INVALID_PARAMETER;
 }
 
 static void report_page_fault(const struct udxg_device_error *error, D3DKMT_DEVICEPAGEFAULT_STATE *state)

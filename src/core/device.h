@@ -68,6 +68,8 @@ udxg_status udxg_device_get(struct udxg_process *process, uint32_t handle,
 /* The same for calls that work on a stopped adapter: destroy, unlock, queries of state. NULL when there is none. */
 struct udxg_device *udxg_device_find(struct udxg_process *process, uint32_t handle);
 void udxg_device_put(struct udxg_device *device);
+/* DestroyDevice: the handle means nothing from here on, and none of its notifications runs. False: not a device's. */
+bool udxg_device_close(struct udxg_process *process, uint32_t handle);
 
 /*
  * Puts an object on the device's list of its kind and takes a reference to the device. The caller has the

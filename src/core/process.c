@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "core/allocation.h"
+#include "core/device.h"
 #include "core/handlers.h"
 #include "core/resource.h"
 #include "core/sync.h"
@@ -36,6 +37,7 @@ udxg_status udxg_process_create(struct udxg_kernel *kernel, struct udxg_process 
     process->handles.release[UDXG_HANDLE_CONTEXT] = udxg_context_release;
     process->handles.release[UDXG_HANDLE_PAGING_QUEUE] = udxg_paging_queue_release;
     process->handles.release[UDXG_HANDLE_SYNC] = udxg_sync_release;
+    udxg_registrations_init(&process->registrations);
     udxg_mutex_init_PROCESS(&process->lock);
     *ret_process = process;
     return STATUS_SUCCESS;
@@ -60,7 +62,7 @@ static void close_device(uint32_t handle, void *object, void *user)
 {
     struct udxg_process *process = user;
     (void)object;
-    (void)udxg_handle_close(&process->handles, handle, UDXG_HANDLE_DEVICE);
+    (void)udxg_device_close(process, handle);
 }
 
 void udxg_process_destroy(struct udxg_process *process)
@@ -72,6 +74,7 @@ void udxg_process_destroy(struct udxg_process *process)
         struct udxg_process_adapter *pa = atomic_load(&process->adapters[i]);
         if (pa) udxg_process_adapter_unref(pa);
     }
+    udxg_registrations_fini(&process->registrations);
     udxg_mutex_fini_PROCESS(&process->lock);
     free(process);
 }

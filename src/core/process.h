@@ -10,6 +10,7 @@
 #include "core/adapter.h"
 #include "core/fence_page.h"
 #include "core/kernel.h"
+#include "core/trim.h"
 #include "object/handle.h"
 #include "vidmm/vidmm.h"
 
@@ -29,7 +30,8 @@ struct udxg_process_adapter {
 struct udxg_process {
     struct udxg_kernel *kernel; /* constant */
     struct udxg_handle_table handles;
-    struct udxg_mutex_PROCESS lock; /* for the making of an element of adapters */
+    struct udxg_registrations registrations; /* locks for itself */
+    struct udxg_mutex_PROCESS lock;          /* for the making of an element of adapters */
     _Atomic(struct udxg_process_adapter *) adapters[UDXG_KERNEL_ADAPTERS]; /* set once each */
 };
 

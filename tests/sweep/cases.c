@@ -555,6 +555,50 @@ static void share_objects(struct world *world, void *arguments)
     args->pSharedNtHandle = world_take(world, sizeof(*args->pSharedNtHandle));
 }
 
+static void ignore_trim(D3DKMT_TRIMNOTIFICATION *notification)
+{
+    (void)notification;
+}
+
+static void register_trim(struct world *world, void *arguments)
+{
+    WITH(D3DKMT_REGISTERTRIMNOTIFICATION);
+    args->AdapterLuid = world->luid;
+    args->hDevice = world->device;
+    args->Callback = ignore_trim;
+}
+
+static void unregister_trim(struct world *world, void *arguments)
+{
+    WITH(D3DKMT_UNREGISTERTRIMNOTIFICATION);
+    D3DKMT_REGISTERTRIMNOTIFICATION registration = {0};
+    register_trim(world, &registration);
+    world_need(D3DKMTRegisterTrimNotification(&registration), "a trim registration");
+    args->Handle = registration.Handle;
+    args->Callback = ignore_trim;
+}
+
+static void ignore_budget(D3DKMT_BUDGETCHANGENOTIFICATION *notification)
+{
+    (void)notification;
+}
+
+static void register_budget(struct world *world, void *arguments)
+{
+    WITH(D3DKMT_REGISTERBUDGETCHANGENOTIFICATION);
+    args->hDevice = world->device;
+    args->Callback = ignore_budget;
+}
+
+static void unregister_budget(struct world *world, void *arguments)
+{
+    WITH(D3DKMT_UNREGISTERBUDGETCHANGENOTIFICATION);
+    D3DKMT_REGISTERBUDGETCHANGENOTIFICATION registration = {0};
+    register_budget(world, &registration);
+    world_need(D3DKMTRegisterBudgetChangeNotification(&registration), "a budget registration");
+    args->Handle = registration.Handle;
+}
+
 #define CASE(id, name, set_up) {UDXG_THUNK_##id, name, set_up, STATUS_SUCCESS}
 #define NOT_YET_CASE(id, name, set_up) {UDXG_THUNK_##id, name, set_up, STATUS_NOT_SUPPORTED}
 
@@ -606,6 +650,10 @@ const struct sweep_case sweep_cases[] = {
     CASE(DestroyPagingQueue, "", destroy_queue),
     CASE(MakeResident, "", make_resident),
     CASE(Evict, "", evict),
+    CASE(RegisterTrimNotification, "", register_trim),
+    CASE(UnregisterTrimNotification, "", unregister_trim),
+    CASE(RegisterBudgetChangeNotification, "", register_budget),
+    CASE(UnregisterBudgetChangeNotification, "", unregister_budget),
     CASE(ReserveGpuVirtualAddress, "adapter", reserve_by_adapter),
     CASE(ReserveGpuVirtualAddress, "paging queue", reserve_by_queue),
     CASE(MapGpuVirtualAddress, "", map_allocation),

@@ -345,6 +345,7 @@ static void sweep_field(struct run *run, const struct udxg_shape *shape, const s
     case UDXG_KIND_IGNORED:
     case UDXG_KIND_REST:
     case UDXG_KIND_ADDRESS:
+    case UDXG_KIND_CALLBACK:
         break;
     }
 }
@@ -566,6 +567,8 @@ static void mutate_field(struct run *run, const struct udxg_field *field, unsign
         number = below(2) ? number | UINT64_C(1) << 40 : (uint64_t)run->world.event;
         memcpy(at, &number, sizeof(number));
         break;
+    case UDXG_KIND_CALLBACK: /* anything else would be called one day */
+        break;
     case UDXG_KIND_REST: /* may share its bytes with a pointer, and then a number is an address by chance */
         break;
     default:
@@ -590,6 +593,7 @@ static void randomize(struct run *run)
     for (uint32_t i = 0; i < shape->field_count; i++) {
         const struct udxg_field *field = &shape->fields[i];
         bool address = field->kind == UDXG_KIND_POINTER || field->kind == UDXG_KIND_ADDRESS;
+        if (field->kind == UDXG_KIND_CALLBACK) store_pointer(run->args + field->offset, NULL);
         if (address) store_pointer(run->args + field->offset, random_address(run));
     }
 }
