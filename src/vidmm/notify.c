@@ -139,15 +139,19 @@ static uint64_t next_deadline_locked(struct vidmm_notifier *notifier) UDXG_REQUI
     return next;
 }
 
-void vidmm_notify_run_locked(struct vidmm_device *device)
+static void wake_sleepers_locked(struct vidmm_device *device) UDXG_REQUIRES(VIDMM)
 {
-    device->runs++;
-    if (!device->sleepers) return;
     udxg_list_for_each(it, &device->process->registrations)
     {
         struct vidmm_registration *registration = sibling_of(it);
         if (registration->device == device && registration->asleep) restart_locked(registration);
     }
+}
+
+void vidmm_notify_run_locked(struct vidmm_device *device)
+{
+    if (device->sleepers) wake_sleepers_locked(device);
+    device->runs++; /* after the waking: the run belongs to the new interval */
 }
 
 void vidmm_adapter_set_trim_interval(struct vidmm_adapter *adapter, uint64_t interval_100ns)
@@ -193,7 +197,6 @@ static bool wait_for_next_locked(struct vidmm_adapter *adapter, struct vidmm_lis
 {
     struct vidmm_notifier *notifier = &adapter->notifier;
     while (!notifier->stop) {
-        uint64_t deadline = next_deadline_locked(notifier);
         struct vidmm_registration *registration = next_locked(notifier, ret_notice);
         if (registration) {
             *ret_listener = registration->listener;
@@ -201,7 +204,8 @@ static bool wait_for_next_locked(struct vidmm_adapter *adapter, struct vidmm_lis
             notifier->current_device = registration->device;
             return true;
         }
-        sleep_locked(adapter, deadline);
+        uint64_t deadline = next_deadline_locked(notifier);
+        if (udxg_list_empty(&notifier->due)) sleep_locked(adapter, deadline);
     }
     return false;
 }

@@ -463,6 +463,37 @@ static void share(void)
     close((int)(intptr_t)handles[1]); /* it outlived what it was for */
 }
 
+static void hear_trim(D3DKMT_TRIMNOTIFICATION *notification)
+{
+    (void)notification;
+}
+
+static void hear_budget(D3DKMT_BUDGETCHANGENOTIFICATION *notification)
+{
+    (void)notification;
+}
+
+/* The first registration starts the thread. Ending one needs nothing; some end with the device. */
+static void notifications(void)
+{
+    open_with_device();
+    D3DKMT_REGISTERTRIMNOTIFICATION trim = {.AdapterLuid = world.kernel->adapters[0]->luid,
+                                            .hDevice = world.device,
+                                            .Callback = hear_trim};
+    D3DKMT_REGISTERBUDGETCHANGENOTIFICATION budget = {.hDevice = world.device, .Callback = hear_budget};
+    for (int i = 0; i < 2; i++) {
+        GUARDED(RegisterTrimNotification, &trim);
+        GUARDED(RegisterBudgetChangeNotification, &budget);
+    }
+    D3DKMT_UNREGISTERTRIMNOTIFICATION no_trim = {.Handle = trim.Handle, .Callback = hear_trim};
+    D3DKMT_UNREGISTERBUDGETCHANGENOTIFICATION no_budget = {.Handle = budget.Handle};
+    faults_block(true);
+    PLAIN(UnregisterTrimNotification, &no_trim);
+    PLAIN(UnregisterBudgetChangeNotification, &no_budget);
+    faults_block(false);
+    world_close();
+}
+
 /* Destroying needs no memory but for the copy of a long list, and the end of a process needs none at all. */
 static void destroy_everything(void)
 {
@@ -518,6 +549,7 @@ const struct scenario scenarios[] = {
     {"make resident, map, submit", make_resident_map_submit, false},
     {"sync objects and waits", sync_and_waits, false},
     {"share", share, false},
+    {"notifications", notifications, false},
     {"destroy everything", destroy_everything, false},
 };
 const unsigned scenario_count = sizeof scenarios / sizeof *scenarios;
