@@ -33,7 +33,7 @@ struct vidmm_adapter {
     size_t process_count UDXG_GUARDED_BY(VIDMM);
     uint64_t reserved_bytes[VIDMM_GROUP_COUNT] UDXG_GUARDED_BY(VIDMM); /* reservations of all processes */
     struct vidmm_fair fair UDXG_GUARDED_BY(VIDMM);                     /* room for process_count claims */
-    bool budgets_stale UDXG_GUARDED_BY(VIDMM);                         /* some usage has drifted: budget.h */
+    uint64_t drift_bytes[VIDMM_GROUP_COUNT] UDXG_GUARDED_BY(VIDMM);    /* of all processes' usage: budget.h */
     struct vidmm_pager pager;
     struct vidmm_notifier notifier;
 };

@@ -102,10 +102,12 @@ static void adopt_locked(struct vidmm_process *process, enum vidmm_group group, 
 static void recompute_group_locked(struct vidmm_adapter *adapter, enum vidmm_group group) UDXG_REQUIRES(VIDMM)
 {
     struct vidmm_claim *claim = adapter->fair.claims;
+    adapter->drift_bytes[group] = 0;
     udxg_list_for_each(it, &adapter->processes)
     {
         struct vidmm_process *process = process_of(it);
         process->counted_bytes[group] = process->usage_bytes[group];
+        process->drift_bytes[group] = 0;
         *claim++ = (struct vidmm_claim){
             .reserved_bytes = process->reservation_bytes[group],
             .wanted_bytes = process->counted_bytes[group],
@@ -119,26 +121,29 @@ static void recompute_group_locked(struct vidmm_adapter *adapter, enum vidmm_gro
 
 static void recompute_locked(struct vidmm_adapter *adapter) UDXG_REQUIRES(VIDMM)
 {
-    adapter->budgets_stale = false;
     for (unsigned group = 0; group < VIDMM_GROUP_COUNT; group++)
         recompute_group_locked(adapter, (enum vidmm_group)group);
 }
 
-static bool has_drifted_locked(const struct vidmm_process *process, enum vidmm_group group) UDXG_REQUIRES(VIDMM)
+static uint64_t drift_of_locked(const struct vidmm_process *process, enum vidmm_group group) UDXG_REQUIRES(VIDMM)
 {
     uint64_t usage = process->usage_bytes[group], counted = process->counted_bytes[group];
-    uint64_t drift = usage > counted ? usage - counted : counted - usage;
-    return drift >= step_of(process->adapter, group);
+    return usage > counted ? usage - counted : counted - usage;
 }
 
-void vidmm_budget_usage_changed_locked(const struct vidmm_process *process, enum vidmm_group group)
+void vidmm_budget_usage_changed_locked(struct vidmm_process *process, enum vidmm_group group)
 {
-    if (has_drifted_locked(process, group)) process->adapter->budgets_stale = true;
+    uint64_t drift = drift_of_locked(process, group);
+    process->adapter->drift_bytes[group] += drift - process->drift_bytes[group];
+    process->drift_bytes[group] = drift;
 }
 
 void vidmm_budget_settle_locked(struct vidmm_adapter *adapter)
 {
-    if (adapter->budgets_stale) recompute_locked(adapter);
+    for (unsigned i = 0; i < VIDMM_GROUP_COUNT; i++) {
+        enum vidmm_group group = (enum vidmm_group)i;
+        if (adapter->drift_bytes[group] >= step_of(adapter, group)) recompute_group_locked(adapter, group);
+    }
 }
 
 udxg_status vidmm_budget_join_locked(struct vidmm_process *process)
@@ -210,15 +215,14 @@ static const char *check_process_locked(const struct vidmm_process *process, enu
     bool overridden = process->override_bytes[group] != VIDMM_NO_OVERRIDE;
     if (budget > maximum_locked(process, group)) return "a budget is over its maximum";
     if (budget < reservation && !overridden) return "a budget is less than the reservation";
-    if (has_drifted_locked(process, group)) return "a usage has drifted and nothing was made of it";
+    if (drift_of_locked(process, group) != process->drift_bytes[group]) return "a usage's drift is not what it says";
     return NULL;
 }
 
 const char *vidmm_budget_check_locked(const struct vidmm_adapter *adapter)
 {
-    if (adapter->budgets_stale) return "usage changes were not settled";
     for (unsigned group = 0; group < VIDMM_GROUP_COUNT; group++) {
-        uint64_t reserved = 0;
+        uint64_t reserved = 0, drift = 0;
         size_t count = 0;
         udxg_list_for_each(it, &adapter->processes)
         {
@@ -226,9 +230,12 @@ const char *vidmm_budget_check_locked(const struct vidmm_adapter *adapter)
             const char *wrong = check_process_locked(process, (enum vidmm_group)group);
             if (wrong) return wrong;
             reserved += process->reservation_bytes[group];
+            drift += process->drift_bytes[group];
             count++;
         }
         if (reserved != adapter->reserved_bytes[group]) return "the adapter's reservations are not its processes'";
+        if (drift != adapter->drift_bytes[group]) return "the adapter's drift is not its processes'";
+        if (drift >= step_of(adapter, (enum vidmm_group)group)) return "usage changes were not settled";
         if (count != adapter->process_count) return "the adapter's processes are not counted right";
     }
     return NULL;

@@ -10,8 +10,9 @@
  * fair share at once, and nobody gets less than his reservation.
  *
  * Budgets are computed at events and kept, so that looking is O(1): a process comes or goes, a reservation, an
- * override or a weight changes, or some usage has drifted from what was counted of it by a step, 1/64 of the group.
- * Usage that goes up and down within a step makes no event. An event counts all usages anew.
+ * override or a weight changes, or the usages have drifted from what was counted of them by a step, 1/64 of the
+ * group, all processes together. Usage that goes up and down within a step makes no event, and no budget is wrong by
+ * more than a step. An event counts all usages anew.
  *
  * A budget that falls below the usage asks for a trim (notify.h), once: again only when it has fallen by another
  * step, or after the usage was a step below the budget.
@@ -36,8 +37,7 @@ udxg_status vidmm_budget_join_locked(struct vidmm_process *process) UDXG_MUST_CH
 void vidmm_budget_leave_locked(struct vidmm_process *process) UDXG_REQUIRES(VIDMM);
 
 /* To be called after each change of usage_bytes; it may still be undone. */
-void vidmm_budget_usage_changed_locked(const struct vidmm_process *process, enum vidmm_group group)
-    UDXG_REQUIRES(VIDMM);
+void vidmm_budget_usage_changed_locked(struct vidmm_process *process, enum vidmm_group group) UDXG_REQUIRES(VIDMM);
 /* To be called once such changes are final: makes an event of them if they amount to one. */
 void vidmm_budget_settle_locked(struct vidmm_adapter *adapter) UDXG_REQUIRES(VIDMM);
 

@@ -19,6 +19,7 @@ struct vidmm_process {
     uint64_t usage_bytes[VIDMM_GROUP_COUNT] UDXG_GUARDED_BY(VIDMM); /* demand of its allocations */
     uint64_t reservation_bytes[VIDMM_GROUP_COUNT] UDXG_GUARDED_BY(VIDMM);
     uint64_t counted_bytes[VIDMM_GROUP_COUNT] UDXG_GUARDED_BY(VIDMM);  /* the usage that budgets were made from */
+    uint64_t drift_bytes[VIDMM_GROUP_COUNT] UDXG_GUARDED_BY(VIDMM);    /* how far the usage is from that */
     uint64_t override_bytes[VIDMM_GROUP_COUNT] UDXG_GUARDED_BY(VIDMM); /* VIDMM_NO_OVERRIDE: none */
     uint64_t budget_bytes[VIDMM_GROUP_COUNT] UDXG_GUARDED_BY(VIDMM);   /* as computed last: budget.h */
     uint64_t asked_bytes[VIDMM_GROUP_COUNT] UDXG_GUARDED_BY(VIDMM);    /* what it was asked to trim to, or UINT64_MAX */

@@ -127,6 +127,33 @@ static void usage_within_a_step_tells_nobody(void **state)
     two_close(&two);
 }
 
+/* Many that stay below a step each do not stay unseen together. */
+static void little_usages_add_up(void **state)
+{
+    (void)state;
+    struct two two;
+    struct world others[4];
+    struct thing things[4], mine;
+    two_open(&two);
+    for (unsigned i = 0; i < 4; i++) world_join(&others[i], two.a.adapter);
+    for (unsigned i = 0; i < 4; i++) {
+        commit(&others[i], &things[i], STEP / 4);
+        assert_int_equal(budget_of(&two.a).budget_bytes, i < 3 ? TOTAL : TOTAL - STEP);
+    }
+    assert_heard(&two, 0, 1);
+    commit(&two.b, &mine, STEP / 4);
+    assert_int_equal(budget_of(&two.a).budget_bytes, TOTAL - STEP);
+    /* an event of any other kind counts what is there */
+    assert_int_equal(vidmm_process_set_weight(two.b.process, 2), STATUS_SUCCESS);
+    assert_int_equal(budget_of(&two.a).budget_bytes, TOTAL - STEP - STEP / 4);
+    thing_destroy(&mine);
+    for (unsigned i = 0; i < 4; i++) {
+        thing_destroy(&things[i]);
+        world_leave(&others[i]);
+    }
+    two_close(&two);
+}
+
 /* A process that does not trim is not asked again and again, however much others go up and down. */
 static void an_unanswered_request_is_not_repeated(void **state)
 {
@@ -300,6 +327,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_budget_falls_when_another_process_commits),
         cmocka_unit_test(usage_within_a_step_tells_nobody),
+        cmocka_unit_test(little_usages_add_up),
         cmocka_unit_test(an_unanswered_request_is_not_repeated),
         cmocka_unit_test(reservations_are_honoured),
         cmocka_unit_test(an_override_goes_before_everything),
