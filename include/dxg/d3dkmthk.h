@@ -1316,8 +1316,8 @@ typedef struct _D3DKMT_UNREGISTERTRIMNOTIFICATION {
 } D3DKMT_UNREGISTERTRIMNOTIFICATION;
 
 /*
- * Ends that; no callback runs when it returns. To be called before the device is destroyed. Fails with
- * INVALID_PARAMETER.
+ * Ends that; no callback runs when it returns, unless it is called inside one. To be called before the device is
+ * destroyed. Fails with INVALID_PARAMETER.
  */
 EXTERN_C NTSTATUS APIENTRY D3DKMTUnregisterTrimNotification(D3DKMT_UNREGISTERTRIMNOTIFICATION *);
 
