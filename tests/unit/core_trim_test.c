@@ -324,6 +324,65 @@ static void devices_share_one_excess(void **state)
     udxg_kernel_destroy(kernel);
 }
 
+/* ---- two adapters ---- */
+
+/* A registration on one of them, whose callback unregisters the other one's while that one's runs, too. */
+struct end {
+    struct udxg_process *process;
+    void *handle;
+    struct end *other;
+    sem_t begun, ended;
+    udxg_status status;
+};
+
+static void ends_the_other(D3DKMT_BUDGETCHANGENOTIFICATION *notification)
+{
+    struct end *end = notification->Context;
+    D3DKMT_UNREGISTERBUDGETCHANGENOTIFICATION args = {.Handle = end->other->handle};
+
+    sem_post(&end->begun);
+    sem_wait(&end->other->begun);
+    end->status = CALL(end->process, UnregisterBudgetChangeNotification, &args);
+    sem_post(&end->ended);
+}
+
+static void end_open(struct end *end, struct udxg_process *process, D3DKMT_HANDLE adapter)
+{
+    D3DKMT_CREATEDEVICE device = {.hAdapter = adapter};
+    D3DKMT_REGISTERBUDGETCHANGENOTIFICATION args = {.Callback = ends_the_other, .Context = end};
+
+    DO(process, CreateDevice, &device);
+    args.hDevice = device.hDevice;
+    DO(process, RegisterBudgetChangeNotification, &args);
+    end->process = process;
+    end->handle = args.Handle;
+    sem_init(&end->begun, 0, 0);
+    sem_init(&end->ended, 0, 0);
+}
+
+static void callbacks_of_two_adapters_end_each_other(void **state)
+{
+    struct udxg_kernel *kernel = make_kernel("soft-discrete,soft-uma");
+    struct udxg_process *process = make_process(kernel);
+    D3DKMT_ADAPTERINFO infos[2];
+    D3DKMT_ENUMADAPTERS2 enumerate = {.NumAdapters = 2, .pAdapters = infos};
+    struct end ends[2] = {{.other = &ends[1]}, {.other = &ends[0]}};
+    (void)state;
+
+    DO(process, EnumAdapters2, &enumerate);
+    for (unsigned i = 0; i < 2; i++) end_open(&ends[i], process, infos[i].hAdapter);
+    for (unsigned i = 0; i < 2; i++)
+        vidmm_process_set_budget(atomic_load(&process->adapters[i])->vidmm, VIDMM_GROUP_LOCAL, SIZE);
+    for (unsigned i = 0; i < 2; i++) sem_wait(&ends[i].ended);
+    udxg_process_destroy(process); /* waits for what is left of the callbacks */
+    for (unsigned i = 0; i < 2; i++) {
+        assert_int_equal(ends[i].status, STATUS_SUCCESS);
+        sem_destroy(&ends[i].begun);
+        sem_destroy(&ends[i].ended);
+    }
+    udxg_kernel_destroy(kernel);
+}
+
 int main(void)
 {
     static void (*answers[])(struct client *) = {unregisters, unregisters_another, destroys_the_device};
@@ -336,6 +395,7 @@ int main(void)
         cmocka_unit_test(a_destroyed_device_hears_nothing),
         cmocka_unit_test(a_process_ends_with_registrations),
         cmocka_unit_test(devices_share_one_excess),
+        cmocka_unit_test(callbacks_of_two_adapters_end_each_other),
     };
     return cmocka_run_group_tests_name("core trim", tests, NULL, NULL);
 }
