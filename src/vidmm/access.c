@@ -63,7 +63,7 @@ static udxg_status aim_at_alloc_locked(const struct vidmm_device *device, const 
     if (window->write && (!(node->protection & VIDMM_VA_WRITE) || alloc->read_only)) return STATUS_ACCESS_VIOLATION;
     window->alloc = alloc;
     if (vidmm_alloc_is_moving_locked(alloc)) return STATUS_PENDING;
-    uint64_t offset = node->offset_bytes + (window->va - node->range.start);
+    uint64_t offset = vidmm_va_offset(node, window->va);
     window->backing = alloc->home_range ? BACKING_MEMORY : BACKING_FOREIGN;
     window->address = (char *)alloc->home + offset;
     if (alloc->place == VIDMM_PLACE_SEGMENT) aim_at_segment_locked(window, offset);

@@ -10,17 +10,6 @@
 #define RESERVATION_GRANULE 0x10000u
 #define FIRST_CHOSEN_VA 0x10000u /* never 0, whose use is a bug of the client's */
 #define SYSTEM_BYTES (UINT64_C(4) << 30)
-#define NO_ALLOCATION (VIDMM_VA_PROTECT_ZERO | VIDMM_VA_PROTECT_NO_ACCESS)
-
-static struct vidmm_va_node *node_of(struct udxg_range_node *range)
-{
-    return range ? udxg_container_of(range, struct vidmm_va_node, range) : NULL;
-}
-
-static uint64_t end_of(const struct vidmm_va_node *node)
-{
-    return node->range.start + node->range.size;
-}
 
 /* ---- the space ---- */
 
@@ -41,7 +30,7 @@ static void free_tree(struct vidmm_va_space *space, struct udxg_range_tree *tree
 {
     for (struct udxg_range_node *range; (range = udxg_range_tree_first(tree));) {
         udxg_range_tree_remove(tree, range);
-        udxg_slab_free(space->nodes, node_of(range));
+        udxg_slab_free(space->nodes, vidmm_va_node_of(range));
     }
 }
 
@@ -56,7 +45,7 @@ void vidmm_va_space_fini(struct vidmm_va_space *space)
 
 /* ---- nodes and bindings ---- */
 
-static void link_locked(struct vidmm_va_node *node, struct vidmm_binding *binding) UDXG_REQUIRES(VASPACE)
+void vidmm_va_link_locked(struct vidmm_va_node *node, struct vidmm_binding *binding)
 {
     node->binding = binding;
     if (!binding) return;
@@ -66,7 +55,7 @@ static void link_locked(struct vidmm_va_node *node, struct vidmm_binding *bindin
     binding->mappings = node;
 }
 
-static void unlink_locked(struct vidmm_va_node *node) UDXG_REQUIRES(VASPACE)
+void vidmm_va_unlink_locked(struct vidmm_va_node *node)
 {
     if (!node->binding) return;
     *node->pprev = node->next;
@@ -74,14 +63,9 @@ static void unlink_locked(struct vidmm_va_node *node) UDXG_REQUIRES(VASPACE)
     node->binding = NULL;
 }
 
-/* Nodes that an operation may need, got before anything changes: prepare may fail, commit may not. */
-struct spares {
-    struct vidmm_va_node *node[2];
-};
-
-static bool get_spares(struct vidmm_va_space *space, unsigned count, struct spares *spares)
+bool vidmm_va_get_spares(struct vidmm_va_space *space, unsigned count, struct vidmm_va_spares *spares)
 {
-    *spares = (struct spares){0};
+    *spares = (struct vidmm_va_spares){0};
     for (unsigned i = 0; i < count; i++) {
         spares->node[i] = udxg_slab_alloc(space->nodes);
         if (spares->node[i]) continue;
@@ -91,7 +75,7 @@ static bool get_spares(struct vidmm_va_space *space, unsigned count, struct spar
     return true;
 }
 
-static struct vidmm_va_node *take_spare(struct spares *spares)
+struct vidmm_va_node *vidmm_va_take_spare(struct vidmm_va_spares *spares)
 {
     unsigned i = spares->node[0] ? 0 : 1;
     struct vidmm_va_node *node = spares->node[i];
@@ -99,7 +83,7 @@ static struct vidmm_va_node *take_spare(struct spares *spares)
     return node;
 }
 
-static void put_spares(struct vidmm_va_space *space, struct spares *spares)
+void vidmm_va_put_spares(struct vidmm_va_space *space, struct vidmm_va_spares *spares)
 {
     for (unsigned i = 0; i < 2; i++)
         if (spares->node[i]) udxg_slab_free(space->nodes, spares->node[i]);
@@ -117,18 +101,20 @@ static void put_spares(struct vidmm_va_space *space, struct spares *spares)
  *     [        a         ]       keeps both: the right part takes a spare
  */
 static void cut_node_locked(struct vidmm_va_space *space, struct udxg_range_tree *tree, struct vidmm_va_node *node,
-                            uint64_t start, uint64_t end, struct spares *spares) UDXG_REQUIRES(VASPACE)
+                            uint64_t start, uint64_t end, struct vidmm_va_spares *spares) UDXG_REQUIRES(VASPACE)
 {
-    uint64_t node_start = node->range.start, node_end = end_of(node);
+    uint64_t node_start = node->range.start, node_end = vidmm_va_end_of(node);
     struct vidmm_va_node *right = node_end > end ? node : NULL;
     udxg_range_tree_remove(tree, &node->range);
     if (node_start < start) {
         if (right) {
-            right = take_spare(spares);
+            right = vidmm_va_take_spare(spares);
             right->kind = node->kind;
             right->protection = node->protection;
             right->offset_bytes = node->offset_bytes;
-            link_locked(right, node->binding);
+            right->window_bytes = node->window_bytes;
+            right->phase_bytes = node->phase_bytes;
+            vidmm_va_link_locked(right, node->binding);
         }
         node->range.size = start - node_start;
         udxg_range_tree_insert(tree, &node->range);
@@ -136,23 +122,22 @@ static void cut_node_locked(struct vidmm_va_space *space, struct udxg_range_tree
     if (right) {
         right->range.start = end;
         right->range.size = node_end - end;
-        right->offset_bytes += end - node_start;
+        vidmm_va_advance(right, end - node_start);
         udxg_range_tree_insert(tree, &right->range);
     } else if (node_start >= start) {
-        unlink_locked(node);
+        vidmm_va_unlink_locked(node);
         udxg_slab_free(space->nodes, node);
     }
 }
 
-/* Takes [start, end) out of everything mapped in the tree, and takes out whole reservations inside it. */
-static void cut_locked(struct vidmm_va_space *space, struct udxg_range_tree *tree, uint64_t start, uint64_t end,
-                       struct spares *spares) UDXG_REQUIRES(VASPACE)
+void vidmm_va_cut_locked(struct vidmm_va_space *space, struct udxg_range_tree *tree, uint64_t start, uint64_t end,
+                         struct vidmm_va_spares *spares)
 {
     struct udxg_range_node *range = udxg_range_tree_lower_bound(tree, start);
     while (range && range->start < end) {
-        struct vidmm_va_node *node = node_of(range);
+        struct vidmm_va_node *node = vidmm_va_node_of(range);
         struct udxg_range_node *next = udxg_range_tree_next(range);
-        if (node->kind == VIDMM_VA_MAPPED || (range->start >= start && end_of(node) <= end))
+        if (node->kind == VIDMM_VA_MAPPED || (range->start >= start && vidmm_va_end_of(node) <= end))
             cut_node_locked(space, tree, node, start, end, spares);
         range = next;
     }
@@ -161,7 +146,7 @@ static void cut_locked(struct vidmm_va_space *space, struct udxg_range_tree *tre
 /* ---- what a range consists of ---- */
 
 enum {
-    HAS_FREE = 1u << 3, /* beside 1 << enum vidmm_va_kind */
+    HAS_FREE = 1u << 7, /* beside 1 << enum vidmm_va_kind */
     HAS_RESERVED = 1u << VIDMM_VA_RESERVED,
     HAS_MAPPED = 1u << VIDMM_VA_MAPPED, /* outside reservations */
 };
@@ -173,8 +158,8 @@ static unsigned contents_locked(struct vidmm_va_space *space, uint64_t start, ui
     struct udxg_range_node *range = udxg_range_tree_lower_bound(&space->spans, start);
     for (; range && range->start < end; range = udxg_range_tree_next(range)) {
         if (range->start > at) contents |= HAS_FREE;
-        contents |= 1u << node_of(range)->kind;
-        at = end_of(node_of(range));
+        contents |= 1u << vidmm_va_node_of(range)->kind;
+        at = vidmm_va_end_of(vidmm_va_node_of(range));
     }
     return at < end ? contents | HAS_FREE : contents;
 }
@@ -200,13 +185,13 @@ static udxg_status choose_locked(struct vidmm_va_space *space, uint64_t minimum,
     return STATUS_SUCCESS;
 }
 
-static bool is_client_range(const struct vidmm_va_space *space, uint64_t base, uint64_t size_bytes)
+bool vidmm_va_is_client_range(const struct vidmm_va_space *space, uint64_t base, uint64_t size_bytes)
 {
     return size_bytes && base < space->client_end && size_bytes <= space->client_end - base;
 }
 
-static void insert_locked(struct udxg_range_tree *tree, struct vidmm_va_node *node, uint64_t start, uint64_t size_bytes)
-    UDXG_REQUIRES(VASPACE)
+void vidmm_va_insert_locked(struct udxg_range_tree *tree, struct vidmm_va_node *node, uint64_t start,
+                            uint64_t size_bytes)
 {
     node->range.start = start;
     node->range.size = size_bytes;
@@ -220,7 +205,7 @@ static udxg_status find_reservation_locked(struct vidmm_va_space *space, uint64_
     UDXG_REQUIRES(VASPACE)
 {
     if (!base) return choose_locked(space, minimum, maximum, size_bytes, RESERVATION_GRANULE, ret_va);
-    if (!is_client_range(space, base, size_bytes)) return STATUS_INVALID_PARAMETER;
+    if (!vidmm_va_is_client_range(space, base, size_bytes)) return STATUS_INVALID_PARAMETER;
     if (contents_locked(space, base, base + size_bytes) != HAS_FREE) return STATUS_INVALID_PARAMETER;
     *ret_va = base;
     return STATUS_SUCCESS;
@@ -232,33 +217,38 @@ udxg_status vidmm_va_reserve(struct vidmm_process *process, uint64_t base, uint6
     struct vidmm_va_space *space = &process->va;
     if (!size_bytes || (base | size_bytes) % RESERVATION_GRANULE) return STATUS_INVALID_PARAMETER;
     if (!base && minimum % RESERVATION_GRANULE) return STATUS_INVALID_PARAMETER;
-    struct spares spares;
-    if (!get_spares(space, 1, &spares)) return STATUS_NO_MEMORY;
+    struct vidmm_va_spares spares;
+    if (!vidmm_va_get_spares(space, 1, &spares)) return STATUS_NO_MEMORY;
     uint64_t va = 0;
     udxg_lock(VASPACE, &space->lock);
     udxg_status status = find_reservation_locked(space, base, minimum, maximum, size_bytes, &va);
     if (!udxg_failed(status)) {
-        struct vidmm_va_node *node = take_spare(&spares);
+        struct vidmm_va_node *node = vidmm_va_take_spare(&spares);
         node->kind = VIDMM_VA_RESERVED;
         node->protection = type == VIDMM_VA_ZERO ? VIDMM_VA_PROTECT_ZERO : VIDMM_VA_PROTECT_NO_ACCESS;
-        insert_locked(&space->spans, node, va, size_bytes);
+        node->offset_bytes = ++space->reservations;
+        vidmm_va_insert_locked(&space->spans, node, va, size_bytes);
     }
     udxg_unlock(VASPACE, &space->lock);
-    put_spares(space, &spares);
+    vidmm_va_put_spares(space, &spares);
     if (!udxg_failed(status)) *ret_va = va;
     return status;
 }
 
 /* ---- Map ---- */
 
+bool vidmm_va_protection_is_valid(uint32_t protection, bool has_allocation)
+{
+    const uint32_t known = VIDMM_VA_WRITE | VIDMM_VA_EXECUTE | VIDMM_VA_NO_ALLOCATION;
+    uint32_t without = protection & VIDMM_VA_NO_ALLOCATION;
+    return !(protection & ~known) && without != VIDMM_VA_NO_ALLOCATION && !without == has_allocation;
+}
+
 static udxg_status check_map(const struct vidmm_process *process, const struct vidmm_va_map *map)
 {
-    const uint32_t known = VIDMM_VA_WRITE | VIDMM_VA_EXECUTE | NO_ALLOCATION;
-    uint32_t without = map->protection & NO_ALLOCATION;
-    if (map->protection & ~known || without == NO_ALLOCATION) return STATUS_INVALID_PARAMETER;
+    if (!vidmm_va_protection_is_valid(map->protection, map->binding)) return STATUS_INVALID_PARAMETER;
     if (!map->size_pages || map->base % UDXG_PAGE_SIZE) return STATUS_INVALID_PARAMETER;
     if (map->size_pages > UINT64_MAX / UDXG_PAGE_SIZE) return STATUS_INVALID_PARAMETER;
-    if (!map->binding != !!without) return STATUS_INVALID_PARAMETER;
     if (!map->binding) return STATUS_SUCCESS;
     if (map->binding->device->process != process) return STATUS_INVALID_PARAMETER;
     uint64_t pages = map->binding->alloc->size_bytes / UDXG_PAGE_SIZE;
@@ -275,7 +265,7 @@ static udxg_status find_target_locked(struct vidmm_va_space *space, const struct
         uint64_t alignment = size_bytes < RESERVATION_GRANULE ? UDXG_PAGE_SIZE : RESERVATION_GRANULE;
         return choose_locked(space, map->minimum, map->maximum, size_bytes, alignment, ret_va);
     }
-    if (!is_client_range(space, map->base, size_bytes)) return STATUS_INVALID_PARAMETER;
+    if (!vidmm_va_is_client_range(space, map->base, size_bytes)) return STATUS_INVALID_PARAMETER;
     *ret_va = map->base;
     switch (contents_locked(space, map->base, map->base + size_bytes)) {
     case HAS_FREE:
@@ -291,16 +281,16 @@ static udxg_status find_target_locked(struct vidmm_va_space *space, const struct
 }
 
 static void put_mapping_locked(struct vidmm_va_space *space, struct udxg_range_tree *tree,
-                               const struct vidmm_va_map *map, uint64_t va, uint64_t size_bytes, struct spares *spares)
-    UDXG_REQUIRES(VASPACE)
+                               const struct vidmm_va_map *map, uint64_t va, uint64_t size_bytes,
+                               struct vidmm_va_spares *spares) UDXG_REQUIRES(VASPACE)
 {
-    struct vidmm_va_node *node = take_spare(spares);
-    cut_locked(space, tree, va, va + size_bytes, spares);
+    struct vidmm_va_node *node = vidmm_va_take_spare(spares);
+    vidmm_va_cut_locked(space, tree, va, va + size_bytes, spares);
     node->kind = VIDMM_VA_MAPPED;
     node->protection = (uint8_t)map->protection;
     node->offset_bytes = map->offset_pages * UDXG_PAGE_SIZE;
-    link_locked(node, map->binding);
-    insert_locked(tree, node, va, size_bytes);
+    vidmm_va_link_locked(node, map->binding);
+    vidmm_va_insert_locked(tree, node, va, size_bytes);
 }
 
 udxg_status vidmm_va_map(struct vidmm_process *process, const struct vidmm_va_map *map, uint64_t *ret_va)
@@ -308,15 +298,15 @@ udxg_status vidmm_va_map(struct vidmm_process *process, const struct vidmm_va_ma
     struct vidmm_va_space *space = &process->va;
     udxg_status status = check_map(process, map);
     if (udxg_failed(status)) return status;
-    struct spares spares;
-    if (!get_spares(space, map->base ? 2 : 1, &spares)) return STATUS_NO_MEMORY;
+    struct vidmm_va_spares spares;
+    if (!vidmm_va_get_spares(space, map->base ? 2 : 1, &spares)) return STATUS_NO_MEMORY;
     uint64_t size_bytes = map->size_pages * UDXG_PAGE_SIZE, va = 0;
     struct udxg_range_tree *tree;
     udxg_lock(VASPACE, &space->lock);
     status = find_target_locked(space, map, size_bytes, &va, &tree);
     if (!udxg_failed(status)) put_mapping_locked(space, tree, map, va, size_bytes, &spares);
     udxg_unlock(VASPACE, &space->lock);
-    put_spares(space, &spares);
+    vidmm_va_put_spares(space, &spares);
     if (!udxg_failed(status)) *ret_va = va;
     return status;
 }
@@ -326,19 +316,19 @@ udxg_status vidmm_va_map(struct vidmm_process *process, const struct vidmm_va_ma
 udxg_status vidmm_va_free(struct vidmm_process *process, uint64_t base, uint64_t size_bytes)
 {
     struct vidmm_va_space *space = &process->va;
-    if ((base | size_bytes) % UDXG_PAGE_SIZE || !is_client_range(space, base, size_bytes))
+    if ((base | size_bytes) % UDXG_PAGE_SIZE || !vidmm_va_is_client_range(space, base, size_bytes))
         return STATUS_INVALID_PARAMETER;
-    struct spares spares;
-    if (!get_spares(space, 1, &spares)) return STATUS_NO_MEMORY;
+    struct vidmm_va_spares spares;
+    if (!vidmm_va_get_spares(space, 1, &spares)) return STATUS_NO_MEMORY;
     udxg_status status = STATUS_INVALID_PARAMETER;
     udxg_lock(VASPACE, &space->lock);
     if (!(contents_locked(space, base, base + size_bytes) & HAS_FREE)) {
-        cut_locked(space, &space->overlay, base, base + size_bytes, &spares);
-        cut_locked(space, &space->spans, base, base + size_bytes, &spares);
+        vidmm_va_cut_locked(space, &space->overlay, base, base + size_bytes, &spares);
+        vidmm_va_cut_locked(space, &space->spans, base, base + size_bytes, &spares);
         status = STATUS_SUCCESS;
     }
     udxg_unlock(VASPACE, &space->lock);
-    put_spares(space, &spares);
+    vidmm_va_put_spares(space, &spares);
     return status;
 }
 
@@ -355,9 +345,10 @@ void vidmm_va_release(struct vidmm_process *process, struct vidmm_binding *bindi
     udxg_lock(VASPACE, &space->lock);
     while (binding->mappings) {
         struct vidmm_va_node *node = binding->mappings;
-        udxg_range_tree_remove(tree_of_locked(space, node), &node->range);
-        unlink_locked(node);
-        udxg_slab_free(space->nodes, node);
+        bool queued = node->kind == VIDMM_VA_QUEUED; /* its update will find that the allocation has gone */
+        if (!queued) udxg_range_tree_remove(tree_of_locked(space, node), &node->range);
+        vidmm_va_unlink_locked(node);
+        if (!queued) udxg_slab_free(space->nodes, node);
     }
     udxg_unlock(VASPACE, &space->lock);
 }
@@ -378,7 +369,7 @@ udxg_status vidmm_va_map_system(struct vidmm_process *process, void *address, ui
     udxg_lock(VASPACE, &space->lock);
     bool found = udxg_range_tree_find_gap(&space->spans, udxg_align_up(size_bytes, UDXG_PAGE_SIZE), UDXG_PAGE_SIZE,
                                           space->client_end, space->end, &va);
-    if (found) insert_locked(&space->spans, &mapping->node, va, size_bytes);
+    if (found) vidmm_va_insert_locked(&space->spans, &mapping->node, va, size_bytes);
     udxg_unlock(VASPACE, &space->lock);
     if (!found) {
         free(mapping);
@@ -392,10 +383,10 @@ static struct vidmm_va_system *take_system(struct vidmm_va_space *space, uint64_
 {
     udxg_lock(VASPACE, &space->lock);
     struct udxg_range_node *range = udxg_range_tree_find(&space->spans, va);
-    bool is_system = range && node_of(range)->kind == VIDMM_VA_SYSTEM;
+    bool is_system = range && vidmm_va_node_of(range)->kind == VIDMM_VA_SYSTEM;
     if (is_system) udxg_range_tree_remove(&space->spans, range);
     udxg_unlock(VASPACE, &space->lock);
-    return is_system ? udxg_container_of(node_of(range), struct vidmm_va_system, node) : NULL;
+    return is_system ? udxg_container_of(vidmm_va_node_of(range), struct vidmm_va_system, node) : NULL;
 }
 
 void vidmm_va_unmap_system(struct vidmm_process *process, uint64_t va)
@@ -411,21 +402,37 @@ void vidmm_va_unmap_system(struct vidmm_process *process, uint64_t va)
 
 /* ---- resolution ---- */
 
+uint64_t vidmm_va_offset(const struct vidmm_va_node *node, uint64_t va)
+{
+    uint64_t distance = va - node->range.start;
+    if (!node->window_bytes) return node->offset_bytes + distance;
+    return node->offset_bytes + (node->phase_bytes + distance) % node->window_bytes;
+}
+
+/* How far from VA on the mapping is one piece of its allocation. */
+static uint64_t piece_of(const struct vidmm_va_node *node, uint64_t va)
+{
+    uint64_t length = vidmm_va_end_of(node) - va;
+    if (!node->window_bytes) return length;
+    uint64_t piece = node->window_bytes - (vidmm_va_offset(node, va) - node->offset_bytes);
+    return piece < length ? piece : length;
+}
+
 struct vidmm_va_node *vidmm_va_find_locked(struct vidmm_va_space *space, uint64_t va, uint64_t *ret_length)
 {
     struct udxg_range_node *span = udxg_range_tree_find(&space->spans, va);
     if (!span) return NULL;
-    uint64_t end = end_of(node_of(span));
-    if (node_of(span)->kind == VIDMM_VA_RESERVED) {
+    uint64_t end = vidmm_va_end_of(vidmm_va_node_of(span));
+    if (vidmm_va_node_of(span)->kind == VIDMM_VA_RESERVED) {
         struct udxg_range_node *over = udxg_range_tree_lower_bound(&space->overlay, va);
         if (over && over->start <= va) {
-            *ret_length = end_of(node_of(over)) - va;
-            return node_of(over);
+            *ret_length = piece_of(vidmm_va_node_of(over), va);
+            return vidmm_va_node_of(over);
         }
         if (over && over->start < end) end = over->start;
     }
     *ret_length = end - va;
-    return node_of(span);
+    return vidmm_va_node_of(span);
 }
 
 /* ---- check ---- */
@@ -434,11 +441,12 @@ static const char *check_node_locked(struct vidmm_va_space *space, struct vidmm_
 {
     if (node->kind == VIDMM_VA_SYSTEM)
         return node->range.start >= space->client_end ? NULL : "a system mapping lies among the clients'";
-    if (end_of(node) > space->client_end) return "a client's range lies among the system mappings";
-    if (!node->binding) return node->protection & NO_ALLOCATION ? NULL : "a range means nothing";
+    if (vidmm_va_end_of(node) > space->client_end) return "a client's range lies among the system mappings";
+    if (!node->binding) return node->protection & VIDMM_VA_NO_ALLOCATION ? NULL : "a range means nothing";
     if (*node->pprev != node) return "a mapping is not in its binding's list";
-    if (node->offset_bytes + node->range.size > node->binding->alloc->size_bytes)
-        return "a mapping goes beyond its allocation";
+    if (node->window_bytes && node->phase_bytes >= node->window_bytes) return "a phase is not in its window";
+    uint64_t piece = node->window_bytes ? node->window_bytes : node->range.size;
+    if (node->offset_bytes + piece > node->binding->alloc->size_bytes) return "a mapping goes beyond its allocation";
     return NULL;
 }
 
@@ -447,7 +455,7 @@ static const char *check_tree_locked(struct vidmm_va_space *space, struct udxg_r
     const char *wrong = udxg_range_tree_check(tree);
     for (struct udxg_range_node *range = udxg_range_tree_first(tree); range && !wrong;
          range = udxg_range_tree_next(range))
-        wrong = check_node_locked(space, node_of(range));
+        wrong = check_node_locked(space, vidmm_va_node_of(range));
     return wrong;
 }
 
@@ -455,7 +463,8 @@ static const char *check_overlay_locked(struct vidmm_va_space *space) UDXG_REQUI
 {
     for (struct udxg_range_node *range = udxg_range_tree_first(&space->overlay); range;
          range = udxg_range_tree_next(range)) {
-        if (node_of(range)->kind != VIDMM_VA_MAPPED) return "something lies over a reservation that is no mapping";
+        if (vidmm_va_node_of(range)->kind != VIDMM_VA_MAPPED)
+            return "something lies over a reservation that is no mapping";
         if (contents_locked(space, range->start, range->start + range->size) != HAS_RESERVED)
             return "a mapping lies over something that is no reservation";
     }

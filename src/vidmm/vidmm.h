@@ -280,6 +280,31 @@ udxg_status vidmm_va_map(struct vidmm_process *process, const struct vidmm_va_ma
  */
 udxg_status vidmm_va_free(struct vidmm_process *process, uint64_t base, uint64_t size_bytes) UDXG_MUST_CHECK;
 
+/* One operation of UpdateGpuVirtualAddress; ranges are whole pages. */
+enum vidmm_va_op_kind { VIDMM_VA_OP_MAP, VIDMM_VA_OP_UNMAP, VIDMM_VA_OP_COPY };
+struct vidmm_va_op {
+    enum vidmm_va_op_kind kind;
+    uint64_t base, size_bytes;
+    uint64_t source;                     /* COPY */
+    struct vidmm_binding *binding;       /* MAP: NULL if and only if the protection is ZERO or NO_ACCESS */
+    uint64_t offset_bytes, window_bytes; /* MAP: this part of the allocation, again and again; 0: size_bytes */
+    uint32_t protection;                 /* UNMAP: ZERO, NO_ACCESS, or 0 for what the reservation says */
+};
+/*
+ * A list of operations that runs later: up to CAPACITY of them. All targets lie in one reservation, all sources of
+ * copies in one. The process outlives the update, a binding need not: what it maps is as reserved then.
+ */
+struct vidmm_va_update;
+udxg_status vidmm_va_update_create(struct vidmm_process *process, uint32_t capacity,
+                                   struct vidmm_va_update **ret) UDXG_MUST_CHECK;
+/* STATUS_INVALID_PARAMETER, STATUS_NO_MEMORY: it is not added. */
+udxg_status vidmm_va_update_add(struct vidmm_va_update *update, const struct vidmm_va_op *op) UDXG_MUST_CHECK;
+/* Once. An operation whose reservation was freed does nothing. STATUS_NO_MEMORY: a copy could not be, nor what follows.
+ */
+udxg_status vidmm_va_update_run(struct vidmm_va_update *update) UDXG_MUST_CHECK;
+/* Takes NULL. What has not run never will. */
+void vidmm_va_update_destroy(struct vidmm_va_update *update);
+
 /*
  * Maps a page of ours (fence values) for engines at an address of our choice, above all that clients are
  * given. WRITTEN is called without locks after an engine wrote 1 to 8 bytes at OFFSET into it. The unmapping
