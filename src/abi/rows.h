@@ -158,6 +158,8 @@
     FOLLOW_(field, UDXG_OUT, MANY_(field, count, most), .element = &udxg_shape_##shape, __VA_ARGS__)
 #define STRUCTS_INOUT(field, count, shape, most, ...) \
     FOLLOW_(field, UDXG_IN | UDXG_OUT, MANY_(field, count, most), .element = &udxg_shape_##shape, __VA_ARGS__)
+#define STRUCTS_IN(field, count, shape, most, ...) \
+    FOLLOW_(field, UDXG_IN, MANY_(field, count, most), .element = &udxg_shape_##shape, __VA_ARGS__)
 #define STRUCT_IN(field, shape, ...) \
     FOLLOW_(field, UDXG_IN, ONE_(field), .element = &udxg_shape_##shape, __VA_ARGS__)
 

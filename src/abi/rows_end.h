@@ -59,6 +59,7 @@
 #undef VALUE_OUT
 #undef STRUCTS_OUT
 #undef STRUCTS_INOUT
+#undef STRUCTS_IN
 #undef STRUCT_IN
 #undef STRUCT_IN_VOID
 #undef HANDLES_HERE

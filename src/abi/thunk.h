@@ -26,6 +26,7 @@
 #define UDXG_MAX_PRIORITIES 131072u     /* SetAllocationPriority, GetAllocationPriority */
 #define UDXG_MAX_LOCK_PAGES 1048576u    /* Lock: page numbers, of which 4 GiB have no more */
 #define UDXG_MAX_WATCHED_PAGES 1048576u /* udxg_get_write_watch: pages in one answer */
+#define UDXG_MAX_UPDATES 16384u         /* UpdateGpuVirtualAddress: operations */
 #define UDXG_MAX_SYNC_OBJECTS 32u
 #define UDXG_MAX_BROADCAST 64u
 #define UDXG_MAX_CALL 33554432u         /* bytes of all the memory that one call points to */

@@ -14,6 +14,7 @@ UDXG_LOCK_CLASS(DEVICE)       /* a device's children, timeline and error state  
 UDXG_LOCK_CLASS(NT)           /* the NT handles that are open                     core/nt_handle.c   */
 UDXG_LOCK_CLASS(WATCH)        /* one write watch                                  core/write_watch.c */
 UDXG_LOCK_CLASS(FENCE)        /* the fence slots of a process on an adapter       core/fence_page.c  */
+UDXG_LOCK_CLASS(UPDATE)       /* an adapter's queues of address updates            core/update.c      */
 UDXG_LOCK_CLASS(NODE)         /* an engine's run queue and its contexts' packets  core/engine.c      */
 UDXG_LOCK_CLASS(SYNC)         /* a synchronisation object's value and waiters     core/sync.c        */
 UDXG_LOCK_CLASS(VIDMM)        /* placement, residency and budgets of one adapter  vidmm/             */

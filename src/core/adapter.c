@@ -61,6 +61,7 @@ udxg_status udxg_adapter_create(const struct udxg_adapter_caps *caps, const stru
     adapter->index = index;
     adapter->luid.LowPart = LUID_BASE + index;
     adapter->caps = *caps;
+    udxg_updater_init(&adapter->updater);
     status = start(adapter, miniports);
     if (udxg_failed(status)) {
         udxg_adapter_destroy(adapter);
@@ -75,6 +76,7 @@ void udxg_adapter_destroy(struct udxg_adapter *adapter)
     if (!adapter) return;
     for (uint32_t i = 0; adapter->engines && i < adapter->caps.node_count; i++) udxg_engine_fini(&adapter->engines[i]);
     free(adapter->engines);
+    udxg_updater_fini(&adapter->updater);
     if (adapter->vidmm) vidmm_adapter_destroy(adapter->vidmm);
     if (adapter->miniport) adapter->miniport->stop(adapter->mp_adapter);
     free(adapter);

@@ -12,6 +12,7 @@
 #include <udxg/miniport.h>
 
 #include "base/status.h"
+#include "core/update.h"
 
 struct udxg_engine;
 struct udxg_kernel;
@@ -26,6 +27,7 @@ struct udxg_adapter {
     void *mp_adapter;
     struct vidmm_adapter *vidmm;
     struct udxg_engine *engines; /* caps.node_count of them */
+    struct udxg_updater updater; /* locks for itself */
     atomic_bool stopped;         /* surprise removal or reset: STATUS_DEVICE_REMOVED from here on */
 };
 

@@ -88,6 +88,7 @@ static void context_unref(struct udxg_context *context)
     if (atomic_fetch_sub(&context->refs, 1) != 1) return;
     adapter->miniport->destroy_context(adapter->mp_adapter, context->mp_context);
     udxg_device_remove_child(&context->child);
+    udxg_companion_unref(atomic_load(&context->companion));
     free(context);
 }
 
@@ -190,9 +191,10 @@ static void take_packets_locked(struct udxg_context *context, struct udxg_list *
 
 void udxg_contexts_cancel(struct udxg_device *device)
 {
-    struct udxg_list discarded;
+    struct udxg_list discarded, updates;
 
     udxg_list_init(&discarded);
+    udxg_list_init(&updates);
     udxg_lock(DEVICE, &device->lock);
     udxg_list_for_each(link, &device->children[UDXG_HANDLE_CONTEXT])
     {
@@ -201,9 +203,11 @@ void udxg_contexts_cancel(struct udxg_device *device)
         atomic_store(&context->cancelled, true);
         take_packets_locked(context, &discarded);
         udxg_unlock(NODE, &context->engine->lock);
+        udxg_companion_cancel(atomic_load(&context->companion), &updates);
     }
     udxg_unlock(DEVICE, &device->lock);
     discard_all(&discarded);
+    udxg_updates_discard(&updates);
 }
 
 /* ---- running ---- */
@@ -636,6 +640,7 @@ void udxg_context_release(void *object)
     udxg_unlock(NODE, &context->engine->lock);
     udxg_device_child_closed(&context->child);
     discard_all(&discarded);
+    udxg_companion_close(atomic_load(&context->companion));
     context_unref(context);
 }
 

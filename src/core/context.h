@@ -16,6 +16,7 @@
 #include "core/device.h"
 #include "core/engine.h"
 #include "core/sync.h"
+#include "core/update.h"
 
 enum udxg_context_state {
     UDXG_CONTEXT_IDLE,
@@ -40,6 +41,7 @@ struct udxg_context {
     struct udxg_packet *blocked UDXG_GUARDED_BY(NODE); /* the wait packet of a WAITING context */
     bool closing UDXG_GUARDED_BY(NODE);                /* no handle: what cannot run now never will */
     atomic_bool cancelled;                             /* polled by the running packet */
+    _Atomic(struct udxg_companion *) companion;        /* of its address updates; set once, or NULL for ever */
     int priority UDXG_GUARDED_BY(NODE);                /* SetContextSchedulingPriority */
     int in_process_priority UDXG_GUARDED_BY(NODE);
 };

@@ -411,6 +411,59 @@ static void map_allocation(struct world *world, void *arguments)
     args->Protection.Write = 1;
 }
 
+/* The fence stands at the value already, so that nothing is waited for. */
+static void update_address(struct world *world, void *arguments, D3DDDI_UPDATEGPUVIRTUALADDRESS_OPERATION operation)
+{
+    WITH(D3DKMT_UPDATEGPUVIRTUALADDRESS);
+    D3DDDI_RESERVEGPUVIRTUALADDRESS reserve = {.hAdapter = world->adapter, .Size = 0x100000};
+    D3DDDI_UPDATEGPUVIRTUALADDRESS_OPERATION *list = world_take(world, sizeof(*list));
+    world_need(D3DKMTReserveGpuVirtualAddress(&reserve), "a reservation");
+    *list = operation;
+    if (operation.OperationType == D3DDDI_UPDATEGPUVIRTUALADDRESS_COPY) {
+        list->Copy.SourceAddress = reserve.VirtualAddress;
+        list->Copy.DestAddress = reserve.VirtualAddress + 0x10000;
+    } else {
+        list->Map.BaseAddress = reserve.VirtualAddress;
+    }
+    args->hDevice = world->device;
+    args->hContext = world->context;
+    args->hFenceObject = world->fence;
+    args->NumOperations = 1;
+    args->Operations = list;
+}
+
+static void update_map(struct world *world, void *arguments)
+{
+    D3DDDI_UPDATEGPUVIRTUALADDRESS_OPERATION operation = {.OperationType = D3DDDI_UPDATEGPUVIRTUALADDRESS_MAP};
+    operation.Map.SizeInBytes = 0x1000;
+    operation.Map.hAllocation = world->allocation;
+    update_address(world, arguments, operation);
+}
+
+static void update_map_protect(struct world *world, void *arguments)
+{
+    D3DDDI_UPDATEGPUVIRTUALADDRESS_OPERATION operation = {.OperationType = D3DDDI_UPDATEGPUVIRTUALADDRESS_MAP_PROTECT};
+    operation.MapProtect.SizeInBytes = 0x1000;
+    operation.MapProtect.hAllocation = world->allocation;
+    operation.MapProtect.Protection.Write = 1;
+    update_address(world, arguments, operation);
+}
+
+static void update_unmap(struct world *world, void *arguments)
+{
+    D3DDDI_UPDATEGPUVIRTUALADDRESS_OPERATION operation = {.OperationType = D3DDDI_UPDATEGPUVIRTUALADDRESS_UNMAP};
+    operation.Unmap.SizeInBytes = 0x1000;
+    operation.Unmap.Protection.NoAccess = 1;
+    update_address(world, arguments, operation);
+}
+
+static void update_copy(struct world *world, void *arguments)
+{
+    D3DDDI_UPDATEGPUVIRTUALADDRESS_OPERATION operation = {.OperationType = D3DDDI_UPDATEGPUVIRTUALADDRESS_COPY};
+    operation.Copy.SizeInBytes = 0x1000;
+    update_address(world, arguments, operation);
+}
+
 static void free_address(struct world *world, void *arguments)
 {
     WITH(D3DKMT_FREEGPUVIRTUALADDRESS);
@@ -601,6 +654,14 @@ static void unregister_budget(struct world *world, void *arguments)
 
 #define CASE(id, name, set_up) {UDXG_THUNK_##id, name, set_up, STATUS_SUCCESS}
 #define NOT_YET_CASE(id, name, set_up) {UDXG_THUNK_##id, name, set_up, STATUS_NOT_SUPPORTED}
+#define CASE(id, name, set_up)                                                                                         \
+    {                                                                                                                  \
+        UDXG_THUNK_##id, name, set_up, STATUS_SUCCESS                                                                  \
+    }
+#define NOT_YET_CASE(id, name, set_up)                                                                                 \
+    {                                                                                                                  \
+        UDXG_THUNK_##id, name, set_up, STATUS_NOT_SUPPORTED                                                            \
+    }
 
 const struct sweep_case sweep_cases[] = {
     CASE(OpenAdapterFromLuid, "", open_adapter),
@@ -657,6 +718,10 @@ const struct sweep_case sweep_cases[] = {
     CASE(ReserveGpuVirtualAddress, "adapter", reserve_by_adapter),
     CASE(ReserveGpuVirtualAddress, "paging queue", reserve_by_queue),
     CASE(MapGpuVirtualAddress, "", map_allocation),
+    CASE(UpdateGpuVirtualAddress, "map", update_map),
+    CASE(UpdateGpuVirtualAddress, "map protected", update_map_protect),
+    CASE(UpdateGpuVirtualAddress, "unmap", update_unmap),
+    CASE(UpdateGpuVirtualAddress, "copy", update_copy),
     CASE(FreeGpuVirtualAddress, "", free_address),
     CASE(CreateContextVirtual, "", device_alone),
     CASE(DestroyContext, "", destroy_context),
