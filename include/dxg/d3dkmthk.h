@@ -1477,8 +1477,10 @@ typedef struct _D3DKMT_UPDATEGPUVIRTUALADDRESS {
 } D3DKMT_UPDATEGPUVIRTUALADDRESS;
 
 /*
- * Queues map, unmap and copy operations inside reserved ranges. Memory is looked up when an operation runs, not when
- * it is queued. Blocks while more than 128 operations wait. Fails with INVALID_PARAMETER.
+ * Queues map, unmap and copy operations inside reserved ranges: one range that all of them change, one that all copies
+ * read. They run in order when the fence has reached FenceValue; then it is set to FenceValue + 1. Memory is looked up
+ * when it is used, mappings to copy when the copy runs. Blocks while more than 128 operations of the context wait.
+ * Fails with INVALID_PARAMETER, NO_MEMORY, ACCESS_DENIED, GRAPHICS_GPU_EXCEPTION_ON_DEVICE.
  */
 EXTERN_C NTSTATUS APIENTRY D3DKMTUpdateGpuVirtualAddress(const D3DKMT_UPDATEGPUVIRTUALADDRESS *);
 

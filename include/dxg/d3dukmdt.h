@@ -432,7 +432,7 @@ typedef struct _D3DDDI_UPDATEGPUVIRTUALADDRESS_OPERATION {
         struct {
             D3DGPU_VIRTUAL_ADDRESS BaseAddress;
             D3DGPU_SIZE_T SizeInBytes;
-            D3DDDIGPUVIRTUALADDRESS_PROTECTION_TYPE Protection; /* Zero or NoAccess: what the range becomes */
+            D3DDDIGPUVIRTUALADDRESS_PROTECTION_TYPE Protection; /* Zero, NoAccess, or neither: as reserved */
         } Unmap;
         struct {
             D3DGPU_VIRTUAL_ADDRESS SourceAddress;

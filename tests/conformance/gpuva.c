@@ -509,12 +509,109 @@ static void free_arguments(void)
     }
 }
 
+/* ------------------------------------------------------------------------------------- what engines find */
+
+/* The first word that an engine reads at VA. */
+static uint32_t peek(struct gpu *gpu, const struct gpu_buffer *result, UINT64 va)
+{
+    struct udxg_soft_copy copy = udxg_soft_copy_command(result->va, va, PAGE_BYTES);
+    require_success(submit(gpu, &copy, sizeof(copy)));
+    gpu_finish(gpu);
+    require_u64(D3DKMT_DEVICEEXECUTION_ACTIVE, execution_state(gpu->device));
+    uint32_t word = *(const uint32_t *)lock(gpu->device, result->allocation);
+    require_success(unlock(gpu->device, result->allocation));
+    return word;
+}
+
+static void poke(struct gpu *gpu, UINT64 va, uint32_t word)
+{
+    struct udxg_soft_fill fill = udxg_soft_fill_command(va, PAGE_BYTES, word);
+    require_success(submit(gpu, &fill, sizeof(fill)));
+    gpu_finish(gpu);
+    require_u64(D3DKMT_DEVICEEXECUTION_ACTIVE, execution_state(gpu->device));
+}
+
+static void reserve_zeros(D3DKMT_HANDLE adapter, UINT64 base)
+{
+    D3DDDI_RESERVEGPUVIRTUALADDRESS args = {0};
+    args.hAdapter = adapter;
+    args.BaseAddress = base;
+    args.Size = MIB(1);
+    args.ReservationType = D3DDDIGPUVIRTUALADDRESS_RESERVE_ZERO;
+    require_success(D3DKMTReserveGpuVirtualAddress(&args));
+}
+
+/* Each case has a base of its own, because the space is one for all. */
+static void engines_find(void)
+{
+    struct gpu gpu;
+    gpu_open(&gpu);
+    struct gpu_buffer result = create_gpu_buffer(&gpu, PAGE_BYTES);
+    struct gpu_buffer buffer = create_gpu_buffer(&gpu, KIB(64));
+
+    udxg_case("a ZERO reservation reads zero and drops writes") {
+        reserve_zeros(gpu.adapter, own_base(0));
+        poke(&gpu, own_base(0) + KIB(64), 7);
+        check_u64(0, peek(&gpu, &result, own_base(0) + KIB(64)));
+    }
+    udxg_case("one allocation at two addresses is one memory") {
+        UINT64 second = map(&gpu.queue, buffer.allocation, KIB(64));
+        poke(&gpu, buffer.va + PAGE_BYTES, 8);
+        check_u64(8, peek(&gpu, &result, second + PAGE_BYTES));
+        check_status(STATUS_SUCCESS, release(gpu.adapter, second, KIB(64)));
+        check_u64(8, peek(&gpu, &result, buffer.va + PAGE_BYTES));
+    }
+    udxg_case("freeing a part of what is mapped in a reservation shows the reservation there") {
+        reserve_zeros(gpu.adapter, own_base(1));
+        require_success(try_map(&gpu.queue, buffer.allocation, own_base(1), 16, NULL));
+        for (unsigned i = 0; i < 3; i++) poke(&gpu, buffer.va + i * PAGE_BYTES, 10 + i);
+        check_status(STATUS_SUCCESS, release(gpu.adapter, own_base(1) + PAGE_BYTES, PAGE_BYTES));
+        check_u64(10, peek(&gpu, &result, own_base(1)));
+        check_u64(0, peek(&gpu, &result, own_base(1) + PAGE_BYTES));
+        check_u64(12, peek(&gpu, &result, own_base(1) + 2 * PAGE_BYTES));
+    }
+    udxg_case("so does the end of the allocation, over the part that it had") {
+        struct gpu_buffer shortlived = create_gpu_buffer(&gpu, KIB(64));
+        reserve_zeros(gpu.adapter, own_base(2));
+        require_success(try_map(&gpu.queue, buffer.allocation, own_base(2), 16, NULL));
+        require_success(try_map(&gpu.queue, shortlived.allocation, own_base(2) + PAGE_BYTES, 1, NULL));
+        poke(&gpu, own_base(2) + PAGE_BYTES, 21);
+        check_u64(21, peek(&gpu, &result, shortlived.va));
+        require_success(destroy_allocation(gpu.device, shortlived.allocation));
+        check_u64(0, peek(&gpu, &result, own_base(2) + PAGE_BYTES));
+        poke(&gpu, buffer.va + 2 * PAGE_BYTES, 22);
+        check_u64(22, peek(&gpu, &result, own_base(2) + 2 * PAGE_BYTES));
+    }
+    udxg_case("another device of the process finds the same") {
+        struct gpu other;
+        gpu_open_on(&other, gpu.adapter);
+        struct gpu_buffer others = create_gpu_buffer(&other, PAGE_BYTES);
+        poke(&gpu, buffer.va, 30);
+        check_u64(30, peek(&other, &others, buffer.va));
+        poke(&other, buffer.va, 31);
+        check_u64(31, peek(&gpu, &result, buffer.va));
+    }
+    udxg_case("the space outlives the device that mapped, its mappings do not") {
+        struct gpu other;
+        gpu_open_on(&other, gpu.adapter);
+        struct gpu_buffer others = create_gpu_buffer(&other, KIB(64));
+        reserve_zeros(gpu.adapter, own_base(3));
+        require_success(try_map(&other.queue, others.allocation, own_base(3), 16, NULL));
+        poke(&gpu, own_base(3), 40);
+        D3DKMT_DESTROYDEVICE destroy = {other.device};
+        require_success(D3DKMTDestroyDevice(&destroy));
+        check_u64(0, peek(&gpu, &result, own_base(3)));
+        check_status(STATUS_INVALID_PARAMETER, reserve(gpu.adapter, own_base(3), GRANULE));
+        check_status(STATUS_SUCCESS, reserve(gpu.adapter, others.va / GRANULE * GRANULE, GRANULE));
+    }
+}
+
 int main(int argc, char **argv)
 {
     static const struct udxg_test tests[] = {
         {"reserve", ON_EACH, reserve_arguments}, {"overlap", ON_DISCRETE, reserve_overlap},
         {"map", ON_EACH, map_arguments},         {"target", ON_DISCRETE, map_targets},
-        {"free", ON_DISCRETE, free_arguments},
+        {"free", ON_DISCRETE, free_arguments},   {"engines", ON_EACH, engines_find},
     };
     return conformance_main(argc, argv, tests, LENGTH_OF(tests));
 }

@@ -1001,6 +1001,102 @@ static void back_pressure(void)
     }
 }
 
+/* ---------------------------------------------------------------------------------------------- all at once */
+
+enum { ROUNDS = 150 };
+
+/* What it works on is made before it starts: the harness is not for threads. */
+struct one_of_many {
+    pthread_t thread;
+    const struct bench *bench;
+    D3DKMT_HANDLE contexts[ROUNDS]; /* half of them its own, the others the bench's */
+    D3DKMT_HANDLE allocations[ROUNDS];
+    struct fence fences[ROUNDS];
+    unsigned number, state;
+    unsigned wrong; /* statuses that could not be */
+};
+
+static unsigned below(struct one_of_many *one, unsigned limit)
+{
+    one->state = one->state * 1664525u + 1013904223u;
+    return (one->state >> 16) % limit;
+}
+
+static void expect(struct one_of_many *one, NTSTATUS status)
+{
+    if (status != STATUS_SUCCESS) one->wrong++;
+}
+
+/* Maps and copies behind a fence, on a context of its own or the shared one; then something goes or the fence moves. */
+static void one_round(struct one_of_many *one, unsigned round)
+{
+    D3DKMT_HANDLE device = one->bench->gpu.device, allocation = one->allocations[round];
+    struct bench mine = *one->bench;
+    mine.gpu.context = one->contexts[round];
+    mine.fence = one->fences[round];
+    UINT64 base = ZEROS + GRANULE * one->number;
+    operation list[] = {op_map(base, 8, allocation, 0, 2), op_copy(base + 8 * PAGE_BYTES, base, 4)};
+    operation copy = op_copy(ZEROS, base, 4);
+    expect(one, update(&mine, 2, list, below(one, 2)));
+    expect(one, update(&mine, 1, &copy, below(one, 2) + 1));
+    unsigned end = below(one, 3);
+    if (end == 0) expect(one, destroy_at_once(device, allocation));
+    if (end == 1) expect(one, destroy_allocation(device, allocation));
+    if (mine.gpu.context != one->bench->gpu.context && below(one, 2)) expect(one, destroy_context(mine.gpu.context));
+    D3DKMT_DESTROYSYNCHRONIZATIONOBJECT destroy = {mine.fence.handle};
+    for (UINT64 value = 0; value < 3; value++) (void)signal_cpu(device, mine.fence.handle, value, 0); /* or is there */
+    if (below(one, 2)) usleep(below(one, 200));
+    expect(one, D3DKMTDestroySynchronizationObject(&destroy));
+}
+
+static void *be_one_of_many(void *argument)
+{
+    struct one_of_many *one = (struct one_of_many *)argument;
+    for (unsigned i = 0; i < ROUNDS; i++) one_round(one, i);
+    return NULL;
+}
+
+static void prepare_one(struct one_of_many *one, const struct bench *bench, unsigned number)
+{
+    memset(one, 0, sizeof(*one));
+    one->bench = bench;
+    one->number = one->state = number;
+    for (unsigned i = 0; i < ROUNDS; i++) {
+        one->contexts[i] = i % 2 ? create_context(bench->gpu.device, 0) : bench->gpu.context;
+        one->allocations[i] = create_buffer(bench->gpu.device, KIB(64));
+        one->fences[i] = create_fence(bench->gpu.device, 0);
+    }
+}
+
+static void many_threads(void)
+{
+    struct bench bench;
+    static struct one_of_many many[4];
+
+    udxg_case("many threads") {
+        bench_open(&bench);
+        for (unsigned i = 0; i < LENGTH_OF(many); i++) prepare_one(&many[i], &bench, i + 1);
+        int failed = 0;
+        unsigned wrong = 0;
+        for (unsigned i = 0; i < LENGTH_OF(many); i++)
+            failed += pthread_create(&many[i].thread, NULL, be_one_of_many, &many[i]) != 0;
+        require_true(failed == 0);
+        for (unsigned i = 0; i < LENGTH_OF(many); i++) {
+            pthread_join(many[i].thread, NULL);
+            wrong += many[i].wrong;
+        }
+        check_u64(0, wrong);
+        D3DKMT_WAITFORIDLE idle = {0};
+        idle.hDevice = bench.gpu.device;
+        check_status(STATUS_SUCCESS, D3DKMTWaitForIdle(&idle));
+        check_u64(D3DKMT_DEVICEEXECUTION_ACTIVE, execution_state(bench.gpu.device));
+        update_now(&bench, bench.map_first);
+        check_u64(1, peek_one(&bench, ZEROS));
+        check_status(STATUS_SUCCESS, destroy_device(bench.gpu.device));
+        check_u64(0, local_usage(bench.gpu.adapter));
+    }
+}
+
 int main(int argc, char **argv)
 {
     static const struct udxg_test tests[] = {
@@ -1013,6 +1109,7 @@ int main(int argc, char **argv)
         {"late", ON_EACH, late_binding},
         {"first", ON_DISCRETE, going_first},
         {"pressure", ON_DISCRETE, back_pressure},
+        {"many", ON_DISCRETE, many_threads},
     };
     return conformance_main(argc, argv, tests, LENGTH_OF(tests));
 }

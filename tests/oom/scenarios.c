@@ -411,6 +411,38 @@ static void make_resident_map_submit(void)
     world_close();
 }
 
+/* An update that waits for a fence, and its companion. What a copy needs when it runs, nobody can be told. */
+static void update_addresses(void)
+{
+    D3DKMT_HANDLE allocation, fence;
+    D3DDDI_UPDATEGPUVIRTUALADDRESS_OPERATION list[3];
+    open_with_device();
+    create_context();
+    fence = create_fence();
+    create_plain(1, &allocation);
+    D3DDDI_RESERVEGPUVIRTUALADDRESS reserve = {.hAdapter = world.adapter, .Size = 4 * SIZE};
+    GUARDED(ReserveGpuVirtualAddress, &reserve);
+    memset(list, 0, sizeof list);
+    for (unsigned i = 0; i < 3; i++) {
+        list[i].OperationType = i < 2 ? D3DDDI_UPDATEGPUVIRTUALADDRESS_MAP : D3DDDI_UPDATEGPUVIRTUALADDRESS_UNMAP;
+        list[i].Map.BaseAddress = reserve.VirtualAddress + i % 2 * UDXG_PAGE_SIZE;
+        list[i].Map.SizeInBytes = SIZE;
+        if (i == 2) continue;
+        list[i].Map.hAllocation = allocation;
+        list[i].Map.AllocationSizeInBytes = UDXG_PAGE_SIZE;
+    }
+    D3DKMT_UPDATEGPUVIRTUALADDRESS update = {.hDevice = world.device,
+                                             .hContext = world.context,
+                                             .hFenceObject = fence,
+                                             .NumOperations = 3,
+                                             .Operations = list,
+                                             .FenceValue = 1};
+    GUARDED(UpdateGpuVirtualAddress, &update, {list, sizeof list});
+    signal_from_cpu(fence, 1);
+    wait_for(fence, 2);
+    world_close();
+}
+
 static void sync_and_waits(void)
 {
     D3DKMT_HANDLE first, second;
@@ -547,6 +579,7 @@ const struct scenario scenarios[] = {
     {"a section", section, false},
     {"write watch", write_watch, true},
     {"make resident, map, submit", make_resident_map_submit, false},
+    {"update addresses", update_addresses, false},
     {"sync objects and waits", sync_and_waits, false},
     {"share", share, false},
     {"notifications", notifications, false},
