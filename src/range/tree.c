@@ -39,7 +39,7 @@ static uint64_t smaller(uint64_t a, uint64_t b)
 
 /* ---- balance ---- */
 
-static void summarize(struct udxg_range_node *node)
+static inline void summarize(struct udxg_range_node *node)
 {
     const struct udxg_range_node *left = node->left, *right = node->right;
     uint64_t gap = 0;
@@ -228,7 +228,9 @@ static bool try_gap(struct gap_search *search, uint64_t start, uint64_t end)
 static bool search_subtree(struct gap_search *search, const struct udxg_range_node *node, uint64_t before)
 {
     if (!node || node->subtree_end <= search->minimum || before >= search->limit) return false;
-    if (larger(node->subtree_gap, node->subtree_first - before) < search->size) return false;
+    before = larger(before, search->minimum); /* what lies below is of no use, and must not lead down there */
+    uint64_t first_gap = node->subtree_first > before ? node->subtree_first - before : 0;
+    if (larger(node->subtree_gap, first_gap) < search->size) return false;
     if (search_subtree(search, node->left, before)) return true;
     if (try_gap(search, node->left ? node->left->subtree_end : before, node->start)) return true;
     return search_subtree(search, node->right, end_of(node));

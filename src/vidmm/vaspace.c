@@ -285,7 +285,7 @@ static void put_mapping_locked(struct vidmm_va_space *space, struct udxg_range_t
                                struct vidmm_va_spares *spares) UDXG_REQUIRES(VASPACE)
 {
     struct vidmm_va_node *node = vidmm_va_take_spare(spares);
-    vidmm_va_cut_locked(space, tree, va, va + size_bytes, spares);
+    if (map->base) vidmm_va_cut_locked(space, tree, va, va + size_bytes, spares); /* a chosen range is free */
     node->kind = VIDMM_VA_MAPPED;
     node->protection = (uint8_t)map->protection;
     node->offset_bytes = map->offset_pages * UDXG_PAGE_SIZE;
