@@ -1097,6 +1097,45 @@ static void many_threads(void)
     }
 }
 
+/* What goes while the updates that need it run: they are not waited for, and find out for themselves. */
+static void gone_while_running(void)
+{
+    struct bench bench;
+    const char *names[] = {"the context", "the device", "the device is put in error", "the allocation, AssumeNotInUse"};
+
+    for (int what = 0; what < 4; what++) {
+        udxg_case("gone while updates run: %s", names[what]) {
+            for (int round = 0; round < 30; round++) {
+                bench_open(&bench);
+                operation list[] = {bench.map_all, op_copy(ZEROS + GRANULE, ZEROS, 16), op_unmap(ZEROS, 16, 0)};
+                D3DKMT_UPDATEGPUVIRTUALADDRESS args = arguments(&bench, LENGTH_OF(list), list, 0);
+                args.Flags.DoNotWait = 1;
+                for (int i = 0; i < 40; i++) require_success(D3DKMTUpdateGpuVirtualAddress(&args));
+                if (what == 0) check_status(STATUS_SUCCESS, destroy_context(bench.gpu.context));
+                if (what == 1) check_status(STATUS_SUCCESS, destroy_device(bench.gpu.device));
+                if (what == 2) {
+                    D3DKMT_MARKDEVICEASERROR mark = {0};
+                    mark.hDevice = bench.gpu.device;
+                    mark.Reason = D3DKMT_DEVICE_ERROR_REASON_GENERIC;
+                    check_status(STATUS_SUCCESS, D3DKMTMarkDeviceAsError(&mark));
+                    D3DKMT_WAITFORIDLE idle = {0};
+                    idle.hDevice = bench.gpu.device;
+                    check_status(STATUS_SUCCESS, D3DKMTWaitForIdle(&idle));
+                    check_u64(~(UINT64)0, *bench.fence.value);
+                }
+                if (what == 3) {
+                    check_status(STATUS_SUCCESS, destroy_at_once(bench.gpu.device, bench.pool.allocation));
+                    check_true(reaches(&bench.fence, 1));
+                }
+                if (what != 1) check_status(STATUS_SUCCESS, destroy_device(bench.gpu.device));
+            }
+            /* One that runs is not waited for, and what it needs goes after it. */
+            for (int i = 0; i < 5000 && local_usage(bench.gpu.adapter) != 0; i++) usleep(1000);
+            check_u64(0, local_usage(bench.gpu.adapter));
+        }
+    }
+}
+
 int main(int argc, char **argv)
 {
     static const struct udxg_test tests[] = {
@@ -1110,6 +1149,7 @@ int main(int argc, char **argv)
         {"first", ON_DISCRETE, going_first},
         {"pressure", ON_DISCRETE, back_pressure},
         {"many", ON_DISCRETE, many_threads},
+        {"gone", ON_DISCRETE, gone_while_running},
     };
     return conformance_main(argc, argv, tests, LENGTH_OF(tests));
 }
