@@ -196,8 +196,7 @@ void udxg_os_unmap(void *address, uint64_t size_bytes)
 
 udxg_status udxg_os_map_anonymous(uint64_t size_bytes, void **ret_address)
 {
-    void *address =
-        mmap(NULL, size_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void *address = mmap(NULL, size_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (address == MAP_FAILED) return udxg_os_status(errno);
     *ret_address = address;
     return STATUS_SUCCESS;
@@ -259,7 +258,7 @@ uint64_t udxg_os_now_raw_ns(void)
 
 void udxg_os_nap_ns(uint64_t duration_ns)
 {
-    struct timespec duration = { (time_t)(duration_ns / 1000000000u), (long)(duration_ns % 1000000000u) };
+    struct timespec duration = {(time_t)(duration_ns / 1000000000u), (long)(duration_ns % 1000000000u)};
     nanosleep(&duration, NULL);
 }
 
@@ -356,8 +355,8 @@ static udxg_status epoll_register(int epoll_fd, int fd, uint32_t events, void *u
 udxg_status udxg_os_epoll_create(int *ret_epoll_fd, int *ret_stop_fd)
 {
     int epoll_fd = epoll_create1(EPOLL_CLOEXEC), stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    udxg_status status = epoll_fd < 0 || stop_fd < 0 ? udxg_os_status(errno)
-                                                     : epoll_register(epoll_fd, stop_fd, EPOLLIN, NULL);
+    udxg_status status =
+        epoll_fd < 0 || stop_fd < 0 ? udxg_os_status(errno) : epoll_register(epoll_fd, stop_fd, EPOLLIN, NULL);
 
     if (udxg_failed(status)) {
         udxg_os_close(epoll_fd);
@@ -404,7 +403,17 @@ bool udxg_os_thread_create(pthread_t *ret_thread, const char *name, void *(*main
 enum { SEEN_READABLE = 1, SEEN_WRITABLE = 2, SEEN_BOTH = 3 };
 
 #define SEEN_PAGES 1024u
-static _Atomic uint64_t seen_pages[SEEN_PAGES]; /* page number << 2 | flags; direct-mapped */
+
+/*
+ * Page number << 2 | flags. A page has two places, side by side, which its number leads to in no simple way: the
+ * stacks of threads are a power of two apart, and the same calls use the same pages of each.
+ */
+static _Atomic uint64_t seen_pages[SEEN_PAGES];
+
+static _Atomic uint64_t *seen_places(uint64_t page)
+{
+    return &seen_pages[(page * UINT64_C(0x9e3779b97f4a7c15) >> 32) % SEEN_PAGES & ~UINT64_C(1)];
+}
 
 static uint64_t page_of(uint64_t address)
 {
@@ -427,25 +436,37 @@ static bool page_span(const void *client, uint64_t size_bytes, uint64_t *ret_fir
  */
 #define SEEN_SPAN 8u
 
+static bool page_seen(uint64_t page, unsigned flag)
+{
+    const _Atomic uint64_t *places = seen_places(page);
+    uint64_t tag = atomic_load_explicit(&places[0], memory_order_relaxed);
+    if (tag >> 2 != page) tag = atomic_load_explicit(&places[1], memory_order_relaxed);
+    return tag >> 2 == page && tag & flag;
+}
+
 static bool pages_seen(uint64_t first, uint64_t last, unsigned flag)
 {
     if (last - first >= SEEN_SPAN) return false;
-    for (uint64_t page = first; page <= last; page++) {
-        uint64_t tag = atomic_load_explicit(&seen_pages[page % SEEN_PAGES], memory_order_relaxed);
-        if (tag >> 2 != page || !(tag & flag)) return false;
-    }
+    for (uint64_t page = first; page <= last; page++)
+        if (!page_seen(page, flag)) return false;
     return true;
+}
+
+/* What the first place held moves to the second. */
+static void page_mark_seen(uint64_t page, unsigned flags)
+{
+    _Atomic uint64_t *places = seen_places(page);
+    uint64_t first = atomic_load_explicit(&places[0], memory_order_relaxed);
+    uint64_t second = atomic_load_explicit(&places[1], memory_order_relaxed);
+    uint64_t former = first >> 2 == page ? first : second >> 2 == page ? second : 0;
+    if (first >> 2 != page) atomic_store_explicit(&places[1], first, memory_order_relaxed);
+    atomic_store_explicit(&places[0], page << 2 | (former & 3) | flags, memory_order_relaxed);
 }
 
 static void pages_mark_seen(uint64_t first, uint64_t last, unsigned flags)
 {
     if (last - first >= SEEN_SPAN) return;
-    for (uint64_t page = first; page <= last; page++) {
-        _Atomic uint64_t *tag = &seen_pages[page % SEEN_PAGES];
-        uint64_t old = atomic_load_explicit(tag, memory_order_relaxed);
-        uint64_t kept = old >> 2 == page ? old & 3 : 0;
-        atomic_store_explicit(tag, page << 2 | kept | flags, memory_order_relaxed);
-    }
+    for (uint64_t page = first; page <= last; page++) page_mark_seen(page, flags);
 }
 
 void udxg_os_forget_pages(void)
