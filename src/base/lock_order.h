@@ -19,8 +19,11 @@ UDXG_LOCK_CLASS(NODE)         /* an engine's run queue and its contexts' packets
 UDXG_LOCK_CLASS(SYNC)         /* a synchronisation object's value and waiters     core/sync.c        */
 UDXG_LOCK_CLASS(VIDMM)        /* placement, residency and budgets of one adapter  vidmm/             */
 UDXG_LEAF_LOCK_CLASS(VASPACE) /* one GPU address space                            vidmm/vaspace.c    */
+UDXG_LEAF_LOCK_CLASS(STOCK)   /* a lane's commit and homes                        vidmm/stock.c      */
 UDXG_LEAF_LOCK_CLASS(POOL)    /* one pool's ranges                                vidmm/pool.c       */
-UDXG_LEAF_LOCK_CLASS(HANDLE)  /* a handle table's free list                       object/handle.c    */
-UDXG_LEAF_LOCK_CLASS(SLAB)    /* a slab's free objects                            base/slab.c        */
+UDXG_LEAF_LOCK_CLASS(SLOTS)   /* a handle table's growth                          object/handle.c    */
+UDXG_LEAF_LOCK_CLASS(HANDLE)  /* free slots of a lane of a handle table           object/handle.c    */
+UDXG_LEAF_LOCK_CLASS(SLAB)    /* free objects of a lane of a slab                 base/slab.c        */
+UDXG_LEAF_LOCK_CLASS(DEPOT)   /* what a slab's lanes share                        base/slab.c        */
 
 #endif

@@ -1,10 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A slab takes chunks from the system, hands out fresh objects from the front of the newest chunk and freed
- * ones last in, first out. A chunk begins with a cache line that links it to the others.
+ * A slab takes chunks from the system. A chunk begins with a cache line that links it to the others. Behind the lanes
+ * is a depot, of batches of free objects and of the untouched rest of the newest chunk. A lane hands out free
+ * objects last in, first out, and keeps up to two batches of them: so one that takes and gives around the end of a
+ * batch leaves the depot alone.
  *
- * Invariant: an object is in use, or on the free list, or in [fresh, fresh_end).
- * Locks: SLAB, held for a few instructions, and while a chunk is mapped.
+ *      alloc, free  <->  free_objects  <->  full_batch  <->  batches
+ *                                     ^----------------------  [fresh, fresh_end)  <--  the system
+ *
+ * Invariant: an object is in use, or on exactly one list, or in [fresh, fresh_end).
+ * Locks: a lane's SLAB, held for a few instructions; inside it DEPOT, once a batch, and while a chunk is mapped.
  * It does not give memory back before its end, and it does not find double frees.
  */
 #include "base/slab.h"
@@ -31,6 +36,7 @@
 #define SMALL_CHUNK_BYTES (256u << 10) /* lazily backed: a slab of few objects costs one page */
 #define LARGE_CHUNK_BYTES (2u << 20)   /* one page where the system gives large ones: far fewer misses to find it */
 #define SMALL_CHUNKS 8u                /* before the large ones begin */
+#define BATCH 16u                      /* objects that go between a lane and the depot at a time */
 
 struct udxg_slab_chunk {
     struct udxg_slab_chunk *next;
@@ -43,14 +49,20 @@ static void **link_of(void *object)
     return object;
 }
 
+static void **batch_link_of(void *first_object)
+{
+    return (void **)first_object + 1;
+}
+
 void udxg_slab_init(struct udxg_slab *slab, size_t object_bytes)
 {
     memset(slab, 0, sizeof(*slab));
-    udxg_mutex_init_SLAB(&slab->lock);
+    udxg_mutex_init_DEPOT(&slab->lock);
+    for (unsigned i = 0; i < UDXG_LANES; i++) udxg_mutex_init_SLAB(&slab->lanes[i].lock);
     slab->object_bytes = udxg_align_up(object_bytes, 16);
 }
 
-static void unmap_chunks_locked(struct udxg_slab *slab) UDXG_REQUIRES(SLAB)
+static void unmap_chunks_locked(struct udxg_slab *slab) UDXG_REQUIRES(DEPOT)
 {
     while (slab->chunks) {
         struct udxg_slab_chunk *chunk = slab->chunks;
@@ -58,19 +70,20 @@ static void unmap_chunks_locked(struct udxg_slab *slab) UDXG_REQUIRES(SLAB)
         CHUNK_UNMAPPED(chunk, chunk->bytes);
         udxg_os_unmap(chunk, chunk->bytes);
     }
-    slab->free_objects = NULL;
-    slab->fresh = slab->fresh_end = NULL;
 }
 
 void udxg_slab_fini(struct udxg_slab *slab)
 {
-    udxg_lock(SLAB, &slab->lock);
+    udxg_lock(DEPOT, &slab->lock);
     unmap_chunks_locked(slab);
-    udxg_unlock(SLAB, &slab->lock);
-    udxg_mutex_fini_SLAB(&slab->lock);
+    udxg_unlock(DEPOT, &slab->lock);
+    for (unsigned i = 0; i < UDXG_LANES; i++) udxg_mutex_fini_SLAB(&slab->lanes[i].lock);
+    udxg_mutex_fini_DEPOT(&slab->lock);
 }
 
-static bool add_chunk_locked(struct udxg_slab *slab) UDXG_REQUIRES(SLAB)
+/* ---- the depot ---- */
+
+static bool add_chunk_locked(struct udxg_slab *slab) UDXG_REQUIRES(DEPOT)
 {
     bool large = slab->chunk_count >= SMALL_CHUNKS;
     size_t bytes = large ? LARGE_CHUNK_BYTES : SMALL_CHUNK_BYTES;
@@ -89,53 +102,124 @@ static bool add_chunk_locked(struct udxg_slab *slab) UDXG_REQUIRES(SLAB)
     return true;
 }
 
-/* *ret_recycled: whether the object holds an old one's bytes. Fresh ones are zero as the system gave them. */
-static void *take_locked(struct udxg_slab *slab, bool *ret_recycled) UDXG_REQUIRES(SLAB)
+/* Gives an empty lane a batch. The rest of a chunk may be less. */
+static bool refill_locked(struct udxg_slab *slab, struct udxg_slab_lane *lane) UDXG_REQUIRES(SLAB) UDXG_REQUIRES(DEPOT)
 {
-    void *object = slab->free_objects;
-    *ret_recycled = object != NULL;
-    if (object) {
-        slab->free_objects = *link_of(object);
-        return object;
+    if (slab->batches) {
+        lane->free_objects = slab->batches;
+        lane->free_count = BATCH;
+        slab->batches = *batch_link_of(lane->free_objects);
+        return true;
     }
-    if (slab->fresh == slab->fresh_end && !add_chunk_locked(slab)) return NULL;
-    object = slab->fresh;
-    slab->fresh += slab->object_bytes;
-    return object;
+    if (slab->fresh == slab->fresh_end && !add_chunk_locked(slab)) return false;
+    void **link = &lane->free_objects;
+    for (; lane->free_count < BATCH && slab->fresh != slab->fresh_end; lane->free_count++) {
+        *link = slab->fresh;
+        link = link_of(slab->fresh);
+        slab->fresh += slab->object_bytes;
+    }
+    *link = NULL;
+    return true;
 }
 
-void *udxg_slab_alloc(struct udxg_slab *slab)
+static void give_batch_locked(struct udxg_slab *slab, void *batch) UDXG_REQUIRES(DEPOT)
 {
-    bool recycled;
-    udxg_lock(SLAB, &slab->lock);
-    void *object = take_locked(slab, &recycled);
-    udxg_unlock(SLAB, &slab->lock);
-    if (recycled) memset(object, 0, slab->object_bytes);
+    *batch_link_of(batch) = slab->batches;
+    slab->batches = batch;
+}
+
+/* ---- a lane ---- */
+
+static bool fill_locked(struct udxg_slab *slab, struct udxg_slab_lane *lane) UDXG_REQUIRES(SLAB)
+{
+    if (lane->full_batch) {
+        lane->free_objects = lane->full_batch;
+        lane->free_count = BATCH;
+        lane->full_batch = NULL;
+        return true;
+    }
+    udxg_lock(DEPOT, &slab->lock);
+    bool filled = refill_locked(slab, lane);
+    udxg_unlock(DEPOT, &slab->lock);
+    return filled;
+}
+
+static void *take_locked(struct udxg_slab *slab, struct udxg_slab_lane *lane) UDXG_REQUIRES(SLAB)
+{
+    if (!lane->free_objects && !fill_locked(slab, lane)) return NULL;
+    void *object = lane->free_objects;
+    lane->free_objects = *link_of(object);
+    lane->free_count--;
     return object;
 }
 
-void udxg_slab_free(struct udxg_slab *slab, void *object)
+void *udxg_slab_alloc_in(struct udxg_slab *slab, unsigned lane)
+{
+    udxg_lock(SLAB, &slab->lanes[lane].lock);
+    void *object = take_locked(slab, &slab->lanes[lane]);
+    udxg_unlock(SLAB, &slab->lanes[lane].lock);
+    if (object) memset(object, 0, slab->object_bytes);
+    return object;
+}
+
+static void put_locked(struct udxg_slab *slab, struct udxg_slab_lane *lane, void *object) UDXG_REQUIRES(SLAB)
+{
+    if (lane->free_count == BATCH) {
+        if (lane->full_batch) {
+            udxg_lock(DEPOT, &slab->lock);
+            give_batch_locked(slab, lane->full_batch);
+            udxg_unlock(DEPOT, &slab->lock);
+        }
+        lane->full_batch = lane->free_objects;
+        lane->free_objects = NULL;
+        lane->free_count = 0;
+    }
+    *link_of(object) = lane->free_objects;
+    lane->free_objects = object;
+    lane->free_count++;
+}
+
+void udxg_slab_free_in(struct udxg_slab *slab, unsigned lane, void *object)
 {
     if (!object) return;
-    udxg_lock(SLAB, &slab->lock);
-    *link_of(object) = slab->free_objects;
-    slab->free_objects = object;
-    udxg_unlock(SLAB, &slab->lock);
+    udxg_lock(SLAB, &slab->lanes[lane].lock);
+    put_locked(slab, &slab->lanes[lane], object);
+    udxg_unlock(SLAB, &slab->lanes[lane].lock);
 }
 
-static size_t count_in_use_locked(struct udxg_slab *slab) UDXG_REQUIRES(SLAB)
+/* ---- count ---- */
+
+static size_t list_length(void *objects)
+{
+    size_t count = 0;
+    for (; objects; objects = *link_of(objects)) count++;
+    return count;
+}
+
+static size_t count_kept_locked(const struct udxg_slab_lane *lane) UDXG_REQUIRES(SLAB)
+{
+    return list_length(lane->free_objects) + list_length(lane->full_batch);
+}
+
+static size_t count_given_locked(struct udxg_slab *slab) UDXG_REQUIRES(DEPOT)
 {
     size_t count = 0;
     for (const struct udxg_slab_chunk *chunk = slab->chunks; chunk; chunk = chunk->next)
         count += (chunk->bytes - sizeof(*chunk)) / slab->object_bytes;
-    for (void *object = slab->free_objects; object; object = *link_of(object)) count--;
+    for (void *batch = slab->batches; batch; batch = *batch_link_of(batch)) count -= list_length(batch);
     return count - (size_t)(slab->fresh_end - slab->fresh) / slab->object_bytes;
 }
 
 size_t udxg_slab_in_use(struct udxg_slab *slab)
 {
-    udxg_lock(SLAB, &slab->lock);
-    size_t count = count_in_use_locked(slab);
-    udxg_unlock(SLAB, &slab->lock);
-    return count;
+    size_t kept = 0;
+    for (unsigned i = 0; i < UDXG_LANES; i++) {
+        udxg_lock(SLAB, &slab->lanes[i].lock);
+        kept += count_kept_locked(&slab->lanes[i]);
+        udxg_unlock(SLAB, &slab->lanes[i].lock);
+    }
+    udxg_lock(DEPOT, &slab->lock);
+    size_t given = count_given_locked(slab);
+    udxg_unlock(DEPOT, &slab->lock);
+    return given - kept;
 }

@@ -74,6 +74,33 @@ static void freeing_nothing(void **state)
     udxg_slab_fini(&slab);
 }
 
+/* What one lane frees another finds, but for what the first one keeps; and all of it is counted. */
+static void lanes_pass_objects_on(void **state)
+{
+    enum { COUNT = 1000, KEPT = 64 };
+    static uintptr_t given[COUNT], again[COUNT];
+    struct udxg_slab slab;
+    unsigned found = 0;
+    (void)state;
+    udxg_slab_init(&slab, 48);
+    for (unsigned i = 0; i < COUNT; i++) given[i] = (uintptr_t)udxg_slab_alloc_in(&slab, i % 3);
+    assert_int_equal(udxg_slab_in_use(&slab), COUNT);
+    for (unsigned i = 0; i < COUNT; i++) {
+        udxg_slab_free_in(&slab, 5, (void *)given[i]);
+        assert_int_equal(udxg_slab_in_use(&slab), COUNT - 1 - i);
+    }
+    for (unsigned i = 0; i < COUNT; i++) {
+        again[i] = (uintptr_t)udxg_slab_alloc_in(&slab, 6);
+        assert_non_null((void *)again[i]);
+    }
+    assert_int_equal(udxg_slab_in_use(&slab), COUNT);
+    qsort(given, COUNT, sizeof(given[0]), by_address);
+    for (unsigned i = 0; i < COUNT; i++)
+        found += bsearch(&again[i], given, COUNT, sizeof(given[0]), by_address) != NULL;
+    assert_true(found >= COUNT - KEPT);
+    udxg_slab_fini(&slab);
+}
+
 static struct udxg_slab shared_slab;
 
 static void *worker(void *argument)
@@ -83,8 +110,8 @@ static void *worker(void *argument)
     for (unsigned step = 0; step < 50000; step++) {
         uintptr_t **place = &held[step * 7 % HELD];
         if (*place && (*place)[1] != mark) abort(); /* somebody else was given it */
-        udxg_slab_free(&shared_slab, *place);
-        *place = udxg_slab_alloc(&shared_slab);
+        udxg_slab_free_in(&shared_slab, (step + mark) % UDXG_LANES, *place);
+        *place = udxg_slab_alloc_in(&shared_slab, step / 64 % UDXG_LANES);
         if (!*place || (*place)[1]) abort();
         (*place)[1] = mark;
     }
@@ -99,6 +126,7 @@ static void many_threads(void **state)
     udxg_slab_init(&shared_slab, 48);
     for (uintptr_t i = 0; i < 4; i++) assert_int_equal(pthread_create(&threads[i], NULL, worker, (void *)(i + 1)), 0);
     for (unsigned i = 0; i < 4; i++) pthread_join(threads[i], NULL);
+    assert_int_equal(udxg_slab_in_use(&shared_slab), 0);
     udxg_slab_fini(&shared_slab);
 }
 
@@ -118,6 +146,7 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(objects_are_apart_and_zero),
         cmocka_unit_test(freeing_nothing),
+        cmocka_unit_test(lanes_pass_objects_on),
         cmocka_unit_test(many_threads),
         cmocka_unit_test(status_names),
     };
