@@ -18,10 +18,12 @@
  * A look-up that was overtaken by three closings of its slot finds its own generation again. It then returns
  * the object that the same number means now, which is what the client asked for.
  *
- * Chunks of slots are mapped once and stay until the table's end. The directory is 128 KiB of address space,
- * touched only where there are chunks.
+ * Chunks of slots are mapped once and stay until the table's end. The directory is 144 KiB of address space,
+ * touched only where there are chunks. Neighbours by number do not lie in one cache line: numbers that follow each
+ * other are often two devices', which two threads pin and unpin all the time.
  *
- * Locks: HANDLE, for the queue of free slots and for growth. Look-ups take none.
+ * Locks: a lane's HANDLE, for its queue of free slots; SLOTS around it, for growth, and for whoever needs the slots
+ * of several lanes: what one such call has in its hands no other can miss. Look-ups take none.
  */
 #include "object/handle.h"
 
@@ -40,7 +42,7 @@
 #define INDEX_SHIFT 6
 #define GENERATION_SHIFT 30
 #define CHUNK_LIMIT (UDXG_HANDLE_INDEX_LIMIT / UDXG_HANDLE_CHUNK)
-#define DIRECTORY_BYTES (CHUNK_LIMIT * sizeof(struct udxg_handle_slot *))
+#define DIRECTORY_BYTES (CHUNK_LIMIT * (sizeof(struct udxg_handle_slot *) + 1))
 #define CHUNK_BYTES (UDXG_HANDLE_CHUNK * sizeof(struct udxg_handle_slot))
 #define NO_INDEX UINT32_MAX
 
@@ -51,7 +53,7 @@ struct udxg_handle_slot {
     _Atomic uint64_t word;
     union {
         void *object;       /* LIVE, CLOSING */
-        uint32_t next_free; /* free: index of the next in the queue, NO_INDEX at its end; guarded by HANDLE */
+        uint32_t next_free; /* free: index of the next in its lane's queue, NO_INDEX at its end; guarded by HANDLE */
     };
 };
 
@@ -85,12 +87,25 @@ static enum udxg_handle_type type_of(uint64_t word)
     return (enum udxg_handle_type)((word & TYPE_MASK) >> TYPE_SHIFT);
 }
 
+/* Where in its chunk: line 0 has numbers 0, 256, 512 and 768, line 1 has 1, 257, ... */
+static uint32_t place_of(uint32_t index)
+{
+    const uint32_t line_slots = 64 / sizeof(struct udxg_handle_slot), lines = UDXG_HANDLE_CHUNK / line_slots;
+    return index % lines * line_slots + index % UDXG_HANDLE_CHUNK / lines;
+}
+
 /* NULL for an index that the table has not grown to. */
 static struct udxg_handle_slot *find_slot(const struct udxg_handle_table *table, uint32_t index)
 {
     struct udxg_handle_slot *chunk =
         atomic_load_explicit(&table->chunks[index / UDXG_HANDLE_CHUNK], memory_order_acquire);
-    return chunk ? &chunk[index % UDXG_HANDLE_CHUNK] : NULL;
+    return chunk ? &chunk[place_of(index)] : NULL;
+}
+
+/* Of a slot that exists. */
+static struct udxg_handle_lane *lane_of(struct udxg_handle_table *table, uint32_t index)
+{
+    return &table->lanes[table->chunk_lanes[index / UDXG_HANDLE_CHUNK]];
 }
 
 udxg_status udxg_handle_table_init(struct udxg_handle_table *table)
@@ -100,87 +115,143 @@ udxg_status udxg_handle_table_init(struct udxg_handle_table *table)
     if (udxg_failed(status)) return status;
     memset(table, 0, sizeof(*table));
     table->chunks = directory;
-    udxg_mutex_init_HANDLE(&table->lock);
-    udxg_lock(HANDLE, &table->lock);
-    table->free_first = table->free_last = NO_INDEX;
-    udxg_unlock(HANDLE, &table->lock);
+    table->chunk_lanes = (uint8_t *)(table->chunks + CHUNK_LIMIT);
+    udxg_mutex_init_SLOTS(&table->lock);
+    for (unsigned i = 0; i < UDXG_LANES; i++) {
+        udxg_mutex_init_HANDLE(&table->lanes[i].lock);
+        udxg_lock(HANDLE, &table->lanes[i].lock);
+        table->lanes[i].free_first = table->lanes[i].free_last = NO_INDEX;
+        udxg_unlock(HANDLE, &table->lanes[i].lock);
+    }
     return STATUS_SUCCESS;
 }
 
-/* ---- the queue of free slots ---- */
+/* ---- a lane's queue of free slots ---- */
 
-static void append_free_locked(struct udxg_handle_table *table, uint32_t index) UDXG_REQUIRES(HANDLE)
+/* Appends COUNT slots, which are linked from FIRST to LAST. */
+static void append_free_locked(struct udxg_handle_table *table, struct udxg_handle_lane *lane, uint32_t first,
+                               uint32_t last, uint32_t count) UDXG_REQUIRES(HANDLE)
 {
-    find_slot(table, index)->next_free = NO_INDEX;
-    if (table->free_last == NO_INDEX) {
-        table->free_first = index;
+    find_slot(table, last)->next_free = NO_INDEX;
+    if (lane->free_last == NO_INDEX) {
+        lane->free_first = first;
     } else {
-        find_slot(table, table->free_last)->next_free = index;
+        find_slot(table, lane->free_last)->next_free = first;
     }
-    table->free_last = index;
-    table->free_count++;
+    lane->free_last = last;
+    lane->free_count += count;
 }
 
-static void prepend_free_locked(struct udxg_handle_table *table, uint32_t index) UDXG_REQUIRES(HANDLE)
+static void prepend_free_locked(struct udxg_handle_table *table, struct udxg_handle_lane *lane, uint32_t index)
+    UDXG_REQUIRES(HANDLE)
 {
-    find_slot(table, index)->next_free = table->free_first;
-    table->free_first = index;
-    if (table->free_last == NO_INDEX) table->free_last = index;
-    table->free_count++;
+    find_slot(table, index)->next_free = lane->free_first;
+    lane->free_first = index;
+    if (lane->free_last == NO_INDEX) lane->free_last = index;
+    lane->free_count++;
 }
 
-static uint32_t take_free_locked(struct udxg_handle_table *table) UDXG_REQUIRES(HANDLE)
+static uint32_t take_free_locked(struct udxg_handle_table *table, struct udxg_handle_lane *lane) UDXG_REQUIRES(HANDLE)
 {
-    uint32_t index = table->free_first;
-    table->free_first = find_slot(table, index)->next_free;
-    if (table->free_first == NO_INDEX) table->free_last = NO_INDEX;
-    table->free_count--;
-    return index;
+    struct udxg_handle_slot *slot = find_slot(table, lane->free_first);
+    uint64_t word = atomic_load_explicit(&slot->word, memory_order_relaxed);
+    uint32_t handle = make_handle(lane->free_first, word & GENERATION_MASK);
+    lane->free_first = slot->next_free;
+    if (lane->free_first == NO_INDEX) lane->free_last = NO_INDEX;
+    lane->free_count--;
+    return handle;
 }
 
-static bool grow_locked(struct udxg_handle_table *table) UDXG_REQUIRES(HANDLE)
+/* Takes COUNT numbers and leaves at least SPARE, or takes none. */
+static bool take_with_spare(struct udxg_handle_table *table, struct udxg_handle_lane *lane, uint32_t count,
+                            uint32_t *ret_handles)
 {
+    udxg_lock(HANDLE, &lane->lock);
+    bool enough = lane->free_count >= (uint64_t)count + UDXG_HANDLE_SPARE;
+    for (uint32_t i = 0; enough && i < count; i++) ret_handles[i] = take_free_locked(table, lane);
+    udxg_unlock(HANDLE, &lane->lock);
+    return enough;
+}
+
+/* Takes up to COUNT numbers; returns how many. */
+static uint32_t take_some(struct udxg_handle_table *table, struct udxg_handle_lane *lane, uint32_t count,
+                          uint32_t *ret_handles)
+{
+    uint32_t taken = 0;
+    udxg_lock(HANDLE, &lane->lock);
+    while (taken < count && lane->free_count) ret_handles[taken++] = take_free_locked(table, lane);
+    udxg_unlock(HANDLE, &lane->lock);
+    return taken;
+}
+
+static uint32_t count_free(struct udxg_handle_lane *lane)
+{
+    udxg_lock(HANDLE, &lane->lock);
+    uint32_t count = lane->free_count;
+    udxg_unlock(HANDLE, &lane->lock);
+    return count;
+}
+
+/* ---- growth ---- */
+
+/* One chunk more for a lane. */
+static bool grow_locked(struct udxg_handle_table *table, unsigned lane) UDXG_REQUIRES(SLOTS)
+{
+    uint32_t first = table->slot_count, last = first + UDXG_HANDLE_CHUNK - 1;
     void *memory;
-    if (table->slot_count == UDXG_HANDLE_INDEX_LIMIT) return false;
+    if (first == UDXG_HANDLE_INDEX_LIMIT) return false;
     if (udxg_failed(udxg_os_map_anonymous(CHUNK_BYTES, &memory))) return false;
 
     struct udxg_handle_slot *chunk = memory;
-    for (uint32_t i = 0; i < UDXG_HANDLE_CHUNK; i++) atomic_init(&chunk[i].word, 1);
-    atomic_store_explicit(&table->chunks[table->slot_count / UDXG_HANDLE_CHUNK], chunk, memory_order_release);
-    for (uint32_t i = 0; i < UDXG_HANDLE_CHUNK; i++) append_free_locked(table, table->slot_count + i);
+    for (uint32_t index = first; index <= last; index++) {
+        struct udxg_handle_slot *slot = &chunk[place_of(index)];
+        atomic_init(&slot->word, 1);
+        slot->next_free = index + 1;
+    }
+    table->chunk_lanes[first / UDXG_HANDLE_CHUNK] = (uint8_t)lane;
+    atomic_store_explicit(&table->chunks[first / UDXG_HANDLE_CHUNK], chunk, memory_order_release);
     table->slot_count += UDXG_HANDLE_CHUNK;
+    udxg_lock(HANDLE, &table->lanes[lane].lock);
+    append_free_locked(table, &table->lanes[lane], first, last, UDXG_HANDLE_CHUNK);
+    udxg_unlock(HANDLE, &table->lanes[lane].lock);
     return true;
 }
 
-static udxg_status reserve_locked(struct udxg_handle_table *table, uint32_t count, uint32_t *ret_handles)
-    UDXG_REQUIRES(HANDLE)
+/* The lane is short: it grows, and where it cannot, takes what it has left and then what others have. */
+static udxg_status reserve_locked(struct udxg_handle_table *table, unsigned lane, uint32_t count, uint32_t *ret_handles)
+    UDXG_REQUIRES(SLOTS)
 {
-    uint64_t wanted = (uint64_t)count + UDXG_HANDLE_SPARE;
-    uint64_t still_possible = UDXG_HANDLE_INDEX_LIMIT - table->slot_count + table->free_count;
-    if (count > still_possible) return STATUS_NO_MEMORY;
-    while (table->free_count < wanted && grow_locked(table)) continue;
-    if (table->free_count < count) return STATUS_NO_MEMORY;
-    for (uint32_t i = 0; i < count; i++) {
-        uint32_t index = take_free_locked(table);
-        uint64_t word = atomic_load_explicit(&find_slot(table, index)->word, memory_order_relaxed);
-        ret_handles[i] = make_handle(index, word & GENERATION_MASK);
-    }
-    return STATUS_SUCCESS;
+    uint64_t wanted = (uint64_t)count + UDXG_HANDLE_SPARE, possible = UDXG_HANDLE_INDEX_LIMIT - table->slot_count;
+    for (unsigned i = 0; i < UDXG_LANES; i++) possible += count_free(&table->lanes[i]);
+    if (count > possible) return STATUS_NO_MEMORY;
+    while (count_free(&table->lanes[lane]) < wanted && grow_locked(table, lane)) continue;
+
+    uint32_t taken = 0;
+    for (unsigned i = 0; i < UDXG_LANES && taken < count; i++)
+        taken += take_some(table, &table->lanes[(lane + i) % UDXG_LANES], count - taken, ret_handles + taken);
+    if (taken == count) return STATUS_SUCCESS;
+    udxg_handle_cancel(table, taken, ret_handles);
+    return STATUS_NO_MEMORY;
 }
 
-udxg_status udxg_handle_reserve(struct udxg_handle_table *table, uint32_t count, uint32_t *ret_handles)
+udxg_status udxg_handle_reserve_in(struct udxg_handle_table *table, unsigned lane, uint32_t count,
+                                   uint32_t *ret_handles)
 {
-    udxg_lock(HANDLE, &table->lock);
-    udxg_status status = reserve_locked(table, count, ret_handles);
-    udxg_unlock(HANDLE, &table->lock);
+    if (take_with_spare(table, &table->lanes[lane], count, ret_handles)) return STATUS_SUCCESS;
+    udxg_lock(SLOTS, &table->lock);
+    udxg_status status = reserve_locked(table, lane, count, ret_handles);
+    udxg_unlock(SLOTS, &table->lock);
     return status;
 }
 
 void udxg_handle_cancel(struct udxg_handle_table *table, uint32_t count, const uint32_t *handles)
 {
-    udxg_lock(HANDLE, &table->lock);
-    for (uint32_t i = count; i > 0; i--) prepend_free_locked(table, index_of(handles[i - 1]));
-    udxg_unlock(HANDLE, &table->lock);
+    for (uint32_t i = count; i > 0; i--) {
+        struct udxg_handle_lane *lane = lane_of(table, index_of(handles[i - 1]));
+        udxg_lock(HANDLE, &lane->lock);
+        prepend_free_locked(table, lane, index_of(handles[i - 1]));
+        udxg_unlock(HANDLE, &lane->lock);
+    }
 }
 
 /* ---- the life of a slot ---- */
@@ -200,9 +271,10 @@ static void finish(struct udxg_handle_table *table, struct udxg_handle_slot *slo
     void *object = slot->object;
 
     atomic_store_explicit(&slot->word, next_generation(word & GENERATION_MASK), memory_order_relaxed);
-    udxg_lock(HANDLE, &table->lock);
-    append_free_locked(table, index);
-    udxg_unlock(HANDLE, &table->lock);
+    struct udxg_handle_lane *lane = lane_of(table, index);
+    udxg_lock(HANDLE, &lane->lock);
+    append_free_locked(table, lane, index, index, 1);
+    udxg_unlock(HANDLE, &lane->lock);
     if (release) release(object);
 }
 
@@ -253,8 +325,8 @@ bool udxg_handle_close(struct udxg_handle_table *table, uint32_t handle, enum ud
     uint64_t word = atomic_load_explicit(&slot->word, memory_order_relaxed);
     do {
         if ((word & STATE_MASK) != expected) return false;
-    } while (!atomic_compare_exchange_weak_explicit(&slot->word, &word, (word ^ LIVE) | CLOSING,
-                                                    memory_order_acq_rel, memory_order_relaxed));
+    } while (!atomic_compare_exchange_weak_explicit(&slot->word, &word, (word ^ LIVE) | CLOSING, memory_order_acq_rel,
+                                                    memory_order_relaxed));
     if (word < PIN_ONE) finish(table, slot, index_of(handle));
     return true;
 }
@@ -263,9 +335,9 @@ bool udxg_handle_close(struct udxg_handle_table *table, uint32_t handle, enum ud
 
 static uint32_t slots(struct udxg_handle_table *table)
 {
-    udxg_lock(HANDLE, &table->lock);
+    udxg_lock(SLOTS, &table->lock);
     uint32_t count = table->slot_count;
-    udxg_unlock(HANDLE, &table->lock);
+    udxg_unlock(SLOTS, &table->lock);
     return count;
 }
 
@@ -301,16 +373,19 @@ void udxg_handle_table_fini(struct udxg_handle_table *table)
         udxg_os_unmap(chunk, CHUNK_BYTES);
     }
     udxg_os_unmap(table->chunks, DIRECTORY_BYTES);
-    udxg_mutex_fini_HANDLE(&table->lock);
+    for (unsigned i = 0; i < UDXG_LANES; i++) udxg_mutex_fini_HANDLE(&table->lanes[i].lock);
+    udxg_mutex_fini_SLOTS(&table->lock);
     table->chunks = NULL;
 }
 
-static const char *check_queue_locked(const struct udxg_handle_table *table) UDXG_REQUIRES(HANDLE)
+static const char *check_queue_locked(struct udxg_handle_table *table, struct udxg_handle_lane *lane)
+    UDXG_REQUIRES(SLOTS) UDXG_REQUIRES(HANDLE)
 {
     uint32_t seen = 0, last = NO_INDEX;
-    for (uint32_t index = table->free_first; index != NO_INDEX; seen++) {
+    for (uint32_t index = lane->free_first; index != NO_INDEX; seen++) {
         if (index >= table->slot_count) return "a free slot is beyond the table";
-        if (seen == table->free_count) return "more slots are queued than free_count says, or the queue is a ring";
+        if (seen == lane->free_count) return "more slots are queued than free_count says, or the queue is a ring";
+        if (lane_of(table, index) != lane) return "a free slot is queued in another lane than its own";
         struct udxg_handle_slot *slot = find_slot(table, index);
         if (atomic_load_explicit(&slot->word, memory_order_relaxed) & ~GENERATION_MASK) {
             return "a free slot has a type, a state or pins";
@@ -318,12 +393,12 @@ static const char *check_queue_locked(const struct udxg_handle_table *table) UDX
         last = index;
         index = slot->next_free;
     }
-    if (seen != table->free_count) return "fewer slots are queued than free_count says";
-    if (last != table->free_last) return "free_last is not the end of the queue";
+    if (seen != lane->free_count) return "fewer slots are queued than free_count says";
+    if (last != lane->free_last) return "free_last is not the end of the queue";
     return NULL;
 }
 
-static const char *check_slots_locked(const struct udxg_handle_table *table) UDXG_REQUIRES(HANDLE)
+static const char *check_slots_locked(const struct udxg_handle_table *table, uint64_t free_count) UDXG_REQUIRES(SLOTS)
 {
     uint32_t held = 0;
     for (uint32_t index = 0; index < table->slot_count; index++) {
@@ -337,18 +412,30 @@ static const char *check_slots_locked(const struct udxg_handle_table *table) UDX
         if ((live || closing) != (type_of(word) != UDXG_HANDLE_NONE)) return "a slot's type contradicts its state";
         held += live || closing;
     }
-    if (held + table->free_count > table->slot_count) return "slots are held and free at once";
+    if (held + free_count > table->slot_count) return "slots are held and free at once";
     if (table->slot_count < UDXG_HANDLE_INDEX_LIMIT && find_slot(table, table->slot_count)) {
         return "there is a chunk beyond slot_count";
     }
     return NULL;
 }
 
+static const char *check_locked(struct udxg_handle_table *table) UDXG_REQUIRES(SLOTS)
+{
+    const char *wrong = NULL;
+    uint64_t free_count = 0;
+    for (unsigned i = 0; i < UDXG_LANES && !wrong; i++) {
+        udxg_lock(HANDLE, &table->lanes[i].lock);
+        wrong = check_queue_locked(table, &table->lanes[i]);
+        free_count += table->lanes[i].free_count;
+        udxg_unlock(HANDLE, &table->lanes[i].lock);
+    }
+    return wrong ? wrong : check_slots_locked(table, free_count);
+}
+
 const char *udxg_handle_table_check(struct udxg_handle_table *table)
 {
-    udxg_lock(HANDLE, &table->lock);
-    const char *wrong = check_queue_locked(table);
-    if (!wrong) wrong = check_slots_locked(table);
-    udxg_unlock(HANDLE, &table->lock);
+    udxg_lock(SLOTS, &table->lock);
+    const char *wrong = check_locked(table);
+    udxg_unlock(SLOTS, &table->lock);
     return wrong;
 }

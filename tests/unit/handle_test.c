@@ -108,8 +108,16 @@ static void wrong_values_find_nothing(void **state)
     table_open(&table);
     uint32_t handle = add(&table, (void *)&released);
     const uint32_t wrong[] = {
-        0,           handle | 2,        handle + 1,           handle ^ 0x40000000, handle ^ 0x80000000,
-        0xffffffffu, handle & 0x3fffffff, handle + 0x40 * 5000, 0x3fffffc0,          0xffffffc0u,
+        0,
+        handle | 2,
+        handle + 1,
+        handle ^ 0x40000000,
+        handle ^ 0x80000000,
+        0xffffffffu,
+        handle & 0x3fffffff,
+        handle + 0x40 * 5000,
+        0x3fffffc0,
+        0xffffffc0u,
         handle + 0x40,
     };
     for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
@@ -179,6 +187,39 @@ static void values_return_late(void **state)
     udxg_handle_table_fini(&table);
 }
 
+static uint32_t add_in(struct udxg_handle_table *table, unsigned lane, void *object)
+{
+    uint32_t handle = 0;
+    assert_int_equal(udxg_handle_reserve_in(table, lane, 1, &handle), STATUS_SUCCESS);
+    udxg_handle_publish(table, handle, TYPE, object);
+    return handle;
+}
+
+/* Each lane's numbers rise, return late, and are no other lane's. */
+static void lanes_have_numbers_of_their_own(void **state)
+{
+    enum { ROUNDS = 5 * UDXG_HANDLE_CHUNK };
+    struct udxg_handle_table table;
+    _Atomic uint32_t released = 0;
+    static uint32_t last_use[2 * UDXG_HANDLE_CHUNK];
+    static unsigned owner[2 * UDXG_HANDLE_CHUNK];
+    (void)state;
+    table_open(&table);
+    for (uint32_t i = 0; i < ROUNDS; i++) {
+        for (unsigned lane = 1; lane < 3; lane++) {
+            uint32_t handle = add_in(&table, lane, (void *)&released), index = index_of(handle);
+            assert_true(index < 2 * UDXG_HANDLE_CHUNK);
+            assert_true(!owner[index] || owner[index] == lane);
+            assert_true(!last_use[index] || i + 1 - last_use[index] >= UDXG_HANDLE_SPARE);
+            owner[index] = lane;
+            last_use[index] = i + 1;
+            assert_true(udxg_handle_close(&table, handle, TYPE));
+        }
+    }
+    table_check(&table);
+    udxg_handle_table_fini(&table);
+}
+
 struct visits {
     struct udxg_handle_table *table;
     uint32_t count, last;
@@ -233,9 +274,10 @@ static void limit_is_reached_and_drained(void **state)
     assert_int_equal(udxg_handle_reserve(&table, UDXG_HANDLE_INDEX_LIMIT + 1, handles), STATUS_NO_MEMORY);
     assert_int_equal(udxg_handle_reserve(&table, UINT32_MAX, handles), STATUS_NO_MEMORY);
     for (uint32_t i = 0; i < UDXG_HANDLE_INDEX_LIMIT; i += BATCH) {
-        assert_int_equal(udxg_handle_reserve(&table, BATCH, handles + i), STATUS_SUCCESS);
+        assert_int_equal(udxg_handle_reserve_in(&table, i / BATCH % UDXG_LANES, BATCH, handles + i), STATUS_SUCCESS);
     }
-    assert_int_equal(udxg_handle_reserve(&table, 1, &extra), STATUS_NO_MEMORY);
+    for (unsigned lane = 0; lane < UDXG_LANES; lane++)
+        assert_int_equal(udxg_handle_reserve_in(&table, lane, 1, &extra), STATUS_NO_MEMORY);
     assert_int_equal(extra, 0);
     for (uint32_t i = 0; i < UDXG_HANDLE_INDEX_LIMIT; i++) {
         if (seen[index_of(handles[i])]++) fail_msg("0x%08x was handed out twice", handles[i]);
@@ -257,7 +299,7 @@ static void limit_is_reached_and_drained(void **state)
     assert_int_equal(released, UDXG_HANDLE_INDEX_LIMIT + 1);
     table_check(&table);
     for (uint32_t i = 0; i < UDXG_HANDLE_INDEX_LIMIT; i += BATCH) {
-        assert_int_equal(udxg_handle_reserve(&table, BATCH, handles + i), STATUS_SUCCESS);
+        assert_int_equal(udxg_handle_reserve_in(&table, 3, BATCH, handles + i), STATUS_SUCCESS);
     }
     assert_int_equal(udxg_handle_reserve(&table, 1, &extra), STATUS_NO_MEMORY);
     udxg_handle_cancel(&table, UDXG_HANDLE_INDEX_LIMIT, handles);
@@ -304,7 +346,7 @@ static void replace(struct random *random, unsigned slot)
 {
     uint32_t handles[3], kept = (uint32_t)random_below(random, 3);
     struct object *object = calloc(1, sizeof(*object));
-    if (udxg_failed(udxg_handle_reserve(&shared_table, 3, handles))) abort();
+    if (udxg_failed(udxg_handle_reserve_in(&shared_table, slot % UDXG_LANES, 3, handles))) abort();
     object->alive = 1;
     object->stamp = index_of(handles[kept]);
     udxg_handle_publish(&shared_table, handles[kept], TYPE, object);
@@ -368,6 +410,7 @@ int main(void)
         cmocka_unit_test(wrong_values_find_nothing),
         cmocka_unit_test(pins_keep_the_object),
         cmocka_unit_test(values_return_late),
+        cmocka_unit_test(lanes_have_numbers_of_their_own),
         cmocka_unit_test(visits_of_all),
 #ifndef __SANITIZE_THREAD__ /* one thread and 16 million handles: nothing for ThreadSanitizer to see */
         cmocka_unit_test(limit_is_reached_and_drained),
