@@ -108,25 +108,20 @@ static udxg_status check_fit(const struct vidmm_adapter *adapter, const struct v
     return status;
 }
 
-/* Charges commit and finds a home. The caller's own memory costs neither. */
+/* The caller's own memory costs no commit and needs no home. */
 static udxg_status find_home(struct vidmm_alloc *alloc, const struct vidmm_alloc_desc *desc)
 {
-    struct vidmm_process *process = alloc->process;
-    struct vidmm_adapter *adapter = process->adapter;
-    uint64_t charge = desc->system_memory ? 0 : alloc->size_bytes;
-    udxg_lock(VIDMM, &adapter->lock);
-    udxg_status status = vidmm_process_charge_locked(process, charge);
-    if (!udxg_failed(status)) process->allocations++;
-    udxg_unlock(VIDMM, &adapter->lock);
-    if (udxg_failed(status) || desc->system_memory) return status;
-    status = vidmm_pool_alloc(process->homes, alloc->size_bytes, desc->alignment_bytes, UDXG_RANGE_FROM_START,
-                              !desc->allow_not_zeroed, &alloc->home_range, &alloc->home);
-    if (!udxg_failed(status)) return status;
-    udxg_lock(VIDMM, &adapter->lock);
-    vidmm_process_uncharge_locked(process, charge);
-    process->allocations--;
-    udxg_unlock(VIDMM, &adapter->lock);
-    return status;
+    struct vidmm_home home;
+    if (desc->system_memory) {
+        vidmm_stock_count(alloc->process, alloc->lane);
+        return STATUS_SUCCESS;
+    }
+    udxg_status status = vidmm_stock_take(alloc->process, alloc->lane, alloc->size_bytes, desc->alignment_bytes,
+                                          !desc->allow_not_zeroed, &home);
+    if (udxg_failed(status)) return status;
+    alloc->home_range = home.range;
+    alloc->home = home.address;
+    return STATUS_SUCCESS;
 }
 
 udxg_status vidmm_alloc_init(struct vidmm_alloc *alloc, struct vidmm_process *process,
@@ -141,11 +136,11 @@ udxg_status vidmm_alloc_init(struct vidmm_alloc *alloc, struct vidmm_process *pr
         .process = process,
         .size_bytes = size_bytes,
         .home = (void *)(uintptr_t)desc->system_memory,
-        .home_pool = process->homes,
         .flags = desc->flags,
         .supported_segments = desc->supported_segments,
         .alignment_log2 = log2_of(desc->alignment_bytes),
         .read_only = desc->read_only,
+        .lane = desc->lane,
         .priority = desc->priority,
     };
     for (unsigned i = 0; i < 5; i++)
@@ -154,10 +149,9 @@ udxg_status vidmm_alloc_init(struct vidmm_alloc *alloc, struct vidmm_process *pr
     return find_home(alloc, desc);
 }
 
-void vidmm_alloc_fini(struct vidmm_alloc *alloc)
+static void leave_segment(struct vidmm_alloc *alloc)
 {
-    struct vidmm_process *process = alloc->process;
-    struct vidmm_adapter *adapter = process->adapter;
+    struct vidmm_adapter *adapter = alloc->process->adapter;
     udxg_lock(VIDMM, &adapter->lock);
     while (vidmm_alloc_is_moving_locked(alloc) || alloc->access_count) vidmm_adapter_wait_locked(adapter);
     if (alloc->place == VIDMM_PLACE_SEGMENT) {
@@ -166,10 +160,14 @@ void vidmm_alloc_fini(struct vidmm_alloc *alloc)
         count_place_locked(alloc, -1);
         udxg_list_remove(&alloc->link);
     }
-    vidmm_process_uncharge_locked(process, alloc->home_range ? alloc->size_bytes : 0);
-    process->allocations--;
     udxg_unlock(VIDMM, &adapter->lock);
-    if (alloc->home_range) vidmm_pool_free(alloc->home_pool, alloc->home_range);
+}
+
+void vidmm_alloc_fini(struct vidmm_alloc *alloc)
+{
+    struct vidmm_home home = {.range = alloc->home_range, .address = alloc->home, .size_bytes = alloc->size_bytes};
+    if (alloc->was_managed) leave_segment(alloc);
+    vidmm_stock_give(alloc->process, alloc->lane, &home);
 }
 
 /* ---- locks ---- */

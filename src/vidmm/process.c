@@ -47,6 +47,7 @@ udxg_status vidmm_process_create(struct vidmm_adapter *adapter, struct vidmm_pro
         free(process);
         return status;
     }
+    vidmm_stocks_init(process);
     vidmm_va_space_init(&process->va, adapter->gpu_va_bits, &adapter->va_nodes);
     udxg_lock(VIDMM, &adapter->lock);
     status = vidmm_budget_join_locked(process);
@@ -62,38 +63,30 @@ udxg_status vidmm_process_create(struct vidmm_adapter *adapter, struct vidmm_pro
 void vidmm_process_destroy(struct vidmm_process *process)
 {
     if (!process) return;
+    vidmm_stocks_fini(process);
     udxg_lock(VIDMM, &process->adapter->lock);
     vidmm_budget_leave_locked(process);
     udxg_unlock(VIDMM, &process->adapter->lock);
     process_free(process);
 }
 
-udxg_status vidmm_process_charge_locked(struct vidmm_process *process, uint64_t size_bytes)
+/* With others at work the stocks may have been seen to hold more than there ever was at once. */
+static uint64_t used_commit_locked(const struct vidmm_process *process, const struct vidmm_stocked *stocked)
+    UDXG_REQUIRES(VIDMM)
 {
-    struct vidmm_adapter *adapter = process->adapter;
-    if (size_bytes > process->commit_limit_bytes - process->commit_bytes) return STATUS_NO_MEMORY;
-    if (size_bytes > adapter->commit_limit_bytes - adapter->commit_bytes) return STATUS_NO_MEMORY;
-    process->commit_bytes += size_bytes;
-    adapter->commit_bytes += size_bytes;
-    return STATUS_SUCCESS;
-}
-
-void vidmm_process_uncharge_locked(struct vidmm_process *process, uint64_t size_bytes)
-{
-    process->commit_bytes -= size_bytes;
-    process->adapter->commit_bytes -= size_bytes;
+    return process->commit_bytes > stocked->commit_bytes ? process->commit_bytes - stocked->commit_bytes : 0;
 }
 
 void vidmm_process_usage(struct vidmm_process *process, struct vidmm_usage *ret)
 {
-    struct vidmm_pool_stats stats;
-    vidmm_pool_stats(process->homes, &stats);
+    struct vidmm_stocked stocked;
     udxg_lock(VIDMM, &process->adapter->lock);
+    vidmm_stocks_sum(process, &stocked);
     *ret = (struct vidmm_usage){
-        .allocations = process->allocations,
-        .commit_bytes = process->commit_bytes,
+        .allocations = stocked.allocations,
+        .commit_bytes = used_commit_locked(process, &stocked),
         .commit_limit_bytes = process->commit_limit_bytes,
-        .pool_mapped_bytes = stats.mapped_bytes,
+        .pool_mapped_bytes = vidmm_pool_bytes(process->homes),
     };
     udxg_unlock(VIDMM, &process->adapter->lock);
 }
@@ -101,8 +94,12 @@ void vidmm_process_usage(struct vidmm_process *process, struct vidmm_usage *ret)
 static const char *check_commit_locked(struct vidmm_process *process) UDXG_REQUIRES(VIDMM)
 {
     struct vidmm_pool_stats stats;
+    struct vidmm_stocked stocked;
     vidmm_pool_stats(process->homes, &stats);
-    if (stats.used_bytes != process->commit_bytes) return "a process's commit is not what its homes take";
+    vidmm_stocks_sum(process, &stocked);
+    if (stocked.commit_bytes > process->commit_bytes) return "stocks hold more commit than the process has charged";
+    if (stats.used_bytes - stocked.home_bytes != process->commit_bytes - stocked.commit_bytes)
+        return "a process's commit is not what its homes take";
     return NULL;
 }
 

@@ -5,6 +5,7 @@
 
 #include "vidmm/adapter.h"
 #include "vidmm/pool.h"
+#include "vidmm/stock.h"
 #include "vidmm/vaspace.h"
 
 struct vidmm_process {
@@ -14,8 +15,7 @@ struct vidmm_process {
     struct vidmm_va_space va;
     struct udxg_list siblings UDXG_GUARDED_BY(VIDMM); /* in the adapter's list */
     struct udxg_list devices UDXG_GUARDED_BY(VIDMM);
-    uint64_t allocations UDXG_GUARDED_BY(VIDMM);
-    uint64_t commit_bytes UDXG_GUARDED_BY(VIDMM);
+    uint64_t commit_bytes UDXG_GUARDED_BY(VIDMM); /* charged: what allocations use, and what lies in stocks */
     uint64_t usage_bytes[VIDMM_GROUP_COUNT] UDXG_GUARDED_BY(VIDMM); /* demand of its allocations */
     uint64_t reservation_bytes[VIDMM_GROUP_COUNT] UDXG_GUARDED_BY(VIDMM);
     uint64_t counted_bytes[VIDMM_GROUP_COUNT] UDXG_GUARDED_BY(VIDMM);  /* the usage that budgets were made from */
@@ -25,11 +25,7 @@ struct vidmm_process {
     uint64_t asked_bytes[VIDMM_GROUP_COUNT] UDXG_GUARDED_BY(VIDMM);    /* what it was asked to trim to, or UINT64_MAX */
     uint32_t weight UDXG_GUARDED_BY(VIDMM);                            /* 1 to VIDMM_FAIR_WEIGHT_MAX */
     struct udxg_list registrations UDXG_GUARDED_BY(VIDMM);             /* struct vidmm_registration */
+    struct vidmm_stock stocks[UDXG_LANES]; /* lock for themselves */
 };
-
-/* Charges SIZE for a home. STATUS_NO_MEMORY over a limit. */
-udxg_status vidmm_process_charge_locked(struct vidmm_process *process, uint64_t size_bytes) UDXG_MUST_CHECK
-    UDXG_REQUIRES(VIDMM);
-void vidmm_process_uncharge_locked(struct vidmm_process *process, uint64_t size_bytes) UDXG_REQUIRES(VIDMM);
 
 #endif

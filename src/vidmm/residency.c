@@ -194,6 +194,7 @@ static uint64_t trim_bytes(const struct claims *claims)
 
 static void count_up_locked(struct claims *claims, struct vidmm_binding *binding) UDXG_REQUIRES(VIDMM)
 {
+    binding->was_listed = true;
     if (binding->count++ == 0 && binding->alloc->resident_count++ == 0) claim_locked(claims, binding->alloc);
 }
 
@@ -371,7 +372,9 @@ void vidmm_binding_init(struct vidmm_binding *binding, struct vidmm_alloc *alloc
 void vidmm_binding_fini(struct vidmm_binding *binding)
 {
     struct vidmm_process *process = binding->device->process;
+    if (!binding->was_listed && !binding->was_mapped) return;
     udxg_lock(VIDMM, &process->adapter->lock);
+    binding->alloc->was_managed = true;
     vidmm_paging_forget_locked(binding);
     if (binding->count) {
         binding->count = 0;
@@ -379,7 +382,7 @@ void vidmm_binding_fini(struct vidmm_binding *binding)
         vidmm_budget_settle_locked(process->adapter);
     }
     udxg_unlock(VIDMM, &process->adapter->lock);
-    vidmm_va_release(process, binding);
+    if (binding->was_mapped) vidmm_va_release(process, binding);
 }
 
 void vidmm_device_init(struct vidmm_device *device, struct vidmm_process *process,

@@ -49,6 +49,7 @@ void vidmm_va_link_locked(struct vidmm_va_node *node, struct vidmm_binding *bind
 {
     node->binding = binding;
     if (!binding) return;
+    binding->was_mapped = true;
     node->next = binding->mappings;
     node->pprev = &binding->mappings;
     if (node->next) node->next->pprev = &node->next;

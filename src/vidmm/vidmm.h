@@ -107,6 +107,7 @@ struct vidmm_alloc_desc {
     const void *system_memory; /* the caller's own, EXISTING_SYS_MEM set, checked by the caller; or NULL */
     bool read_only;            /* engines may not write it */
     bool allow_not_zeroed;
+    uint8_t lane; /* of the creating device, base/lane.h */
 };
 
 /*
@@ -138,15 +139,16 @@ enum { VIDMM_FROM_END = 0x80 }; /* in vidmm_alloc.preferred: DXGK_SEGMENTPREFERE
 
 /* Embeddable. Fields are vidmm's alone; the core reads size_bytes and flags. Keep it small: there are millions. */
 struct vidmm_alloc {
-    struct vidmm_process *process;             /* the creator's; constant */
-    uint64_t size_bytes;                       /* rounded to pages; constant */
-    void *home;                                /* address of the home or of the caller's memory; constant */
-    struct udxg_range *home_range;             /* in home_pool; NULL for the caller's memory; constant */
-    struct vidmm_pool *home_pool;              /* constant */
-    uint32_t flags, supported_segments;        /* constant */
-    uint8_t preferred[5];                      /* segment id, with VIDMM_FROM_END; 0 is none; constant */
-    uint8_t alignment_log2;                    /* constant */
-    bool read_only;                            /* constant */
+    struct vidmm_process *process;      /* the creator's; constant */
+    uint64_t size_bytes;                /* rounded to pages; constant */
+    void *home;                         /* address of the home or of the caller's memory; constant */
+    struct udxg_range *home_range;      /* in the process's pool; NULL for the caller's memory; constant */
+    uint32_t flags, supported_segments; /* constant */
+    uint8_t preferred[5];               /* segment id, with VIDMM_FROM_END; 0 is none; constant */
+    uint8_t alignment_log2;             /* constant */
+    bool read_only;                     /* constant */
+    uint8_t lane;                       /* constant */
+    bool was_managed; /* a binding that has gone was listed or mapped; VIDMM, and read once no binding is left */
     bool clean UDXG_GUARDED_BY(VIDMM);         /* in SEGMENT: the home holds the same bytes */
     bool keep UDXG_GUARDED_BY(VIDMM);          /* unlisted: stay in the segment until room is needed */
     uint8_t place UDXG_GUARDED_BY(VIDMM);      /* enum vidmm_place */
@@ -211,6 +213,11 @@ bool vidmm_device_is_ready(struct vidmm_device *device);
 struct vidmm_binding {
     struct vidmm_alloc *alloc;
     struct vidmm_device *device;
+    /*
+     * Whether it ever had a residency count (VIDMM), or a GPU address (VASPACE). Whoever sets one refers to the binding
+     * in its call, so that both are constant when it ends: most that never were in anybody's hands end without a lock.
+     */
+    bool was_listed, was_mapped;
     struct udxg_list required UDXG_GUARDED_BY(VIDMM);        /* in the device's list while count > 0 */
     uint32_t count UDXG_GUARDED_BY(VIDMM);                   /* MakeResident minus Evict */
     uint32_t queued UDXG_GUARDED_BY(VIDMM);                  /* how often paging operations name it */

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a lane of a process keeps for its next allocations, so that most of them ask nobody else: commit that is
+ * charged and that nobody uses yet, and homes that were freed a moment ago.
+ *
+ *     commit   adapter and process (VIDMM)  <- 1 MiB at a time ->  a lane's stock (STOCK)  <->  allocations
+ *     homes    the process's pool (POOL)    <------------------->  a lane's stock (STOCK)  <->  allocations
+ *
+ * Nothing is refused because of a stock: before STATUS_NO_MEMORY the commit in all stocks of the adapter's processes
+ * is called back, and before a home is refused all homes of the process's stocks go back to its pool. What is
+ * reported as used is without them.
+ */
+#ifndef UDXG_VIDMM_STOCK_H
+#define UDXG_VIDMM_STOCK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/lane.h"
+#include "base/lock.h"
+#include "base/status.h"
+
+struct udxg_range;
+struct vidmm_adapter;
+struct vidmm_process;
+
+/* A place in a process's pool: where an allocation's bytes are when they are in no segment. */
+struct vidmm_home {
+    struct udxg_range *range; /* in the pool; NULL: the caller's own memory, which costs no commit */
+    void *address;
+    uint64_t size_bytes;
+};
+
+#define VIDMM_STOCK_HOMES 16u
+
+/* Embeddable. */
+struct vidmm_stock {
+    char before[UDXG_LANE_GAP];
+    struct udxg_mutex_STOCK lock;
+    uint16_t first_home, home_count UDXG_GUARDED_BY(STOCK);
+    uint64_t home_bytes UDXG_GUARDED_BY(STOCK);   /* of homes */
+    uint64_t commit_bytes UDXG_GUARDED_BY(STOCK); /* charged, not used */
+    int64_t allocations UDXG_GUARDED_BY(STOCK);   /* begun through this lane minus ended through it */
+    struct vidmm_home homes[VIDMM_STOCK_HOMES] UDXG_GUARDED_BY(STOCK); /* a ring; the first is the oldest */
+    char behind[UDXG_LANE_GAP];
+};
+
+void vidmm_stocks_init(struct vidmm_process *process);
+/* Gives everything back: commit and homes. */
+void vidmm_stocks_fini(struct vidmm_process *process);
+
+/*
+ * Counts an allocation, charges its commit and finds its home. With ZEROED it reads as zero, otherwise it may hold what
+ * an earlier owner of the same process left. STATUS_NO_MEMORY over a limit of the process or the adapter,
+ * STATUS_GRAPHICS_NO_VIDEO_MEMORY when there is no room.
+ */
+udxg_status vidmm_stock_take(struct vidmm_process *process, unsigned lane, uint64_t size_bytes,
+                             uint64_t alignment_bytes, bool zeroed, struct vidmm_home *ret_home) UDXG_MUST_CHECK;
+/* The same for the caller's memory: it is only counted. */
+void vidmm_stock_count(struct vidmm_process *process, unsigned lane);
+/* Ends what one of the two began, through any lane. The home is taken. */
+void vidmm_stock_give(struct vidmm_process *process, unsigned lane, const struct vidmm_home *home);
+
+struct vidmm_stocked {
+    uint64_t commit_bytes, home_bytes, allocations;
+};
+/* What lies in all stocks of the process, and what they have counted; each lane at another moment. */
+void vidmm_stocks_sum(struct vidmm_process *process, struct vidmm_stocked *ret);
+
+#endif
