@@ -89,20 +89,20 @@ void udxg_unpin(struct udxg_pinned *pinned)
 
 void udxg_memory_unref(struct udxg_memory *memory)
 {
-    struct udxg_process_adapter *pa;
     const struct udxg_adapter *adapter;
 
-    if (!memory || atomic_fetch_sub(&memory->refs, 1) != 1) return;
-    pa = memory->pa;
-    adapter = pa->adapter;
+    if (!memory) return;
+    /* Who has the only reference knows that nobody will add one. */
+    if (atomic_load_explicit(&memory->refs, memory_order_acquire) != 1 && atomic_fetch_sub(&memory->refs, 1) != 1)
+        return;
+    adapter = memory->pa->adapter;
     udxg_stats_freed(memory->vidmm.size_bytes);
     udxg_write_watch_destroy(memory->watch);
     vidmm_alloc_fini(&memory->vidmm);
     if (memory->is_section) udxg_os_unmap(memory->vidmm.home, memory->vidmm.size_bytes);
     if (memory->told_miniport)
         adapter->miniport->destroy_allocation(adapter->mp_adapter, 1, &memory->mp_allocation, NULL);
-    udxg_slab_free(&pa->memories, memory);
-    udxg_process_adapter_unref(pa);
+    udxg_slab_free_in(&memory->pa->births, memory->vidmm.lane, udxg_container_of(memory, struct udxg_birth, memory));
 }
 
 void udxg_allocation_destroy(struct udxg_allocation *allocation)
@@ -110,14 +110,14 @@ void udxg_allocation_destroy(struct udxg_allocation *allocation)
     struct udxg_device *device = allocation->child.device;
     const struct udxg_adapter *adapter = device->adapter;
     struct udxg_resource *resource = allocation->resource;
+    uint32_t *awaited = allocation->awaited;
 
     vidmm_binding_fini(&allocation->vidmm);
     if (allocation->memory->told_miniport && adapter->miniport->close_allocation)
         adapter->miniport->close_allocation(adapter->mp_adapter, allocation->mp_binding);
-    udxg_memory_unref(allocation->memory);
+    udxg_memory_unref(allocation->memory); /* and the opening with it */
     udxg_resource_unref(resource);
-    if (allocation->awaited) udxg_device_count_down(device, allocation->awaited);
-    udxg_slab_free(&device->pa->allocations, allocation);
+    if (awaited) udxg_device_count_down(device, awaited);
     udxg_device_unref(device);
 }
 
@@ -238,10 +238,14 @@ static udxg_status destroy(struct udxg_process *process, D3DKMT_DESTROYALLOCATIO
         status = udxg_resource_close(device, args->hResource, &destruction);
     else if (args->AllocationCount)
         status = destroy_list(device, args->AllocationCount, args->phAllocationList, &destruction);
+    if (!destruction.synchronous) {
+        udxg_device_put(device);
+        return status;
+    }
     /* Not pinned while it waits: destroying the device must be able to end the wait. */
     atomic_fetch_add(&device->refs, 1);
     udxg_device_put(device);
-    if (destruction.synchronous) udxg_device_wait_count(device, &destruction.missing);
+    udxg_device_wait_count(device, &destruction.missing);
     udxg_device_unref(device);
     return status;
 }

@@ -11,8 +11,8 @@ struct udxg_write_watch;
 
 /* The adapter's side: what the miniport made and where it lives. */
 struct udxg_memory {
-    atomic_uint refs;                /* one per opening, one per NT handle */
-    struct udxg_process_adapter *pa; /* the creator's, referenced; constant */
+    atomic_uint refs;                /* one per opening, one per NT handle; whoever has one keeps pa alive, too */
+    struct udxg_process_adapter *pa; /* the creator's; constant */
     void *mp_allocation;             /* constant, as the rest is */
     struct udxg_write_watch *watch;  /* owned; NULL: not watched */
     bool told_miniport;              /* without NoKmdAccess */
@@ -31,6 +31,15 @@ struct udxg_allocation {
     /* How it was destroyed: set by whoever closed the handle, who has it pinned, and read after the last pin. */
     bool assume_not_in_use;
     uint32_t *awaited; /* DEVICE; counts what the call that destroyed it waits for; NULL */
+};
+
+/*
+ * What a call of the creating device makes: the memory and its first opening, in one block, because they are used
+ * together. It goes with the memory, which is the last of the two.
+ */
+struct udxg_birth {
+    struct udxg_memory memory;
+    struct udxg_allocation opening;
 };
 
 /* One call that destroys. */

@@ -35,6 +35,7 @@ struct creation {
     D3DKMT_CREATEALLOCATION *args;
     size_t stride; /* of the caller's elements */
     uint32_t count;
+    unsigned lane;
     struct udxg_resource *resource; /* found: pinned; made: ours until published; NULL */
     bool made_resource;
     void *mp_resource;
@@ -319,7 +320,7 @@ static udxg_status judge(const struct creation *c)
 /* ---- back ---- */
 
 static udxg_status make_memory(struct creation *c, const struct udxg_allocation_info *info,
-                               struct udxg_memory **ret_memory)
+                               struct udxg_birth **ret_birth)
 {
     struct udxg_process_adapter *pa = c->device->pa;
     struct vidmm_alloc_desc desc = {
@@ -331,26 +332,28 @@ static udxg_status make_memory(struct creation *c, const struct udxg_allocation_
         .system_memory = info->system_memory,
         .read_only = c->args->Flags.ReadOnly,
         .allow_not_zeroed = c->args->Flags.AllowNotZeroed,
+        .lane = (uint8_t)c->lane,
     };
-    struct udxg_memory *memory = udxg_slab_alloc(&pa->memories);
+    struct udxg_birth *birth = udxg_slab_alloc_in(&pa->births, desc.lane);
+    struct udxg_memory *memory;
     udxg_status status;
 
-    if (!memory) return STATUS_NO_MEMORY;
+    if (!birth) return STATUS_NO_MEMORY;
+    memory = &birth->memory;
     memcpy(desc.preferred, info->preferred, sizeof desc.preferred);
     status = vidmm_alloc_init(&memory->vidmm, pa->vidmm, &desc);
     if (udxg_failed(status)) {
-        udxg_slab_free(&pa->memories, memory);
+        udxg_slab_free_in(&pa->births, desc.lane, birth);
         return status;
     }
     atomic_init(&memory->refs, 1);
     memory->pa = pa;
-    udxg_process_adapter_ref(pa);
     memory->mp_allocation = info->allocation;
     memory->told_miniport = !c->args->Flags.NoKmdAccess;
     memory->is_section = c->section != NULL;
     c->section = NULL;
     udxg_stats_created(memory->vidmm.size_bytes, info->system_memory != NULL);
-    *ret_memory = memory;
+    *ret_birth = birth;
     return STATUS_SUCCESS;
 }
 
@@ -360,10 +363,12 @@ static udxg_status watch_writes(struct creation *c, struct udxg_memory *memory)
     return udxg_write_watch_create(memory->vidmm.home, memory->vidmm.size_bytes, &memory->watch);
 }
 
-/* The creating device's own opening of what the miniport made; MEMORY is taken, also on failure. */
-static udxg_status open_memory(struct creation *c, struct udxg_memory *memory, const struct udxg_allocation_info *info,
+/* The creating device's own opening of what the miniport made; BIRTH is taken, also on failure. */
+static udxg_status open_memory(struct creation *c, struct udxg_birth *birth, const struct udxg_allocation_info *info,
                                struct udxg_allocation **ret_allocation)
 {
+    struct udxg_allocation *allocation = &birth->opening;
+    struct udxg_memory *memory = &birth->memory;
     struct udxg_device *device = c->device;
     const struct udxg_adapter *adapter = device->adapter;
     struct udxg_open_allocation call = {
@@ -374,13 +379,11 @@ static udxg_status open_memory(struct creation *c, struct udxg_memory *memory, c
         .create = true,
         .read_only = c->args->Flags.ReadOnly,
     };
-    struct udxg_allocation *allocation = udxg_slab_alloc(&device->pa->allocations);
-    udxg_status status = allocation ? watch_writes(c, memory) : STATUS_NO_MEMORY;
+    udxg_status status = watch_writes(c, memory);
 
     if (!udxg_failed(status) && memory->told_miniport && adapter->miniport->open_allocation)
         status = adapter->miniport->open_allocation(adapter->mp_adapter, &call);
     if (udxg_failed(status)) {
-        if (allocation) udxg_slab_free(&device->pa->allocations, allocation);
         udxg_memory_unref(memory);
         return status;
     }
@@ -399,12 +402,12 @@ static udxg_status open_memory(struct creation *c, struct udxg_memory *memory, c
 static udxg_status back(struct creation *c)
 {
     for (; c->built < c->count; c->built++) {
-        struct udxg_memory *memory;
-        udxg_status status = make_memory(c, &c->infos[c->built], &memory);
+        struct udxg_birth *birth;
+        udxg_status status = make_memory(c, &c->infos[c->built], &birth);
 
         if (udxg_failed(status)) return status;
-        if (memory->told_miniport) c->asked--;
-        status = open_memory(c, memory, &c->infos[c->built], &c->allocations[c->built]);
+        if (birth->memory.told_miniport) c->asked--;
+        status = open_memory(c, birth, &c->infos[c->built], &c->allocations[c->built]);
         if (udxg_failed(status)) return status;
     }
     return STATUS_SUCCESS;
@@ -501,7 +504,7 @@ static udxg_status prepare(struct creation *c)
     if (udxg_failed(status)) return status;
     status = back(c);
     if (udxg_failed(status)) return status;
-    return udxg_handle_reserve(&c->device->process->handles, c->count + c->made_resource, c->handles);
+    return udxg_handle_reserve_in(&c->device->process->handles, c->lane, c->count + c->made_resource, c->handles);
 }
 
 static udxg_status run(struct creation *c)
@@ -555,6 +558,7 @@ static udxg_status create(struct udxg_process *process, D3DKMT_CREATEALLOCATION 
     udxg_status status = udxg_device_get(process, args->hDevice, &c.device);
 
     if (udxg_failed(status)) return status;
+    c.lane = udxg_device_lane(c.device);
     status = check_flags(args);
     if (!udxg_failed(status)) status = check_elements(&c);
     if (!udxg_failed(status)) status = run_with_arrays(&c);

@@ -79,6 +79,30 @@ static udxg_status device_create(struct udxg_process *process, struct udxg_proce
     return STATUS_SUCCESS;
 }
 
+/* ---- lanes ---- */
+
+#define MEETINGS 64u /* before it moves: a program that does little with several devices is left alone */
+
+static unsigned meet(struct udxg_device *device)
+{
+    struct udxg_process *process = device->process;
+    unsigned lane = 0;
+
+    atomic_store_explicit(&process->lane_user, device, memory_order_relaxed);
+    if (atomic_fetch_add_explicit(&device->meetings, 1, memory_order_relaxed) < MEETINGS) return lane;
+    lane = 1 + atomic_fetch_add_explicit(&process->lanes_given, 1, memory_order_relaxed) % (UDXG_LANES - 1);
+    atomic_store_explicit(&device->lane, lane, memory_order_relaxed);
+    return lane;
+}
+
+unsigned udxg_device_lane(struct udxg_device *device)
+{
+    unsigned lane = atomic_load_explicit(&device->lane, memory_order_relaxed);
+
+    if (lane || atomic_load_explicit(&device->process->lane_user, memory_order_relaxed) == device) return lane;
+    return meet(device);
+}
+
 /* ---- look-up ---- */
 
 struct udxg_device *udxg_device_find(struct udxg_process *process, uint32_t handle)

@@ -47,6 +47,8 @@ struct udxg_device {
     struct udxg_adapter *adapter;
     void *mp_device;
     uint32_t handle;
+    atomic_uint lane;     /* base/lane.h; leaves 0 once, and stays where it then is */
+    atomic_uint meetings; /* how often another device was met in lane 0 */
     struct udxg_mutex_DEVICE lock;
     struct udxg_list children[UDXG_HANDLE_TYPE_COUNT] UDXG_GUARDED_BY(DEVICE);
     struct udxg_list timeline UDXG_GUARDED_BY(DEVICE);
@@ -55,6 +57,12 @@ struct udxg_device {
     struct udxg_device_error error UDXG_GUARDED_BY(DEVICE);
     atomic_bool in_error; /* error.state is not ACTIVE; set after it, read without the lock */
 };
+
+/*
+ * The lane for what is made for the device. All devices begin in lane 0, so that a program with one of them is given
+ * numbers that rise together. One that keeps taking turns with others there moves out, once.
+ */
+unsigned udxg_device_lane(struct udxg_device *device);
 
 /* Drops a reference; the device goes with the last one. */
 void udxg_device_unref(struct udxg_device *device);

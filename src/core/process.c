@@ -52,8 +52,7 @@ void udxg_process_adapter_unref(struct udxg_process_adapter *pa)
 {
     if (atomic_fetch_sub(&pa->refs, 1) != 1) return;
     udxg_fence_pages_fini(&pa->fences);
-    udxg_slab_fini(&pa->allocations);
-    udxg_slab_fini(&pa->memories);
+    udxg_slab_fini(&pa->births);
     if (pa->vidmm) vidmm_process_destroy(pa->vidmm);
     free(pa);
 }
@@ -93,8 +92,7 @@ static udxg_status process_adapter_create(struct udxg_adapter *adapter, struct u
     atomic_init(&pa->refs, 1);
     pa->adapter = adapter;
     udxg_fence_pages_init(&pa->fences, pa->vidmm);
-    udxg_slab_init(&pa->allocations, sizeof(struct udxg_allocation));
-    udxg_slab_init(&pa->memories, sizeof(struct udxg_memory));
+    udxg_slab_init(&pa->births, sizeof(struct udxg_birth));
     *ret_pa = pa;
     return STATUS_SUCCESS;
 }

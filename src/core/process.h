@@ -14,23 +14,26 @@
 #include "object/handle.h"
 #include "vidmm/vidmm.h"
 
+struct udxg_device;
+
 /*
  * What one process has on one adapter; made at the first use. It lives as long as the process, and as long as
  * something that outlives the process needs it: a packet that an engine has not left yet, shared memory.
  */
 struct udxg_process_adapter {
-    atomic_uint refs;               /* the process, every device, every memory */
+    atomic_uint refs;               /* the process, every device, every NT handle of its memory */
     struct udxg_adapter *adapter;   /* constant */
     struct vidmm_process *vidmm;    /* constant */
     struct udxg_fence_pages fences; /* locks for itself */
-    struct udxg_slab allocations;   /* of struct udxg_allocation; locks for itself */
-    struct udxg_slab memories;      /* of struct udxg_memory; locks for itself */
+    struct udxg_slab births;        /* of struct udxg_birth; locks for itself */
 };
 
 struct udxg_process {
     struct udxg_kernel *kernel; /* constant */
     struct udxg_handle_table handles;
     struct udxg_registrations registrations; /* locks for itself */
+    _Atomic(struct udxg_device *) lane_user; /* which used lane 0 last; may be gone, and is only compared */
+    atomic_uint lanes_given;                 /* to devices that left lane 0 */
     struct udxg_mutex_PROCESS lock;          /* for the making of an element of adapters */
     _Atomic(struct udxg_process_adapter *) adapters[UDXG_KERNEL_ADAPTERS]; /* set once each */
 };

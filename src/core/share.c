@@ -13,6 +13,7 @@
 
 struct share {
     struct udxg_nt_handle nt;
+    struct udxg_process_adapter *pa; /* referenced: the memory may be the last that is left of its process */
     uint32_t count;
     struct udxg_memory *memories[]; /* referenced */
 };
@@ -22,6 +23,7 @@ static void share_free(struct udxg_nt_handle *nt)
     struct share *share = udxg_container_of(nt, struct share, nt);
 
     for (uint32_t i = 0; i < share->count; i++) udxg_memory_unref(share->memories[i]);
+    udxg_process_adapter_unref(share->pa);
     free(share);
 }
 
@@ -48,6 +50,8 @@ static udxg_status share_resource(struct udxg_process *process, struct udxg_reso
     udxg_unlock(DEVICE, &resource->child.device->lock);
     share = calloc(1, sizeof *share + count * sizeof share->memories[0]);
     if (!share) return STATUS_NO_MEMORY;
+    share->pa = resource->child.device->pa;
+    udxg_process_adapter_ref(share->pa);
     udxg_resource_for_each(resource, add_memory, share);
     status = udxg_nt_handle_open(&process->kernel->nt_handles, &share->nt, share_free, &fd);
     if (udxg_failed(status)) {

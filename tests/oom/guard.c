@@ -89,7 +89,7 @@ void world_close(void)
 
 /* ---- what a failed call must leave as it was ---- */
 
-enum { SLABS = 4 };
+enum { SLABS = 3 };
 
 struct picture {
     uint32_t next_handle, handles;
@@ -123,10 +123,9 @@ static struct picture take_picture(void)
     vidmm_process_usage(pa->vidmm, &usage);
     picture.allocations = usage.allocations;
     picture.commit_bytes = usage.commit_bytes;
-    picture.slab_objects[0] = udxg_slab_in_use(&pa->allocations);
-    picture.slab_objects[1] = udxg_slab_in_use(&pa->memories);
-    picture.slab_objects[2] = udxg_slab_in_use(&pa->adapter->vidmm->extents);
-    picture.slab_objects[3] = udxg_slab_in_use(&pa->adapter->vidmm->va_nodes);
+    picture.slab_objects[0] = udxg_slab_in_use(&pa->births);
+    picture.slab_objects[1] = udxg_slab_in_use(&pa->adapter->vidmm->extents);
+    picture.slab_objects[2] = udxg_slab_in_use(&pa->adapter->vidmm->va_nodes);
     return picture;
 }
 

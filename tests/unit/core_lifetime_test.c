@@ -83,6 +83,60 @@ static void shared_memory_outlives_its_process(void **state)
 
 /* ---- devices ---- */
 
+static struct udxg_device *device_of(const struct gpu *g)
+{
+    struct udxg_device *device = udxg_device_find(g->process, g->device);
+
+    assert_non_null(device);
+    udxg_device_put(device); /* the test keeps it open */
+    return device;
+}
+
+static void replace_buffers(const struct gpu *g, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        D3DKMT_HANDLE allocation;
+        D3DKMT_DESTROYALLOCATION2 destroy = {.hDevice = g->device, .phAllocationList = &allocation};
+        destroy.AllocationCount = 1;
+        assert_int_equal(try_create(g, 65536, false, NULL, &allocation), STATUS_SUCCESS);
+        DO(g->process, DestroyAllocation2, &destroy);
+    }
+}
+
+/* A device that works alone stays in lane 0; two that take turns are in different ones soon, and stay there. */
+static void devices_that_take_turns_part(void **state)
+{
+    enum { TURNS = 200 };
+    struct udxg_kernel *kernel = make_kernel("soft-uma");
+    struct udxg_process *process = make_process(kernel);
+    struct gpu g = open_gpu(process), other;
+    unsigned lanes[2];
+
+    (void)state;
+    replace_buffers(&g, TURNS);
+    assert_int_equal(device_of(&g)->lane, 0);
+    other = open_gpu(process);
+    replace_buffers(&other, TURNS);
+    replace_buffers(&g, TURNS);
+    assert_int_equal(device_of(&g)->lane + device_of(&other)->lane, 0);
+    for (unsigned i = 0; i < TURNS; i++) {
+        replace_buffers(&g, 1);
+        replace_buffers(&other, 1);
+    }
+    lanes[0] = device_of(&g)->lane;
+    lanes[1] = device_of(&other)->lane;
+    assert_int_not_equal(lanes[0], lanes[1]);
+    assert_true(lanes[0] < UDXG_LANES && lanes[1] < UDXG_LANES);
+    for (unsigned i = 0; i < TURNS; i++) {
+        replace_buffers(&g, 1);
+        replace_buffers(&other, 1);
+    }
+    assert_int_equal(device_of(&g)->lane, lanes[0]);
+    assert_int_equal(device_of(&other)->lane, lanes[1]);
+    udxg_process_destroy(process);
+    udxg_kernel_destroy(kernel);
+}
+
 /*
  * A context whose handle is closed is still one of its device while a packet runs. By the time the device goes, the
  * number may mean another context, of another device.
@@ -563,6 +617,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(process_ends_while_a_packet_runs),
         cmocka_unit_test(shared_memory_outlives_its_process),
+        cmocka_unit_test(devices_that_take_turns_part),
         cmocka_unit_test(a_dead_childs_number_is_left_alone),
         cmocka_unit_test(a_device_goes_while_its_context_is_picked),
         cmocka_unit_test(a_device_in_error_lets_nobody_wait),
