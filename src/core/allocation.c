@@ -126,6 +126,11 @@ static void retire(struct udxg_timeline_entry *entry)
     udxg_allocation_destroy(udxg_container_of(entry, struct udxg_allocation, retirement));
 }
 
+void udxg_allocation_init_retirement(struct udxg_allocation *allocation)
+{
+    allocation->retirement.fire = retire;
+}
+
 /* Takes it off the list that it is on, the device's or its resource's; the device reference stays. */
 static void unlink_locked(struct udxg_allocation *allocation) UDXG_REQUIRES(DEVICE)
 {
@@ -139,10 +144,9 @@ void udxg_allocation_release(void *object)
     struct udxg_device *device = allocation->child.device;
     bool later;
 
-    allocation->retirement.fire = retire;
     udxg_lock(DEVICE, &device->lock);
     unlink_locked(allocation);
-    later = !allocation->assume_not_in_use && udxg_device_queue_marker_locked(device, &allocation->retirement);
+    later = allocation->retirement.fire && udxg_device_queue_marker_locked(device, &allocation->retirement);
     udxg_unlock(DEVICE, &device->lock);
     if (!later) udxg_allocation_destroy(allocation);
 }
@@ -153,7 +157,7 @@ bool udxg_allocation_close(struct udxg_allocation *allocation, struct udxg_destr
 
     if (!udxg_handle_close(&device->process->handles, allocation->child.handle, UDXG_HANDLE_ALLOCATION)) return false;
     /* The caller's pin keeps it from being released, and only one closes it: this is ours to write. */
-    allocation->assume_not_in_use = destruction->assume_not_in_use;
+    if (destruction->assume_not_in_use) allocation->retirement.fire = NULL;
     allocation->awaited = destruction->synchronous ? &destruction->missing : NULL;
     if (allocation->awaited) udxg_device_count_up(device, allocation->awaited);
     return true;

@@ -12,26 +12,36 @@ struct udxg_write_watch;
 /* The adapter's side: what the miniport made and where it lives. */
 struct udxg_memory {
     atomic_uint refs;                /* one per opening, one per NT handle; whoever has one keeps pa alive, too */
-    struct udxg_process_adapter *pa; /* the creator's; constant */
-    void *mp_allocation;             /* constant, as the rest is */
-    struct udxg_write_watch *watch;  /* owned; NULL: not watched */
-    bool told_miniport;              /* without NoKmdAccess */
+    bool told_miniport;              /* without NoKmdAccess; constant, as the rest is */
     bool is_section;                 /* vidmm.home is our mapping of a client's memory file */
+    struct udxg_process_adapter *pa; /* the creator's */
+    void *mp_allocation;
+    struct udxg_write_watch *watch; /* owned; NULL: not watched */
     struct vidmm_alloc vidmm;
 };
 
 /* A device's side. */
 struct udxg_allocation {
-    struct udxg_child child;               /* in the resource's list when there is one */
-    struct udxg_timeline_entry retirement; /* once the handle is closed */
-    struct udxg_memory *memory;            /* referenced; constant */
-    struct udxg_resource *resource;        /* referenced; NULL when stand-alone; constant */
-    void *mp_binding;                      /* constant */
+    union {
+        struct udxg_child child; /* in the resource's list when there is one */
+        struct {
+            char of_child[offsetof(struct udxg_child, link)];
+            struct udxg_timeline_entry retirement; /* takes over the link of child once the handle is closed */
+        };
+    };
+    struct udxg_memory *memory;     /* referenced; constant */
+    struct udxg_resource *resource; /* referenced; NULL when stand-alone; constant */
+    void *mp_binding;               /* constant */
     struct vidmm_binding vidmm;
-    /* How it was destroyed: set by whoever closed the handle, who has it pinned, and read after the last pin. */
-    bool assume_not_in_use;
+    /*
+     * Whoever closed the handle, and has it pinned, says here how: read after the last pin. If nothing can be in use,
+     * retirement.fire is NULL.
+     */
     uint32_t *awaited; /* DEVICE; counts what the call that destroyed it waits for; NULL */
 };
+
+/* An allocation just made: what it does when it retires. */
+void udxg_allocation_init_retirement(struct udxg_allocation *allocation);
 
 /*
  * What a call of the creating device makes: the memory and its first opening, in one block, because they are used

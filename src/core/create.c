@@ -388,6 +388,7 @@ static udxg_status open_memory(struct creation *c, struct udxg_birth *birth, con
         return status;
     }
     udxg_list_init(&allocation->child.link);
+    udxg_allocation_init_retirement(allocation);
     allocation->child.device = device;
     atomic_fetch_add(&device->refs, 1);
     allocation->memory = memory;

@@ -22,9 +22,9 @@ struct udxg_resource;
 
 /* Embeddable: what every object of a device starts with. */
 struct udxg_child {
-    struct udxg_list link UDXG_GUARDED_BY(DEVICE); /* in the device's list of its kind, or a resource's */
     struct udxg_device *device;                    /* referenced; constant */
     uint32_t handle;                               /* 0 before it is published, and once it is closed */
+    struct udxg_list link UDXG_GUARDED_BY(DEVICE); /* in the device's list of its kind, or a resource's */
 };
 
 /* Embeddable: a place on the device's timeline. */

@@ -166,7 +166,7 @@ static void leave_segment(struct vidmm_alloc *alloc)
 void vidmm_alloc_fini(struct vidmm_alloc *alloc)
 {
     struct vidmm_home home = {.range = alloc->home_range, .address = alloc->home, .size_bytes = alloc->size_bytes};
-    if (alloc->was_managed) leave_segment(alloc);
+    if (atomic_load_explicit(&alloc->managed, memory_order_relaxed)) leave_segment(alloc);
     vidmm_stock_give(alloc->process, alloc->lane, &home);
 }
 

@@ -12,6 +12,13 @@
 void vidmm_alloc_set_place_locked(struct vidmm_alloc *alloc, enum vidmm_place place, uint32_t segment_id)
     UDXG_REQUIRES(VIDMM);
 
+/* From now on it, and its bindings, must not end behind the back of paging and engines. */
+static inline void vidmm_alloc_manage(struct vidmm_alloc *alloc)
+{
+    if (!atomic_load_explicit(&alloc->managed, memory_order_relaxed))
+        atomic_store_explicit(&alloc->managed, true, memory_order_relaxed);
+}
+
 /* Engines reach it in the home when they reach it at all: by target, not by where it is now. */
 bool vidmm_alloc_targets_home_locked(const struct vidmm_alloc *alloc) UDXG_REQUIRES(VIDMM);
 /* It is listed and where its target says, or not listed: nothing has to be copied. */

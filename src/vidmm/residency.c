@@ -194,7 +194,7 @@ static uint64_t trim_bytes(const struct claims *claims)
 
 static void count_up_locked(struct claims *claims, struct vidmm_binding *binding) UDXG_REQUIRES(VIDMM)
 {
-    binding->was_listed = true;
+    vidmm_alloc_manage(binding->alloc);
     if (binding->count++ == 0 && binding->alloc->resident_count++ == 0) claim_locked(claims, binding->alloc);
 }
 
@@ -372,9 +372,8 @@ void vidmm_binding_init(struct vidmm_binding *binding, struct vidmm_alloc *alloc
 void vidmm_binding_fini(struct vidmm_binding *binding)
 {
     struct vidmm_process *process = binding->device->process;
-    if (!binding->was_listed && !binding->was_mapped) return;
+    if (!atomic_load_explicit(&binding->alloc->managed, memory_order_relaxed)) return;
     udxg_lock(VIDMM, &process->adapter->lock);
-    binding->alloc->was_managed = true;
     vidmm_paging_forget_locked(binding);
     if (binding->count) {
         binding->count = 0;
@@ -382,11 +381,11 @@ void vidmm_binding_fini(struct vidmm_binding *binding)
         vidmm_budget_settle_locked(process->adapter);
     }
     udxg_unlock(VIDMM, &process->adapter->lock);
-    if (binding->was_mapped) vidmm_va_release(process, binding);
+    vidmm_va_release(process, binding);
 }
 
-void vidmm_device_init(struct vidmm_device *device, struct vidmm_process *process,
-                       void (*ready)(struct vidmm_device *), void (*failed)(struct vidmm_device *, udxg_status))
+void vidmm_device_init(struct vidmm_device *device, struct vidmm_process *process, void (*ready)(struct vidmm_device *),
+                       void (*failed)(struct vidmm_device *, udxg_status))
 {
     *device = (struct vidmm_device){.process = process, .ready = ready, .failed = failed};
     udxg_list_init(&device->required);
@@ -422,7 +421,7 @@ struct census {
 
 static int compare_pointers(const void *a, const void *b)
 {
-    uintptr_t left = (uintptr_t)*(const void *const *)a, right = (uintptr_t)*(const void *const *)b;
+    uintptr_t left = (uintptr_t) * (const void *const *)a, right = (uintptr_t) * (const void *const *)b;
     return left < right ? -1 : left > right;
 }
 
@@ -440,8 +439,7 @@ static const char *census_device_locked(struct census *census, struct vidmm_devi
     return NULL;
 }
 
-static const char *census_locked(struct vidmm_adapter *adapter, struct census *census, size_t room)
-    UDXG_REQUIRES(VIDMM)
+static const char *census_locked(struct vidmm_adapter *adapter, struct census *census, size_t room) UDXG_REQUIRES(VIDMM)
 {
     census->count = 0;
     udxg_list_for_each(p, &adapter->processes)
@@ -449,8 +447,7 @@ static const char *census_locked(struct vidmm_adapter *adapter, struct census *c
         struct vidmm_process *process = udxg_container_of(p, struct vidmm_process, siblings);
         udxg_list_for_each(d, &process->devices)
         {
-            const char *wrong =
-                census_device_locked(census, udxg_container_of(d, struct vidmm_device, siblings), room);
+            const char *wrong = census_device_locked(census, udxg_container_of(d, struct vidmm_device, siblings), room);
             if (wrong) return wrong;
         }
     }
@@ -471,8 +468,7 @@ static const char *check_listed_locked(const struct census *census, uint64_t *de
     return NULL;
 }
 
-static const char *check_demand_locked(struct vidmm_adapter *adapter, const struct census *census)
-    UDXG_REQUIRES(VIDMM)
+static const char *check_demand_locked(struct vidmm_adapter *adapter, const struct census *census) UDXG_REQUIRES(VIDMM)
 {
     uint64_t demand[UDXG_MAX_SEGMENTS] = {0}, grouped[VIDMM_GROUP_COUNT] = {0}, apertures = 0;
     const char *wrong = check_listed_locked(census, demand);

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "base/os.h"
-#include "vidmm/process.h"
+#include "vidmm/alloc.h"
 
 #define RESERVATION_GRANULE 0x10000u
 #define FIRST_CHOSEN_VA 0x10000u /* never 0, whose use is a bug of the client's */
@@ -49,7 +49,7 @@ void vidmm_va_link_locked(struct vidmm_va_node *node, struct vidmm_binding *bind
 {
     node->binding = binding;
     if (!binding) return;
-    binding->was_mapped = true;
+    vidmm_alloc_manage(binding->alloc);
     node->next = binding->mappings;
     node->pprev = &binding->mappings;
     if (node->next) node->next->pprev = &node->next;

@@ -148,7 +148,11 @@ struct vidmm_alloc {
     uint8_t alignment_log2;             /* constant */
     bool read_only;                     /* constant */
     uint8_t lane;                       /* constant */
-    bool was_managed; /* a binding that has gone was listed or mapped; VIDMM, and read once no binding is left */
+    /*
+     * Whether a binding of it ever had a residency count or a GPU address. Who sets it refers to such a binding in its
+     * call, so that the end of a binding sees what concerns it: most that nobody uses before end without a lock.
+     */
+    atomic_bool managed;
     bool clean UDXG_GUARDED_BY(VIDMM);         /* in SEGMENT: the home holds the same bytes */
     bool keep UDXG_GUARDED_BY(VIDMM);          /* unlisted: stay in the segment until room is needed */
     uint8_t place UDXG_GUARDED_BY(VIDMM);      /* enum vidmm_place */
@@ -213,11 +217,6 @@ bool vidmm_device_is_ready(struct vidmm_device *device);
 struct vidmm_binding {
     struct vidmm_alloc *alloc;
     struct vidmm_device *device;
-    /*
-     * Whether it ever had a residency count (VIDMM), or a GPU address (VASPACE). Whoever sets one refers to the binding
-     * in its call, so that both are constant when it ends: most that never were in anybody's hands end without a lock.
-     */
-    bool was_listed, was_mapped;
     struct udxg_list required UDXG_GUARDED_BY(VIDMM);        /* in the device's list while count > 0 */
     uint32_t count UDXG_GUARDED_BY(VIDMM);                   /* MakeResident minus Evict */
     uint32_t queued UDXG_GUARDED_BY(VIDMM);                  /* how often paging operations name it */
