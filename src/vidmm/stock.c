@@ -244,8 +244,9 @@ void vidmm_stock_count(struct vidmm_process *process, unsigned lane)
 void vidmm_stock_give(struct vidmm_process *process, unsigned lane, const struct vidmm_home *home)
 {
     struct vidmm_stock *stock = &process->stocks[lane];
-    struct leaving leaving = {.count = 0};
+    struct leaving leaving;
     bool too_much = false;
+    leaving.count = 0; /* and no more: the rest would be most of the work */
     udxg_lock(STOCK, &stock->lock);
     stock->allocations--;
     if (home->range) {
