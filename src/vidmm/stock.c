@@ -2,14 +2,18 @@
 /*
  * Stocks of commit and homes.
  *
- * Commit moves between a stock and what the process and the adapter have charged under VIDMM and STOCK at once: so who
- * holds VIDMM finds all commit that nobody uses, there or in a stock, and an allocation is refused only when its
- * bytes are really used. Freed commit goes to the stock in any case, so that it is never out of sight in between.
+ * Commit moves between a stock and what the process and the adapter have charged under VIDMM and STOCK at once, so that
+ * none is out of sight. Who calls it back goes from stock to stock and closes each: what is freed behind its back
+ * then waits for VIDMM instead of lying where nobody will look again. When the last one is closed, all that is not
+ * used has been found, and an allocation is refused only when its bytes really were used at that moment. A stock
+ * stays closed until there is a batch for it: near a limit every allocation asks for itself.
  *
  * A home in a stock is a used range to the pool. It is taken by an allocation of exactly its size whose alignment
  * it happens to have; all of its pages are marked dirty in the pool, and are zeroed here for whoever wants that. A
  * stock that is full makes room by giving back what it has had for longest. Large homes are not kept: clearing
  * or writing them costs so much more than finding them that there is nothing to win.
+ * Homes are not called back as strictly as commit: with others at work one may be missed, as by the pool itself. There
+ * are many more addresses than there is commit.
  *
  * Locks: STOCK for a few instructions, inside VIDMM where commit moves; no lock while a home is zeroed or goes to
  * the pool.
@@ -50,26 +54,23 @@ static void uncharge_locked(struct vidmm_process *process, uint64_t size_bytes) 
     process->adapter->commit_bytes -= size_bytes;
 }
 
-/* Leaves at most KEPT_BYTES of commit in a stock. */
-static void call_back_locked(struct vidmm_process *process, struct vidmm_stock *stock, uint64_t kept_bytes)
-    UDXG_REQUIRES(VIDMM)
+static void close_locked(struct vidmm_process *process, struct vidmm_stock *stock) UDXG_REQUIRES(VIDMM)
 {
     udxg_lock(STOCK, &stock->lock);
-    uint64_t excess = stock->commit_bytes > kept_bytes ? stock->commit_bytes - kept_bytes : 0;
-    stock->commit_bytes -= excess;
+    uncharge_locked(process, stock->commit_bytes);
+    stock->commit_bytes = 0;
+    stock->closed = true;
     udxg_unlock(STOCK, &stock->lock);
-    uncharge_locked(process, excess);
 }
 
-static void call_all_back_locked(struct vidmm_process *process) UDXG_REQUIRES(VIDMM)
+static void close_all_locked(struct vidmm_process *process) UDXG_REQUIRES(VIDMM)
 {
-    for (unsigned i = 0; i < UDXG_LANES; i++) call_back_locked(process, &process->stocks[i], 0);
+    for (unsigned i = 0; i < UDXG_LANES; i++) close_locked(process, &process->stocks[i]);
 }
 
-static void call_everybody_back_locked(struct vidmm_adapter *adapter) UDXG_REQUIRES(VIDMM)
+static void close_everybodys_locked(struct vidmm_adapter *adapter) UDXG_REQUIRES(VIDMM)
 {
-    udxg_list_for_each(it, &adapter->processes)
-        call_all_back_locked(udxg_container_of(it, struct vidmm_process, siblings));
+    udxg_list_for_each(it, &adapter->processes) close_all_locked(udxg_container_of(it, struct vidmm_process, siblings));
 }
 
 /* Charges SIZE and, where that leaves enough, a batch for the stock. */
@@ -77,12 +78,13 @@ static bool charge_with_batch_locked(struct vidmm_process *process, struct vidmm
     UDXG_REQUIRES(VIDMM)
 {
     if (!charge_locked(process, size_bytes)) {
-        call_everybody_back_locked(process->adapter);
+        close_everybodys_locked(process->adapter);
         return charge_locked(process, size_bytes);
     }
     if (!charge_locked(process, BATCH_BYTES)) return true;
     udxg_lock(STOCK, &stock->lock);
     stock->commit_bytes += BATCH_BYTES;
+    stock->closed = false;
     udxg_unlock(STOCK, &stock->lock);
     return true;
 }
@@ -95,11 +97,39 @@ static bool charge(struct vidmm_process *process, struct vidmm_stock *stock, uin
     return charged;
 }
 
+static void uncharge(struct vidmm_process *process, uint64_t size_bytes)
+{
+    udxg_lock(VIDMM, &process->adapter->lock);
+    uncharge_locked(process, size_bytes);
+    udxg_unlock(VIDMM, &process->adapter->lock);
+}
+
+/* Gives all but a batch back. Others may have taken it meanwhile. */
 static void trim(struct vidmm_process *process, struct vidmm_stock *stock)
 {
     udxg_lock(VIDMM, &process->adapter->lock);
-    call_back_locked(process, stock, BATCH_BYTES);
+    udxg_lock(STOCK, &stock->lock);
+    uint64_t excess = stock->commit_bytes > BATCH_BYTES ? stock->commit_bytes - BATCH_BYTES : 0;
+    stock->commit_bytes -= excess;
+    uncharge_locked(process, excess);
+    udxg_unlock(STOCK, &stock->lock);
     udxg_unlock(VIDMM, &process->adapter->lock);
+}
+
+enum excess { NO_EXCESS, STOCK_IS_CLOSED, STOCK_IS_FULL };
+
+/* Commit that an allocation has used. What has to be done about it without STOCK. */
+static enum excess put_commit_locked(struct vidmm_stock *stock, uint64_t size_bytes) UDXG_REQUIRES(STOCK)
+{
+    if (stock->closed) return STOCK_IS_CLOSED;
+    stock->commit_bytes += size_bytes;
+    return stock->commit_bytes > MOST_COMMIT_BYTES ? STOCK_IS_FULL : NO_EXCESS;
+}
+
+static void settle(struct vidmm_process *process, struct vidmm_stock *stock, uint64_t size_bytes, enum excess excess)
+{
+    if (excess == STOCK_IS_CLOSED) uncharge(process, size_bytes);
+    if (excess == STOCK_IS_FULL) trim(process, stock);
 }
 
 /* ---- homes ---- */
@@ -192,24 +222,29 @@ static udxg_status find_home_in_pool(struct vidmm_process *process, uint64_t ali
 
 /* ---- take and give ---- */
 
-static void book(struct vidmm_stock *stock, int64_t allocations, uint64_t commit_bytes)
+static void count_one(struct vidmm_stock *stock)
 {
     udxg_lock(STOCK, &stock->lock);
-    stock->allocations += allocations;
-    stock->commit_bytes += commit_bytes;
+    stock->allocations++;
     udxg_unlock(STOCK, &stock->lock);
 }
 
 /* The rare way: what the stock has is not enough, or does not fit. */
-static udxg_status take_elsewhere(struct vidmm_process *process, struct vidmm_stock *stock, bool charged,
-                                  uint64_t alignment_bytes, bool zeroed, struct vidmm_home *home)
+static udxg_status take_elsewhere(struct vidmm_process *process, unsigned lane, bool charged, uint64_t alignment_bytes,
+                                  bool zeroed, struct vidmm_home *home)
 {
+    struct vidmm_stock *stock = &process->stocks[lane];
     if (!charged) {
         if (!charge(process, stock, home->size_bytes)) return STATUS_NO_MEMORY;
-        book(stock, 1, 0);
+        count_one(stock);
     }
     udxg_status status = find_home_in_pool(process, alignment_bytes, zeroed, home);
-    if (udxg_failed(status)) book(stock, -1, home->size_bytes);
+    if (!udxg_failed(status)) return status;
+    udxg_lock(STOCK, &stock->lock);
+    stock->allocations--;
+    enum excess excess = put_commit_locked(stock, home->size_bytes);
+    udxg_unlock(STOCK, &stock->lock);
+    settle(process, stock, home->size_bytes, excess);
     return status;
 }
 
@@ -227,7 +262,7 @@ udxg_status vidmm_stock_take(struct vidmm_process *process, unsigned lane, uint6
     }
     udxg_unlock(STOCK, &stock->lock);
     if (!found) {
-        udxg_status status = take_elsewhere(process, stock, charged, alignment_bytes, zeroed, &home);
+        udxg_status status = take_elsewhere(process, lane, charged, alignment_bytes, zeroed, &home);
         if (udxg_failed(status)) return status;
     } else if (zeroed) {
         memset(home.address, 0, size_bytes);
@@ -238,25 +273,24 @@ udxg_status vidmm_stock_take(struct vidmm_process *process, unsigned lane, uint6
 
 void vidmm_stock_count(struct vidmm_process *process, unsigned lane)
 {
-    book(&process->stocks[lane], 1, 0);
+    count_one(&process->stocks[lane]);
 }
 
 void vidmm_stock_give(struct vidmm_process *process, unsigned lane, const struct vidmm_home *home)
 {
     struct vidmm_stock *stock = &process->stocks[lane];
     struct leaving leaving;
-    bool too_much = false;
+    enum excess excess = NO_EXCESS;
     leaving.count = 0; /* and no more: the rest would be most of the work */
     udxg_lock(STOCK, &stock->lock);
     stock->allocations--;
     if (home->range) {
-        stock->commit_bytes += home->size_bytes;
-        too_much = stock->commit_bytes > MOST_COMMIT_BYTES;
+        excess = put_commit_locked(stock, home->size_bytes);
         keep_home_locked(stock, home, &leaving);
     }
     udxg_unlock(STOCK, &stock->lock);
     free_homes(process, &leaving);
-    if (too_much) trim(process, stock);
+    settle(process, stock, home->size_bytes, excess);
 }
 
 /* ---- all lanes ---- */
@@ -264,7 +298,7 @@ void vidmm_stock_give(struct vidmm_process *process, unsigned lane, const struct
 void vidmm_stocks_fini(struct vidmm_process *process)
 {
     udxg_lock(VIDMM, &process->adapter->lock);
-    call_all_back_locked(process);
+    close_all_locked(process);
     udxg_unlock(VIDMM, &process->adapter->lock);
     give_all_homes_back(process);
     for (unsigned i = 0; i < UDXG_LANES; i++) udxg_mutex_fini_STOCK(&process->stocks[i].lock);

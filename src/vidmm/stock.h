@@ -37,7 +37,8 @@ struct vidmm_home {
 struct vidmm_stock {
     char before[UDXG_LANE_GAP];
     struct udxg_mutex_STOCK lock;
-    uint16_t first_home, home_count UDXG_GUARDED_BY(STOCK);
+    uint8_t first_home, home_count UDXG_GUARDED_BY(STOCK);
+    bool closed UDXG_GUARDED_BY(STOCK);           /* called back: takes no commit until the limits are far again */
     uint64_t home_bytes UDXG_GUARDED_BY(STOCK);   /* of homes */
     uint64_t commit_bytes UDXG_GUARDED_BY(STOCK); /* charged, not used */
     int64_t allocations UDXG_GUARDED_BY(STOCK);   /* begun through this lane minus ended through it */

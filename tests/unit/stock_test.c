@@ -241,15 +241,18 @@ static void the_pool_is_used_to_the_last_range(void **state)
 /* ---- threads ---- */
 
 #define THREADS 4u
-#define HELD 8u
-#define STEPS 4000u
+#define HELD 1u
+#define STEPS 20000u
 
 struct worker {
     struct world *world;
     unsigned number;
 };
 
-/* Together they hold at most the limit, so that none may ever be refused. */
+/*
+ * Together they hold at most the limit, so that none may ever be refused. What one frees into the first lane while
+ * another has just looked there, and then takes from the last before the other comes there, is what could be missed.
+ */
 static void *worker(void *argument)
 {
     const struct worker *worker = argument;
@@ -257,8 +260,7 @@ static void *worker(void *argument)
     for (unsigned step = 0; step < STEPS; step++) {
         unsigned i = step % HELD;
         if (step >= HELD) vidmm_alloc_fini(&allocs[i]);
-        if (try_alloc(worker->world, (worker->number + step / 64) % UDXG_LANES, 64 * KIB, &allocs[i]) != STATUS_SUCCESS)
-            abort();
+        if (try_alloc(worker->world, step % 2 ? UDXG_LANES - 1 : 0, 64 * KIB, &allocs[i]) != STATUS_SUCCESS) abort();
         uint64_t *word = allocs[i].home;
         if (*word) abort();
         *word = worker->number + 1;
