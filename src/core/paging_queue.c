@@ -10,6 +10,7 @@
 #include "base/cleanup.h"
 #include "core/allocation.h"
 #include "core/handlers.h"
+#include "core/offer.h"
 #include "core/sync.h"
 
 struct udxg_paging_queue {
@@ -209,6 +210,19 @@ udxg_status thunk_Evict(struct udxg_process *process, D3DKMT_EVICT *args)
     return status;
 }
 
+udxg_status thunk_ReclaimAllocations2(struct udxg_process *process, D3DKMT_RECLAIMALLOCATIONS2 *args)
+{
+    struct udxg_named named = {args->pResources, args->HandleList, args->NumAllocations};
+    struct udxg_paging_queue *queue;
+    udxg_status status = queue_get(process, args->hPagingQueue, &queue);
+
+    if (udxg_failed(status)) return status;
+    status =
+        udxg_offer_take_back(queue->child.device, queue->vidmm, &named, args->pResults, &args->PagingFenceValue);
+    queue_put(queue);
+    return status;
+}
+
 /* ---- GPU addresses ---- */
 
 /* A process's memory on the adapter behind an adapter handle. */
@@ -280,7 +294,7 @@ udxg_status thunk_MapGpuVirtualAddress(struct udxg_process *process, D3DDDI_MAPG
     if (udxg_failed(status)) return status;
     if (args->hAllocation) {
         allocation = udxg_allocation_get(queue->child.device, args->hAllocation);
-        if (allocation)
+        if (allocation && !vidmm_alloc_is_gone(&allocation->memory->vidmm))
             map.binding = &allocation->vidmm;
         else
             status = STATUS_INVALID_PARAMETER;

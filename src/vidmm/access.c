@@ -11,6 +11,7 @@
 
 #include "base/os.h"
 #include "vidmm/alloc.h"
+#include "vidmm/offer.h"
 
 #define CHUNK_BYTES (UINT64_C(2) << 20)
 #define BOUNCE_BYTES 16384u
@@ -38,11 +39,12 @@ struct window {
 /*
  * Whether an engine of DEVICE may reach what BINDING has mapped: its allocation has to be listed, by the same
  * opening (or was evicted behind work that is still to be done), or for one that another device of the process
- * mapped, by any. The one place for this rule.
+ * mapped, by any; and no offer may be in effect. The one place for this rule.
  */
 static bool is_reachable_locked(const struct vidmm_device *device, const struct vidmm_binding *binding)
     UDXG_REQUIRES(VIDMM)
 {
+    if (vidmm_offer_in_effect_locked(binding->alloc)) return false;
     if (binding->device != device) return binding->alloc->resident_count;
     return binding->count || binding->grace > device->grace_ended;
 }

@@ -6,6 +6,7 @@
 
 #include "base/os.h"
 #include "vidmm/budget.h"
+#include "vidmm/offer.h"
 #include "vidmm/residency.h"
 #include "vidmm/vaspace.h"
 
@@ -95,6 +96,7 @@ udxg_status vidmm_adapter_create(const struct udxg_adapter_caps *caps, struct vi
     if (!adapter) return STATUS_NO_MEMORY;
     udxg_slab_init(&adapter->extents, sizeof(struct vidmm_extent));
     udxg_slab_init(&adapter->va_nodes, sizeof(struct vidmm_va_node));
+    udxg_slab_init(&adapter->offers, sizeof(struct vidmm_offer));
     udxg_mutex_init_VIDMM(&adapter->lock);
     pthread_cond_init(&adapter->changed, NULL);
     udxg_list_init(&adapter->processes);
@@ -123,6 +125,7 @@ void vidmm_adapter_destroy(struct vidmm_adapter *adapter) UDXG_NO_TSA /* nobody 
     udxg_slab_fini(&adapter->extents);
     udxg_slab_fini(&adapter->va_nodes);
     vidmm_fair_fini(&adapter->fair);
+    udxg_slab_fini(&adapter->offers);
     pthread_cond_destroy(&adapter->changed);
     udxg_mutex_fini_VIDMM(&adapter->lock);
     free(adapter);
@@ -184,6 +187,7 @@ static const char *check_locked(struct vidmm_adapter *adapter) UDXG_REQUIRES(VID
     const char *wrong = vidmm_residency_check_locked(adapter);
     if (!wrong) wrong = vidmm_budget_check_locked(adapter);
     if (!wrong) wrong = vidmm_notifier_check_locked(adapter);
+    if (!wrong) wrong = vidmm_offer_check_locked(adapter);
     return wrong ? wrong : vidmm_pager_check_locked(adapter);
 }
 

@@ -23,6 +23,7 @@ struct vidmm_adapter {
     uint64_t group_bytes[VIDMM_GROUP_COUNT];           /* what the budgets of a group share; constant */
     struct udxg_slab extents;                          /* struct vidmm_extent */
     struct udxg_slab va_nodes;                         /* struct vidmm_va_node */
+    struct udxg_slab offers;                           /* struct vidmm_offer */
     struct udxg_mutex_VIDMM lock;
     pthread_cond_t changed; /* some allocation's place or access count, with waiters > 0; some queue got empty */
     uint32_t waiters UDXG_GUARDED_BY(VIDMM);
@@ -34,6 +35,9 @@ struct vidmm_adapter {
     uint64_t reserved_bytes[VIDMM_GROUP_COUNT] UDXG_GUARDED_BY(VIDMM); /* reservations of all processes */
     struct vidmm_fair fair UDXG_GUARDED_BY(VIDMM);                     /* room for process_count claims */
     uint64_t drift_bytes[VIDMM_GROUP_COUNT] UDXG_GUARDED_BY(VIDMM);    /* of all processes' usage: budget.h */
+    enum vidmm_offer_policy offer_policy UDXG_GUARDED_BY(VIDMM);
+    uint64_t offer_order UDXG_GUARDED_BY(VIDMM); /* of the newest offer in effect */
+    struct vidmm_offer_counters offer_counters UDXG_GUARDED_BY(VIDMM);
     struct vidmm_pager pager;
     struct vidmm_notifier notifier;
 };

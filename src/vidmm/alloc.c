@@ -6,6 +6,7 @@
 
 #include "base/os.h"
 #include "vidmm/budget.h"
+#include "vidmm/offer.h"
 #include "vidmm/residency.h"
 
 /* ---- places ---- */
@@ -149,25 +150,32 @@ udxg_status vidmm_alloc_init(struct vidmm_alloc *alloc, struct vidmm_process *pr
     return find_home(alloc, desc);
 }
 
-static void leave_segment(struct vidmm_alloc *alloc)
+/* True when the home has no commit any more. */
+static bool leave_manager(struct vidmm_alloc *alloc)
 {
     struct vidmm_adapter *adapter = alloc->process->adapter;
     udxg_lock(VIDMM, &adapter->lock);
-    while (vidmm_alloc_is_moving_locked(alloc) || alloc->access_count) vidmm_adapter_wait_locked(adapter);
+    while (vidmm_alloc_is_moving_locked(alloc) || alloc->access_count || vidmm_offer_is_busy_locked(alloc))
+        vidmm_adapter_wait_locked(adapter);
     if (alloc->place == VIDMM_PLACE_SEGMENT) {
         vidmm_segment_give_locked(vidmm_adapter_segment_of(adapter, alloc->segment_id), alloc->extents);
         alloc->extents = NULL;
         count_place_locked(alloc, -1);
         udxg_list_remove(&alloc->link);
     }
+    bool husk = alloc->decommitted;
+    vidmm_offer_forget_locked(alloc);
     udxg_unlock(VIDMM, &adapter->lock);
+    return husk;
 }
 
 void vidmm_alloc_fini(struct vidmm_alloc *alloc)
 {
     struct vidmm_home home = {.range = alloc->home_range, .address = alloc->home, .size_bytes = alloc->size_bytes};
-    if (atomic_load_explicit(&alloc->managed, memory_order_relaxed)) leave_segment(alloc);
-    vidmm_stock_give(alloc->process, alloc->lane, &home);
+    if (atomic_load_explicit(&alloc->managed, memory_order_relaxed) && leave_manager(alloc))
+        vidmm_stock_give_husk(alloc->process, alloc->lane, &home);
+    else
+        vidmm_stock_give(alloc->process, alloc->lane, &home);
 }
 
 /* ---- locks ---- */
@@ -219,6 +227,7 @@ static void demote(struct vidmm_alloc *alloc)
 
 static udxg_status count_lock_locked(struct vidmm_alloc *alloc) UDXG_REQUIRES(VIDMM)
 {
+    if (alloc->offer || alloc->decommitted) return STATUS_INVALID_PARAMETER;
     if (!is_lockable_locked(alloc)) return STATUS_INVALID_PARAMETER;
     if (alloc->lock_count == UINT32_MAX) return STATUS_GRAPHICS_TOO_MANY_REFERENCES;
     alloc->lock_count++;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "vidmm/alloc.h"
+#include "vidmm/offer.h"
 
 void vidmm_copy_begin_in_locked(struct vidmm_alloc *alloc, struct vidmm_extent *extents, struct vidmm_copy *ret)
 {
@@ -15,8 +16,9 @@ void vidmm_copy_begin_in_locked(struct vidmm_alloc *alloc, struct vidmm_extent *
 
 void vidmm_copy_begin_out_locked(struct vidmm_alloc *alloc, struct vidmm_copy *ret)
 {
+    bool lost = vidmm_offer_lose_locked(alloc);
     vidmm_alloc_set_place_locked(alloc, VIDMM_PLACE_PAGING_OUT, alloc->segment_id);
-    *ret = (struct vidmm_copy){.alloc = alloc, .in = false};
+    *ret = (struct vidmm_copy){.alloc = alloc, .in = false, .lost = lost};
 }
 
 /* The extents of the allocation, once no engine is inside: they stay what they are until the copy is done. */
@@ -26,7 +28,7 @@ static const struct vidmm_extent *wait_for_engines(struct vidmm_copy *copy)
     struct vidmm_adapter *adapter = alloc->process->adapter;
     udxg_lock(VIDMM, &adapter->lock);
     while (alloc->access_count) vidmm_adapter_wait_locked(adapter);
-    copy->discard = !copy->in && alloc->clean;
+    copy->discard = !copy->in && (alloc->clean || copy->lost);
     const struct vidmm_extent *extents = alloc->extents;
     udxg_unlock(VIDMM, &adapter->lock);
     return extents;
@@ -51,6 +53,7 @@ void vidmm_copy_run(struct vidmm_copy *copy)
 {
     const struct vidmm_extent *extents = wait_for_engines(copy);
     if (!copy->discard) move_bytes(copy, extents);
+    if (copy->lost) vidmm_pool_discard(copy->alloc->home_pool, copy->alloc->home_range);
 }
 
 static void done_in_locked(struct vidmm_alloc *alloc, struct vidmm_segment *segment) UDXG_REQUIRES(VIDMM)

@@ -98,8 +98,10 @@ static enum step op_step_locked(struct vidmm_paging_op *op, struct vidmm_copy *c
 static enum step leave_step_locked(struct vidmm_adapter *adapter, struct vidmm_copy *copy) UDXG_REQUIRES(VIDMM)
 {
     for (uint32_t i = 0; i < adapter->segment_count; i++) {
-        struct vidmm_segment *segment = adapter->segments[i];
-        if (!udxg_list_empty(&segment->leaving)) return evict_for_locked(segment, copy);
+        struct vidmm_alloc *leaver = vidmm_segment_leaver_locked(adapter->segments[i]);
+        if (!leaver) continue;
+        vidmm_copy_begin_out_locked(leaver, copy);
+        return STEP_COPY;
     }
     return STEP_IDLE;
 }

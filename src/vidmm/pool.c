@@ -334,6 +334,13 @@ void vidmm_pool_free(struct vidmm_pool *pool, struct udxg_range *range)
     udxg_unlock(POOL, &pool->lock);
 }
 
+void vidmm_pool_discard(struct vidmm_pool *pool, const struct udxg_range *range)
+{
+    uint64_t size = udxg_range_size(range);
+    if (udxg_failed(udxg_os_punch(pool->fd, udxg_range_offset(range), size)))
+        memset(vidmm_pool_address(pool, range), 0, size);
+}
+
 void *vidmm_pool_address(const struct vidmm_pool *pool, const struct udxg_range *range)
 {
     return pool->base + udxg_range_offset(range);

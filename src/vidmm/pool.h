@@ -46,6 +46,13 @@ udxg_status vidmm_pool_alloc(struct vidmm_pool *pool, uint64_t size_bytes, uint6
 /* Takes the range, which nobody may be using any more. */
 void vidmm_pool_free(struct vidmm_pool *pool, struct udxg_range *range);
 
+/*
+ * Gives the pages of a range in use back to the system; the range stays its owner's and reads as zero. They count
+ * as dirty as before, so whoever has the range next finds it zeroed also when its owner goes on writing. What the
+ * system does not take back is zeroed.
+ */
+void vidmm_pool_discard(struct vidmm_pool *pool, const struct udxg_range *range);
+
 /* Where the range is in this process. Its offset in the memory file is udxg_range_offset(). */
 void *vidmm_pool_address(const struct vidmm_pool *pool, const struct udxg_range *range);
 /* Where the whole pool is mapped, and how large it is. */

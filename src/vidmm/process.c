@@ -51,6 +51,7 @@ udxg_status vidmm_process_create(struct vidmm_adapter *adapter, struct vidmm_pro
     vidmm_va_space_init(&process->va, adapter->gpu_va_bits, &adapter->va_nodes);
     udxg_lock(VIDMM, &adapter->lock);
     status = vidmm_budget_join_locked(process);
+    vidmm_offers_init_locked(&process->offers);
     udxg_unlock(VIDMM, &adapter->lock);
     if (udxg_failed(status)) {
         process_free(process);
@@ -98,7 +99,8 @@ static const char *check_commit_locked(struct vidmm_process *process) UDXG_REQUI
     vidmm_pool_stats(process->homes, &stats);
     vidmm_stocks_sum(process, &stocked);
     if (stocked.commit_bytes > process->commit_bytes) return "stocks hold more commit than the process has charged";
-    if (stats.used_bytes - stocked.home_bytes != process->commit_bytes - stocked.commit_bytes)
+    uint64_t committed = process->commit_bytes - stocked.commit_bytes + process->offers.decommitted_bytes;
+    if (stats.used_bytes - stocked.home_bytes != committed)
         return "a process's commit is not what its homes take";
     return NULL;
 }

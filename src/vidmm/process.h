@@ -4,6 +4,7 @@
 #define UDXG_VIDMM_PROCESS_H
 
 #include "vidmm/adapter.h"
+#include "vidmm/offer.h"
 #include "vidmm/pool.h"
 #include "vidmm/stock.h"
 #include "vidmm/vaspace.h"
@@ -26,6 +27,7 @@ struct vidmm_process {
     uint32_t weight UDXG_GUARDED_BY(VIDMM);                            /* 1 to VIDMM_FAIR_WEIGHT_MAX */
     struct udxg_list registrations UDXG_GUARDED_BY(VIDMM);             /* struct vidmm_registration */
     struct vidmm_stock stocks[UDXG_LANES]; /* lock for themselves */
+    struct vidmm_offers offers UDXG_GUARDED_BY(VIDMM);
 };
 
 #endif

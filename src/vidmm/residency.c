@@ -17,6 +17,7 @@
 #include "vidmm/alloc.h"
 #include "vidmm/budget.h"
 #include "vidmm/notify.h"
+#include "vidmm/offer.h"
 
 /* ---- targets ---- */
 
@@ -195,7 +196,8 @@ static uint64_t trim_bytes(const struct claims *claims)
 static void count_up_locked(struct claims *claims, struct vidmm_binding *binding) UDXG_REQUIRES(VIDMM)
 {
     vidmm_alloc_manage(binding->alloc);
-    if (binding->count++ == 0 && binding->alloc->resident_count++ == 0) claim_locked(claims, binding->alloc);
+    if (binding->count++ || binding->alloc->resident_count++) return;
+    if (!vidmm_offer_in_effect_locked(binding->alloc)) claim_locked(claims, binding->alloc);
 }
 
 /* Undoes the first COUNT; nothing has moved since. */
@@ -213,7 +215,7 @@ static udxg_status count_all_up_locked(struct claims *claims, uint32_t count, st
     udxg_status status = STATUS_SUCCESS;
     uint32_t done;
     for (done = 0; done < count && !udxg_failed(status); done++) {
-        if (bindings[done]->count == UINT32_MAX)
+        if (bindings[done]->count == UINT32_MAX || vidmm_offer_is_gone_locked(bindings[done]->alloc))
             status = STATUS_INVALID_PARAMETER;
         else
             count_up_locked(claims, bindings[done]);
@@ -289,6 +291,23 @@ udxg_status vidmm_make_resident(struct vidmm_queue *queue, uint32_t count, struc
     udxg_unlock(VIDMM, &adapter->lock);
     if (status == STATUS_NO_MEMORY) *ret_trim_bytes = trim_bytes(&claims);
     return status;
+}
+
+/* ---- offers ---- */
+
+void vidmm_residency_offered_locked(struct vidmm_alloc *alloc)
+{
+    set_target_locked(alloc, 0);
+    vidmm_alloc_retargeted_locked(alloc);
+}
+
+bool vidmm_residency_reclaimed_locked(struct vidmm_alloc *alloc, bool can_page)
+{
+    struct claims claims = {.process = alloc->process, .limit_bytes = {UINT64_MAX, UINT64_MAX}};
+    if (alloc->resident_count) claim_locked(&claims, alloc);
+    if (claims.failed || (!can_page && needs_paging_locked(alloc))) vidmm_residency_retarget_locked(alloc);
+    vidmm_alloc_retargeted_locked(alloc);
+    return can_page && needs_paging_locked(alloc);
 }
 
 /* ---- Evict ---- */
@@ -390,6 +409,7 @@ void vidmm_device_init(struct vidmm_device *device, struct vidmm_process *proces
     *device = (struct vidmm_device){.process = process, .ready = ready, .failed = failed};
     udxg_list_init(&device->required);
     udxg_list_init(&device->queues);
+    udxg_list_init(&device->offering);
     udxg_lock(VIDMM, &process->adapter->lock);
     udxg_list_append(&process->devices, &device->siblings);
     udxg_unlock(VIDMM, &process->adapter->lock);
@@ -461,7 +481,8 @@ static const char *check_listed_locked(const struct census *census, uint64_t *de
         const struct vidmm_alloc *alloc = census->listed[i];
         for (repeated = 1; i + repeated < census->count && census->listed[i + repeated] == alloc;) repeated++;
         if (alloc->resident_count != repeated) return "an allocation is not listed as often as it says";
-        if (!alloc->target_id) return "a listed allocation has no target";
+        if (!alloc->target_id == !vidmm_offer_in_effect_locked(alloc))
+            return "a listed allocation has no target, or an offered one has";
         struct vidmm_segment *segment = vidmm_adapter_segment_of(alloc->process->adapter, alloc->target_id);
         if (segment) demand_bytes[segment->id - 1] += vidmm_segment_need(segment, alloc->size_bytes);
     }

@@ -14,6 +14,15 @@
  */
 bool vidmm_residency_retarget_locked(struct vidmm_alloc *alloc) UDXG_REQUIRES(VIDMM);
 
+/* An offer takes effect: the allocation has no target, and is where it is until somebody needs the room. */
+void vidmm_residency_offered_locked(struct vidmm_alloc *alloc) UDXG_REQUIRES(VIDMM);
+/*
+ * An offer that was in effect is over. When the allocation is listed it gets a target again: the best segment that
+ * has room, over budget if need be, or system memory. True when bringing it there takes the paging thread; without
+ * one (CAN_PAGE false) it is system memory that it gets then.
+ */
+bool vidmm_residency_reclaimed_locked(struct vidmm_alloc *alloc, bool can_page) UDXG_REQUIRES(VIDMM);
+
 const char *vidmm_residency_check_locked(struct vidmm_adapter *adapter) UDXG_REQUIRES(VIDMM);
 
 #endif

@@ -7,6 +7,7 @@
 
 #include "base/os.h"
 #include "base/slab.h"
+#include "vidmm/offer.h"
 
 #define LARGE_GRANULE_BYTES 0x10000u
 
@@ -52,6 +53,7 @@ udxg_status vidmm_segment_create(const struct udxg_segment *desc, uint32_t id, s
     udxg_list_init(&segment->listed);
     udxg_list_init(&segment->kept);
     udxg_list_init(&segment->leaving);
+    for (unsigned rank = 0; rank < VIDMM_OFFER_RANKS; rank++) udxg_list_init(&segment->offered[rank]);
     udxg_status status = segment->aperture ? STATUS_SUCCESS : create_pool(segment);
     if (udxg_failed(status)) {
         free(segment);
@@ -171,14 +173,22 @@ static struct vidmm_alloc *first_of(struct udxg_list *list)
     return first ? udxg_container_of(first, struct vidmm_alloc, link) : NULL;
 }
 
+struct vidmm_alloc *vidmm_segment_leaver_locked(struct vidmm_segment *segment)
+{
+    return first_of(&segment->leaving);
+}
+
 struct vidmm_alloc *vidmm_segment_victim_locked(struct vidmm_segment *segment)
 {
-    struct vidmm_alloc *leaving = first_of(&segment->leaving);
+    for (unsigned rank = 0; rank < VIDMM_OFFER_RANKS; rank++)
+        if (!udxg_list_empty(&segment->offered[rank])) return first_of(&segment->offered[rank]);
+    struct vidmm_alloc *leaving = vidmm_segment_leaver_locked(segment);
     return leaving ? leaving : first_of(&segment->kept);
 }
 
 static struct udxg_list *list_for(struct vidmm_segment *segment, const struct vidmm_alloc *alloc) UDXG_REQUIRES(VIDMM)
 {
+    if (vidmm_offer_in_effect_locked(alloc)) return &segment->offered[vidmm_offer_rank_locked(alloc)];
     if (alloc->target_id == segment->id) return &segment->listed;
     if (!alloc->target_id && alloc->keep) return &segment->kept;
     return &segment->leaving;
@@ -225,6 +235,8 @@ const char *vidmm_segment_check_locked(struct vidmm_segment *segment)
     const char *wrong = check_list_locked(segment, &segment->listed, &held);
     if (!wrong) wrong = check_list_locked(segment, &segment->kept, &held);
     if (!wrong) wrong = check_list_locked(segment, &segment->leaving, &held);
+    for (unsigned rank = 0; rank < VIDMM_OFFER_RANKS && !wrong; rank++)
+        wrong = check_list_locked(segment, &segment->offered[rank], &held);
     if (wrong) return wrong;
     struct vidmm_pool_stats stats;
     vidmm_pool_stats(segment->pool, &stats);

@@ -9,8 +9,9 @@
  *
  * Ranges of a memory segment need not be contiguous unless the allocation is accessed physically, so whoever
  * was promised room gets it once everything else has left: what is held beyond the demand is on the lists
- * `leaving` and `kept`, or on the move.
+ * `offered`, `leaving` and `kept`, or on the move.
  *
+ *     place SEGMENT, an offer in effect               -> offered, by rank, first offered first
  *     place SEGMENT, target_id == id                  -> listed
  *     place SEGMENT, no target, to be kept            -> kept, least recently used first
  *     place SEGMENT, anything else                    -> leaving, to be paged out as soon as may be
@@ -46,6 +47,7 @@ struct vidmm_segment {
     struct udxg_list listed UDXG_GUARDED_BY(VIDMM);
     struct udxg_list kept UDXG_GUARDED_BY(VIDMM);
     struct udxg_list leaving UDXG_GUARDED_BY(VIDMM);
+    struct udxg_list offered[VIDMM_OFFER_RANKS] UDXG_GUARDED_BY(VIDMM);
     uint64_t demand_bytes UDXG_GUARDED_BY(VIDMM);
     uint64_t moving_bytes UDXG_GUARDED_BY(VIDMM);
     uint64_t resident_bytes UDXG_GUARDED_BY(VIDMM); /* place SEGMENT or APERTURE, unrounded */
@@ -72,8 +74,10 @@ udxg_status vidmm_segment_take_locked(struct vidmm_segment *segment, const struc
                                       struct vidmm_extent **ret) UDXG_MUST_CHECK UDXG_REQUIRES(VIDMM);
 void vidmm_segment_give_locked(struct vidmm_segment *segment, struct vidmm_extent *extents) UDXG_REQUIRES(VIDMM);
 
-/* Who goes first when room is needed, NULL when nobody can. */
+/* Who goes first when room is needed, NULL when nobody can: what is offered, what has to leave, what is kept. */
 struct vidmm_alloc *vidmm_segment_victim_locked(struct vidmm_segment *segment) UDXG_REQUIRES(VIDMM);
+/* Who has to leave without anybody needing the room, NULL when nobody has. */
+struct vidmm_alloc *vidmm_segment_leaver_locked(struct vidmm_segment *segment) UDXG_REQUIRES(VIDMM);
 
 /* Puts an allocation on the list it belongs to by its place and target. */
 void vidmm_segment_relink_locked(struct vidmm_segment *segment, struct vidmm_alloc *alloc) UDXG_REQUIRES(VIDMM);

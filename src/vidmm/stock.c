@@ -89,12 +89,21 @@ static bool charge_with_batch_locked(struct vidmm_process *process, struct vidmm
     return true;
 }
 
+/* What clients have offered to do without is taken before anything is refused. */
 static bool charge(struct vidmm_process *process, struct vidmm_stock *stock, uint64_t size_bytes)
 {
-    udxg_lock(VIDMM, &process->adapter->lock);
-    bool charged = charge_with_batch_locked(process, stock, size_bytes);
-    udxg_unlock(VIDMM, &process->adapter->lock);
+    bool charged;
+    do {
+        udxg_lock(VIDMM, &process->adapter->lock);
+        charged = charge_with_batch_locked(process, stock, size_bytes);
+        udxg_unlock(VIDMM, &process->adapter->lock);
+    } while (!charged && vidmm_offer_make_commit(process, size_bytes));
     return charged;
+}
+
+void vidmm_stock_decommit_locked(struct vidmm_process *process, uint64_t size_bytes)
+{
+    uncharge_locked(process, size_bytes);
 }
 
 static void uncharge(struct vidmm_process *process, uint64_t size_bytes)
@@ -274,6 +283,15 @@ udxg_status vidmm_stock_take(struct vidmm_process *process, unsigned lane, uint6
 void vidmm_stock_count(struct vidmm_process *process, unsigned lane)
 {
     count_one(&process->stocks[lane]);
+}
+
+void vidmm_stock_give_husk(struct vidmm_process *process, unsigned lane, const struct vidmm_home *home)
+{
+    struct vidmm_stock *stock = &process->stocks[lane];
+    udxg_lock(STOCK, &stock->lock);
+    stock->allocations--;
+    udxg_unlock(STOCK, &stock->lock);
+    vidmm_pool_free(process->homes, home->range);
 }
 
 void vidmm_stock_give(struct vidmm_process *process, unsigned lane, const struct vidmm_home *home)

@@ -61,6 +61,10 @@ udxg_status vidmm_stock_take(struct vidmm_process *process, unsigned lane, uint6
 void vidmm_stock_count(struct vidmm_process *process, unsigned lane);
 /* Ends what one of the two began, through any lane. The home is taken. */
 void vidmm_stock_give(struct vidmm_process *process, unsigned lane, const struct vidmm_home *home);
+/* The same for a home whose commit went before it (offer.h). */
+void vidmm_stock_give_husk(struct vidmm_process *process, unsigned lane, const struct vidmm_home *home);
+/* Commit of an allocation in use goes back to process and adapter, past all stocks. */
+void vidmm_stock_decommit_locked(struct vidmm_process *process, uint64_t size_bytes) UDXG_REQUIRES(VIDMM);
 
 struct vidmm_stocked {
     uint64_t commit_bytes, home_bytes, allocations;

@@ -34,6 +34,7 @@
 struct udxg_range;
 struct vidmm_adapter;
 struct vidmm_extent;
+struct vidmm_offer;
 struct vidmm_pool;
 struct vidmm_process;
 struct vidmm_queue;
@@ -153,17 +154,19 @@ struct vidmm_alloc {
      * call, so that the end of a binding sees what concerns it: most that nobody uses before end without a lock.
      */
     atomic_bool managed;
+    bool decommitted UDXG_GUARDED_BY(VIDMM);   /* by an offer: no commit, no contents, for good */
     bool clean UDXG_GUARDED_BY(VIDMM);         /* in SEGMENT: the home holds the same bytes */
     bool keep UDXG_GUARDED_BY(VIDMM);          /* unlisted: stay in the segment until room is needed */
     uint8_t place UDXG_GUARDED_BY(VIDMM);      /* enum vidmm_place */
     uint8_t segment_id UDXG_GUARDED_BY(VIDMM); /* which it is in, or on the way to or from; 0 in HOME */
-    uint8_t target_id UDXG_GUARDED_BY(VIDMM);  /* where it has to be; 0 if and only if resident_count is 0 */
+    uint8_t target_id UDXG_GUARDED_BY(VIDMM);  /* where it has to be; 0: not listed, or offered */
     uint32_t priority UDXG_GUARDED_BY(VIDMM);
     uint32_t lock_count UDXG_GUARDED_BY(VIDMM);          /* Lock2 minus Unlock2 */
     uint32_t resident_count UDXG_GUARDED_BY(VIDMM);      /* bindings whose count is not 0 */
     uint32_t access_count UDXG_GUARDED_BY(VIDMM);        /* engines in the middle of an access */
     struct vidmm_extent *extents UDXG_GUARDED_BY(VIDMM); /* of the segment; NULL in HOME and APERTURE */
     struct udxg_list link UDXG_GUARDED_BY(VIDMM);        /* in SEGMENT: one of the segment's lists */
+    struct vidmm_offer *offer UDXG_GUARDED_BY(VIDMM);    /* owned; NULL: not offered */
 };
 
 /* Charges commit, finds a home, zeroes it. STATUS_NO_MEMORY, STATUS_GRAPHICS_NO_VIDEO_MEMORY: nothing kept. */
@@ -175,7 +178,8 @@ void vidmm_alloc_fini(struct vidmm_alloc *alloc);
 /*
  * Lock2: the address of the home, for the life of the allocation. Demotes it home for as long as it is locked;
  * a copy that this takes is made on the calling thread. STATUS_INVALID_PARAMETER when it is not CPU visible,
- * supports no aperture and is in a memory segment. STATUS_GRAPHICS_TOO_MANY_REFERENCES on overflow.
+ * supports no aperture and is in a memory segment, and when it is offered or decommitted.
+ * STATUS_GRAPHICS_TOO_MANY_REFERENCES on overflow.
  */
 udxg_status vidmm_alloc_lock(struct vidmm_alloc *alloc, void **ret_address) UDXG_MUST_CHECK;
 /* STATUS_INVALID_PARAMETER without a lock. After the last one it may go back to a segment when it is listed anew. */
@@ -199,6 +203,8 @@ struct vidmm_device {
     uint64_t grace_begun, grace_ended UDXG_GUARDED_BY(VIDMM);
     uint64_t runs UDXG_GUARDED_BY(VIDMM);                         /* how often it began to run work */
     uint32_t sleepers UDXG_GUARDED_BY(VIDMM);                     /* registrations that the next run wakes */
+    struct udxg_list offering UDXG_GUARDED_BY(VIDMM); /* offers that wait for work of the device */
+    uint64_t offers_begun UDXG_GUARDED_BY(VIDMM);     /* the number of the newest of them */
     void (*ready)(struct vidmm_device *device);                   /* called without locks when not_ready falls to 0 */
     void (*failed)(struct vidmm_device *device, udxg_status why); /* without locks: the device is in error */
 };
@@ -257,6 +263,66 @@ void vidmm_grace_end(struct vidmm_device *device, uint64_t grace);
 /* STATUS_INVALID_PARAMETER, nothing changed, when a count would fall below zero. */
 udxg_status vidmm_evict(struct vidmm_device *device, uint32_t count, struct vidmm_binding *const *bindings,
                         uint32_t flags, uint64_t *ret_trim_bytes) UDXG_MUST_CHECK;
+
+/* ---- offers ---- */
+
+enum vidmm_offer_rank { VIDMM_OFFER_LOW, VIDMM_OFFER_NORMAL, VIDMM_OFFER_HIGH, VIDMM_OFFER_RANKS };
+
+struct vidmm_offer_terms {
+    enum vidmm_offer_rank rank; /* LOW is discarded first */
+    bool auto_rank;             /* by the allocation's priority instead */
+    bool at_once;               /* do not wait for vidmm_offer_settle() */
+    bool allow_decommit;
+};
+/*
+ * Offers the contents of allocations of DEVICE's process. All or nothing: STATUS_INVALID_PARAMETER when one is
+ * offered already (or named twice), locked, decommitted or the caller's memory, STATUS_NO_MEMORY. Until
+ * vidmm_offer_settle() of *ret_number nothing else happens; from then on, or AT_ONCE, it has no place to be in,
+ * engines fault on it, and its contents go when its room or its memory is needed.
+ */
+udxg_status vidmm_offer(struct vidmm_device *device, uint32_t count, struct vidmm_binding *const *bindings,
+                        const struct vidmm_offer_terms *terms, uint64_t *ret_number) UDXG_MUST_CHECK;
+/* The work that offers up to NUMBER waited for is done. */
+void vidmm_offer_settle(struct vidmm_device *device, uint64_t number);
+
+enum vidmm_reclaim_result { VIDMM_RECLAIM_OK, VIDMM_RECLAIM_DISCARDED, VIDMM_RECLAIM_NOT_COMMITTED };
+/*
+ * Ends offers. All or nothing: STATUS_INVALID_PARAMETER when one is not offered or is named twice,
+ * STATUS_NO_MEMORY. What is listed gets a target again, whatever the budget says, and is brought there:
+ * STATUS_PENDING when QUEUE's fence reaches *ret_fence, otherwise STATUS_SUCCESS and 0. QUEUE NULL: no fence is
+ * told, and the device is not ready before. What was decommitted stays so.
+ */
+udxg_status vidmm_reclaim(struct vidmm_device *device, struct vidmm_queue *queue, uint32_t count,
+                          struct vidmm_binding *const *bindings, enum vidmm_reclaim_result *ret_results,
+                          uint64_t *ret_fence) UDXG_MUST_CHECK;
+/* Its offer was taken back and it had been decommitted: nothing is left to be used. */
+bool vidmm_alloc_is_gone(struct vidmm_alloc *alloc);
+
+/*
+ * Discard and decommit on the calling thread, without locks of its own: at least BYTES if there are so many, least
+ * important first. Both return how many bytes of allocations it were. ONLY_DISCARDED: whose contents are gone already.
+ */
+uint64_t vidmm_offer_discard(struct vidmm_process *process, uint64_t bytes);
+uint64_t vidmm_offer_decommit(struct vidmm_process *process, uint64_t bytes, bool only_discarded);
+
+struct vidmm_offer_info {
+    uint64_t decommits;           /* allocations that lost their commit, ever */
+    uint64_t decommittable_bytes; /* what vidmm_offer_decommit() could take now */
+};
+void vidmm_offer_query(struct vidmm_process *process, struct vidmm_offer_info *ret);
+
+/* For tests of clients: ALWAYS discards what is offered as soon as it may, NEVER not even under pressure. */
+enum vidmm_offer_policy { VIDMM_OFFER_ON_PRESSURE, VIDMM_OFFER_DISCARD_ALWAYS, VIDMM_OFFER_DISCARD_NEVER };
+void vidmm_adapter_set_offer_policy(struct vidmm_adapter *adapter, enum vidmm_offer_policy policy);
+
+struct vidmm_tally {
+    uint64_t count, bytes;
+};
+struct vidmm_offer_counters {
+    struct vidmm_tally offered, discarded, decommitted;
+    struct vidmm_tally reclaimed[VIDMM_RECLAIM_NOT_COMMITTED + 1]; /* by result */
+};
+void vidmm_adapter_offer_counters(struct vidmm_adapter *adapter, struct vidmm_offer_counters *ret);
 
 /* ---- GPU addresses ---- */
 

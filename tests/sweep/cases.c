@@ -362,6 +362,96 @@ static void get_resource_priority(struct world *world, void *arguments)
 
 /* ---- residency ---- */
 
+static D3DKMT_HANDLE offered_allocation(struct world *world)
+{
+    D3DKMT_OFFERALLOCATIONS offer = {.hDevice = world->device, .NumAllocations = 1};
+    D3DKMT_HANDLE allocation = world_create_allocation(world);
+    offer.HandleList = &allocation;
+    offer.Priority = D3DKMT_OFFER_PRIORITY_NORMAL;
+    world_need(D3DKMTOfferAllocations(&offer), "an offer");
+    return allocation;
+}
+
+static D3DKMT_HANDLE offered_resource(struct world *world)
+{
+    D3DKMT_HANDLE allocation, resource = world_create_resource(world, &allocation);
+    D3DKMT_OFFERALLOCATIONS offer = {.hDevice = world->device, .NumAllocations = 1};
+    offer.pResources = &resource;
+    offer.Priority = D3DKMT_OFFER_PRIORITY_NORMAL;
+    world_need(D3DKMTOfferAllocations(&offer), "an offer");
+    return resource;
+}
+
+static void offer(struct world *world, void *arguments)
+{
+    WITH(D3DKMT_OFFERALLOCATIONS);
+    args->hDevice = world->device;
+    args->NumAllocations = 1;
+    args->HandleList = one_handle(world, world_create_allocation(world));
+    args->Priority = D3DKMT_OFFER_PRIORITY_NORMAL;
+}
+
+static void offer_resource(struct world *world, void *arguments)
+{
+    WITH(D3DKMT_OFFERALLOCATIONS);
+    D3DKMT_HANDLE allocation;
+    args->hDevice = world->device;
+    args->NumAllocations = 1;
+    args->pResources = one_handle(world, world_create_resource(world, &allocation));
+    args->Priority = D3DKMT_OFFER_PRIORITY_AUTO;
+}
+
+static void reclaim(struct world *world, void *arguments)
+{
+    WITH(D3DKMT_RECLAIMALLOCATIONS);
+    args->hDevice = world->device;
+    args->NumAllocations = 1;
+    args->HandleList = one_handle(world, offered_allocation(world));
+    args->pDiscarded = world_take(world, sizeof(*args->pDiscarded));
+}
+
+static void reclaim_resource(struct world *world, void *arguments)
+{
+    WITH(D3DKMT_RECLAIMALLOCATIONS);
+    args->hDevice = world->device;
+    args->NumAllocations = 1;
+    args->pResources = one_handle(world, offered_resource(world));
+    args->pDiscarded = world_take(world, sizeof(*args->pDiscarded));
+}
+
+static void reclaim2(struct world *world, void *arguments)
+{
+    WITH(D3DKMT_RECLAIMALLOCATIONS2);
+    args->hPagingQueue = world->queue;
+    args->NumAllocations = 1;
+    args->HandleList = one_handle(world, offered_allocation(world));
+    args->pResults = world_take(world, sizeof(*args->pResults));
+}
+
+static void reclaim2_resource(struct world *world, void *arguments)
+{
+    WITH(D3DKMT_RECLAIMALLOCATIONS2);
+    args->hPagingQueue = world->queue;
+    args->NumAllocations = 1;
+    args->pResources = one_handle(world, offered_resource(world));
+    args->pResults = world_take(world, sizeof(*args->pResults));
+}
+
+static void trim_commitment(struct world *world, void *arguments)
+{
+    WITH(D3DKMT_TRIMPROCESSCOMMITMENT);
+    (void)world;
+    args->cbSize = sizeof(*args);
+    args->DecommitRequested = PAGE;
+}
+
+static void query_offers(struct world *world, void *arguments)
+{
+    WITH(D3DKMT_QUERYPROCESSOFFERINFO);
+    (void)world;
+    args->cbSize = sizeof(*args);
+}
+
 static void destroy_queue(struct world *world, void *arguments)
 {
     WITH(D3DDDI_DESTROYPAGINGQUEUE);
@@ -715,6 +805,14 @@ const struct sweep_case sweep_cases[] = {
     CASE(UnregisterTrimNotification, "", unregister_trim),
     CASE(RegisterBudgetChangeNotification, "", register_budget),
     CASE(UnregisterBudgetChangeNotification, "", unregister_budget),
+    CASE(OfferAllocations, "", offer),
+    CASE(OfferAllocations, "resource", offer_resource),
+    CASE(ReclaimAllocations, "", reclaim),
+    CASE(ReclaimAllocations, "resource", reclaim_resource),
+    CASE(ReclaimAllocations2, "", reclaim2),
+    CASE(ReclaimAllocations2, "resource", reclaim2_resource),
+    CASE(TrimProcessCommitment, "", trim_commitment),
+    CASE(QueryProcessOfferInfo, "", query_offers),
     CASE(ReserveGpuVirtualAddress, "adapter", reserve_by_adapter),
     CASE(ReserveGpuVirtualAddress, "paging queue", reserve_by_queue),
     CASE(MapGpuVirtualAddress, "", map_allocation),
