@@ -444,6 +444,41 @@ static void evict_some(struct room *room)
     }
 }
 
+/* ---- offers ---- */
+
+/* Nobody can use it meanwhile; afterwards it holds what it held, or nothing. */
+static void take_back(struct room *room, struct item *item)
+{
+    D3DDDI_RECLAIM_RESULT result = D3DDDI_RECLAIM_RESULT_NOT_COMMITTED;
+    D3DKMT_LOCK2 lock = {.hDevice = room->device, .hAllocation = item->handle};
+    D3DKMT_RECLAIMALLOCATIONS2 args = {.hPagingQueue = room->queue, .NumAllocations = 1};
+    CHECK_STATUS(STATUS_INVALID_PARAMETER, CALL(Lock2, &lock));
+    args.HandleList = &item->handle;
+    args.pResults = &result;
+    CHECK_STATUS(STATUS_SUCCESS, CALL(ReclaimAllocations2, &args));
+    CHECK(result == D3DDDI_RECLAIM_RESULT_OK || result == D3DDDI_RECLAIM_RESULT_DISCARDED);
+    if (result == D3DDDI_RECLAIM_RESULT_DISCARDED) item->content = CONTENT_ZERO;
+    item_look(room, item, one_in(2));
+    wait_for_paging(room, args.PagingFenceValue);
+}
+
+static void offer_and_reclaim(struct room *room)
+{
+    struct item *item = room_claim_item(room);
+    D3DKMT_OFFERALLOCATIONS args = {.hDevice = room->device, .NumAllocations = 1};
+    if (!item) return;
+    bool legal = !item->locks && !item->pages;
+    args.HandleList = &item->handle;
+    args.Priority = (D3DKMT_OFFER_PRIORITY)(1 + below(4));
+    args.Flags.OfferImmediately = one_in(2);
+    CHECK_STATUS(legal ? STATUS_SUCCESS : STATUS_INVALID_PARAMETER, CALL(OfferAllocations, &args));
+    if (legal) {
+        if (one_in(2)) make_some_resident(room); /* perhaps in its place */
+        take_back(room, item);
+    }
+    room_release_item(room, item);
+}
+
 /* ---- engines ---- */
 
 static void map_if_not(struct room *room, struct item *item)
@@ -524,6 +559,7 @@ static const struct {
     {"call wrongly", call_wrongly, 3},
     {"make resident", make_some_resident, 10},
     {"evict", evict_some, 12},
+    {"offer and reclaim", offer_and_reclaim, 10},
     {"use an engine", use_engine, 10},
 };
 

@@ -526,6 +526,45 @@ static void notifications(void)
     world_close();
 }
 
+/* Lists, resources, and something that is listed. */
+static void offer_and_reclaim(void)
+{
+    static D3DKMT_HANDLE list[MANY];
+    static D3DDDI_RECLAIM_RESULT results[MANY];
+    open_with_device();
+    create_queue();
+    fill_batch(MANY, BLOB);
+    D3DKMT_CREATEALLOCATION resource = call_for_resource(MANY);
+    PLAIN(CreateAllocation2, &resource);
+    create_plain(MANY, list);
+    D3DDDI_MAKERESIDENT resident = {.hPagingQueue = world.queue, .NumAllocations = MANY, .AllocationList = list};
+    PLAIN(MakeResident, &resident);
+
+    D3DKMT_OFFERALLOCATIONS offer = {.hDevice = world.device, .NumAllocations = MANY};
+    offer.HandleList = list;
+    offer.Priority = D3DKMT_OFFER_PRIORITY_LOW;
+    GUARDED(OfferAllocations, &offer, {list, sizeof list});
+    D3DKMT_OFFERALLOCATIONS whole = {.hDevice = world.device, .NumAllocations = 1};
+    whole.pResources = &resource.hResource;
+    whole.Priority = D3DKMT_OFFER_PRIORITY_AUTO;
+    whole.Flags.OfferImmediately = whole.Flags.AllowDecommit = 1;
+    GUARDED(OfferAllocations, &whole);
+    D3DKMT_TRIMPROCESSCOMMITMENT trim = {.cbSize = sizeof trim, .DecommitRequested = 1};
+    GUARDED(TrimProcessCommitment, &trim);
+    D3DKMT_RECLAIMALLOCATIONS2 reclaim = {.hPagingQueue = world.queue, .NumAllocations = MANY};
+    reclaim.HandleList = list;
+    reclaim.pResults = results;
+    GUARDED(ReclaimAllocations2, &reclaim, {list, sizeof list}, {results, sizeof results});
+    D3DKMT_RECLAIMALLOCATIONS first = {.hDevice = world.device, .NumAllocations = 1};
+    BOOL discarded = 0;
+    first.pResources = &resource.hResource;
+    first.pDiscarded = &discarded;
+    GUARDED(ReclaimAllocations, &first, {&discarded, sizeof discarded});
+    NEED(discarded == 1);
+    GUARDED(OfferAllocations, &offer, {list, sizeof list}); /* for the end of the process */
+    world_close();
+}
+
 /* Destroying needs no memory but for the copy of a long list, and the end of a process needs none at all. */
 static void destroy_everything(void)
 {
@@ -583,6 +622,7 @@ const struct scenario scenarios[] = {
     {"sync objects and waits", sync_and_waits, false},
     {"share", share, false},
     {"notifications", notifications, false},
+    {"offer and reclaim", offer_and_reclaim, false},
     {"destroy everything", destroy_everything, false},
 };
 const unsigned scenario_count = sizeof scenarios / sizeof *scenarios;

@@ -365,9 +365,41 @@ static void many_threads(void **state)
     }
 }
 
+/* The range stays whose it was; it reads as zero, and so does it for the next owner, whatever was written since. */
+static void discarded_ranges_stay(void **state)
+{
+    struct vidmm_pool *pool = pool_open(MIB(8), VIDMM_POOL_KEEP_ALL);
+    struct vidmm_pool_stats stats;
+    struct udxg_range *ranges[3];
+    void *addresses[3];
+    (void)state;
+    for (unsigned i = 0; i < 3; i++) {
+        assert_int_equal(vidmm_pool_alloc(pool, 3 * PAGE, PAGE, UDXG_RANGE_FROM_START, true, &ranges[i], &addresses[i]),
+                         STATUS_SUCCESS);
+        memset(addresses[i], 0x11 + (int)i, 3 * PAGE);
+    }
+    vidmm_pool_discard(pool, ranges[1]);
+    pool_check(pool);
+    vidmm_pool_stats(pool, &stats);
+    assert_int_equal(stats.used_bytes, 9 * PAGE);
+    for (unsigned i = 0; i < 3; i++) {
+        const char *bytes = addresses[i];
+        for (unsigned at = 0; at < 3 * PAGE; at++) assert_int_equal(bytes[at], i == 1 ? 0 : 0x11 + i);
+    }
+    memset(addresses[1], 0x77, 3 * PAGE);
+    vidmm_pool_free(pool, ranges[1]);
+    assert_int_equal(vidmm_pool_alloc(pool, 3 * PAGE, PAGE, UDXG_RANGE_FROM_START, true, &ranges[1], &addresses[1]),
+                     STATUS_SUCCESS);
+    for (unsigned at = 0; at < 3 * PAGE; at++) assert_int_equal(((const char *)addresses[1])[at], 0);
+    for (unsigned i = 0; i < 3; i++) vidmm_pool_free(pool, ranges[i]);
+    pool_check(pool);
+    vidmm_pool_destroy(pool);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(discarded_ranges_stay),
         cmocka_unit_test(nobody_sees_old_bytes),
         cmocka_unit_test(zeroing_stays_inside),
         cmocka_unit_test(pages_go_back_beyond_the_limit),
