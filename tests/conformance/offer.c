@@ -1173,7 +1173,8 @@ static void commit(void)
 
 struct racer {
     pthread_t thread;
-    D3DKMT_HANDLE device;
+    D3DKMT_HANDLE device, filler;
+    struct paging_queue queue;
     unsigned id;
     unsigned wrong; /* calls that said what they must not, or bytes that nobody wrote */
     unsigned results[3];
@@ -1186,10 +1187,40 @@ static bool words_are(const uint64_t *words, uint64_t seed, uint64_t count)
     return true;
 }
 
-/* One allocation is written, listed, offered and reclaimed; its contents are its own or zero. */
-static void race_once(struct racer *racer, const struct paging_queue *queue, D3DKMT_HANDLE filler, uint64_t seed)
+/* Checks are for the thread of the case: these only call. */
+static D3DKMT_HANDLE race_create(D3DKMT_HANDLE device)
 {
-    D3DKMT_HANDLE allocation = create_buffer(racer->device, SIZE);
+    struct creation creation;
+    creation_buffers(&creation, 2, device, 1);
+    creation.soft[0].size_bytes = SIZE;
+    return creation_issue(&creation) == STATUS_SUCCESS ? creation_handle(&creation, 0) : 0;
+}
+
+/* The budget may refuse it. It is brought in place while the thread goes on. */
+static bool race_list(const struct racer *racer, D3DKMT_HANDLE allocation)
+{
+    D3DDDI_MAKERESIDENT args = {0};
+    args.hPagingQueue = racer->queue.handle;
+    args.NumAllocations = 1;
+    args.AllocationList = &allocation;
+    NTSTATUS status = D3DKMTMakeResident(&args);
+    for (int i = 0; status == STATUS_PENDING && i < 1000 && *racer->queue.value < args.PagingFenceValue; i++)
+        usleep(10);
+    return status == STATUS_SUCCESS || status == STATUS_PENDING;
+}
+
+static void race_trim(void)
+{
+    D3DKMT_TRIMPROCESSCOMMITMENT args = {0};
+    args.cbSize = sizeof(args);
+    args.DecommitRequested = SIZE;
+    (void)D3DKMTTrimProcessCommitment(&args);
+}
+
+/* One allocation is written, listed, offered and reclaimed; its contents are its own or zero. */
+static void race_once(struct racer *racer, uint64_t seed)
+{
+    D3DKMT_HANDLE allocation = race_create(racer->device);
     D3DDDI_RECLAIM_RESULT result = (D3DDDI_RECLAIM_RESULT)9;
     D3DKMT_RECLAIMALLOCATIONS2 args = {0};
     D3DKMT_LOCK2 lock2 = {0};
@@ -1200,12 +1231,12 @@ static void race_once(struct racer *racer, const struct paging_queue *queue, D3D
     uint64_t *words = (uint64_t *)lock2.pData;
     for (uint64_t i = 0; i < KIB(64) / 8; i++) words[i] = word_at(seed, i);
     racer->wrong += D3DKMTUnlock2(&unlock2) != STATUS_SUCCESS;
-    (void)try_make_resident(queue, allocation); /* the budget may refuse it */
+    (void)race_list(racer, allocation);
     racer->wrong += offer(racer->device, allocation, (D3DKMT_OFFER_PRIORITY)(1 + seed % 4),
                           seed % 3 ? IMMEDIATELY : DECOMMIT) != STATUS_SUCCESS;
-    if (seed % 5 == 0) trim(SIZE, 0);
-    if (!(try_make_resident(queue, filler) & 0x80000000)) (void)evict(racer->device, filler);
-    args.hPagingQueue = queue->handle;
+    if (seed % 5 == 0) race_trim();
+    if (race_list(racer, racer->filler)) (void)evict(racer->device, racer->filler);
+    args.hPagingQueue = racer->queue.handle;
     args.HandleList = &allocation;
     args.NumAllocations = 1;
     args.pResults = &result;
@@ -1227,10 +1258,7 @@ static void race_once(struct racer *racer, const struct paging_queue *queue, D3D
 static void *race(void *data)
 {
     struct racer *racer = (struct racer *)data;
-    struct paging_queue queue = create_paging_queue(racer->device);
-    D3DKMT_HANDLE filler = create_buffer(racer->device, LOCAL_BYTES / 2);
-    for (unsigned round = 0; round < ROUNDS; round++)
-        race_once(racer, &queue, filler, 1 + racer->id + (uint64_t)round * THREADS);
+    for (unsigned round = 0; round < ROUNDS; round++) race_once(racer, 1 + racer->id + (uint64_t)round * THREADS);
     return NULL;
 }
 
@@ -1244,6 +1272,10 @@ static void threads(void)
         for (unsigned i = 0; i < THREADS; i++) {
             racers[i].id = i;
             racers[i].device = i % 2 ? device : create_device(open_adapter());
+            racers[i].queue = create_paging_queue(racers[i].device);
+            racers[i].filler = create_buffer(racers[i].device, LOCAL_BYTES / 2);
+        }
+        for (unsigned i = 0; i < THREADS; i++) {
             require_true(pthread_create(&racers[i].thread, NULL, race, &racers[i]) == 0);
         }
         unsigned results[3] = {0};
