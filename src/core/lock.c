@@ -108,6 +108,8 @@ static udxg_status check_lock(const D3DKMT_LOCK *args, const struct udxg_allocat
         status = STATUS_INVALID_PARAMETER;
     if (!udxg_failed(status) && !(allocation->memory->vidmm.flags & UDXG_ALLOCATION_CPU_VISIBLE))
         status = STATUS_INVALID_PARAMETER;
+    /* Before it waits for work, perhaps that of the offer. */
+    if (!udxg_failed(status) && vidmm_alloc_is_offered(&allocation->memory->vidmm)) status = STATUS_INVALID_PARAMETER;
     return status;
 }
 

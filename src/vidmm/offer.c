@@ -46,6 +46,14 @@ bool vidmm_offer_is_busy_locked(const struct vidmm_alloc *alloc)
     return alloc->offer && alloc->offer->busy;
 }
 
+bool vidmm_alloc_is_offered(struct vidmm_alloc *alloc)
+{
+    udxg_lock(VIDMM, &alloc->process->adapter->lock);
+    bool offered = alloc->offer || alloc->decommitted;
+    udxg_unlock(VIDMM, &alloc->process->adapter->lock);
+    return offered;
+}
+
 bool vidmm_alloc_is_gone(struct vidmm_alloc *alloc)
 {
     udxg_lock(VIDMM, &alloc->process->adapter->lock);

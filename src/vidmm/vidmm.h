@@ -295,6 +295,8 @@ enum vidmm_reclaim_result { VIDMM_RECLAIM_OK, VIDMM_RECLAIM_DISCARDED, VIDMM_REC
 udxg_status vidmm_reclaim(struct vidmm_device *device, struct vidmm_queue *queue, uint32_t count,
                           struct vidmm_binding *const *bindings, enum vidmm_reclaim_result *ret_results,
                           uint64_t *ret_fence) UDXG_MUST_CHECK;
+/* It cannot be locked: it is offered, or gone. */
+bool vidmm_alloc_is_offered(struct vidmm_alloc *alloc);
 /* Its offer was taken back and it had been decommitted: nothing is left to be used. */
 bool vidmm_alloc_is_gone(struct vidmm_alloc *alloc);
 

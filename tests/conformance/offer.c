@@ -651,6 +651,9 @@ static void work(void)
         check_status(STATUS_SUCCESS, offer(gpu.device, buffer.allocation, LOW, DECOMMIT));
         void *data;
         check_status(STATUS_INVALID_PARAMETER, try_lock(gpu.device, buffer.allocation, &data));
+        double start = now_ms();
+        check_status(STATUS_INVALID_PARAMETER, lock_first(gpu.device, buffer.allocation));
+        check_true(came_at_once(start));
         check_u64(0, decommittable());
         check_u64(0, trim(SIZE, 0));
         gate_open(&gate);
@@ -678,6 +681,20 @@ static void work(void)
         require_success(unlock(gpu.device, buffer.allocation));
         require_success(offer(gpu.device, buffer.allocation, LOW, DECOMMIT));
         check_u64(KEPT, reclaimed(&gpu.queue, buffer.allocation));
+    }
+    udxg_case("the device goes while an offer waits for its work") {
+        struct gpu gpu;
+        struct gate gate;
+        fresh_gpu(&gpu);
+        struct gpu_buffer buffer = create_gpu_buffer(&gpu, SIZE), other = create_gpu_buffer(&gpu, SIZE);
+        gate_busy(&gate, &gpu, &buffer, 1);
+        require_success(offer(gpu.device, buffer.allocation, LOW, DECOMMIT));
+        require_success(offer(gpu.device, other.allocation, LOW, DECOMMIT));
+        check_status(STATUS_SUCCESS, destroy_allocation(gpu.device, other.allocation));
+        forget_last();
+        check_u64(0, decommittable());
+        for (int i = 0; i < 5000 && charged(); i++) usleep(1000);
+        check_u64(0, charged());
     }
     udxg_case("OfferImmediately does not wait for it, and the work faults") {
         struct gpu gpu;

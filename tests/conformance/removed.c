@@ -201,6 +201,36 @@ static NTSTATUS set_priority(struct world *world)
     return D3DKMTSetAllocationPriority(&args);
 }
 
+static NTSTATUS offer(struct world *world)
+{
+    D3DKMT_OFFERALLOCATIONS args = {0};
+    args.hDevice = world->gpu.device;
+    args.HandleList = &world->buffer.allocation;
+    args.NumAllocations = 1;
+    args.Priority = D3DKMT_OFFER_PRIORITY_NORMAL;
+    return D3DKMTOfferAllocations(&args);
+}
+
+static NTSTATUS reclaim_1(struct world *world)
+{
+    D3DKMT_RECLAIMALLOCATIONS args = {0};
+    args.hDevice = world->gpu.device;
+    args.HandleList = &world->buffer.allocation;
+    args.NumAllocations = 1;
+    (void)offer(world);
+    return D3DKMTReclaimAllocations(&args);
+}
+
+static NTSTATUS reclaim_2(struct world *world)
+{
+    D3DKMT_RECLAIMALLOCATIONS2 args = {0};
+    args.hPagingQueue = world->gpu.queue.handle;
+    args.HandleList = &world->buffer.allocation;
+    args.NumAllocations = 1;
+    (void)offer(world);
+    return D3DKMTReclaimAllocations2(&args);
+}
+
 static NTSTATUS escape(struct world *world)
 {
     UINT data[4] = {0};
@@ -229,6 +259,9 @@ static const struct {
     {"GetDeviceState", device_state, STATUS_SUCCESS},
     {"QueryAllocationResidency", query_residency, STATUS_SUCCESS},
     {"SetAllocationPriority", set_priority, STATUS_SUCCESS},
+    {"ReclaimAllocations", reclaim_1, STATUS_SUCCESS},
+    {"ReclaimAllocations2", reclaim_2, STATUS_SUCCESS},
+    {"OfferAllocations", offer, STATUS_SUCCESS},
     {"Escape", escape, STATUS_NOT_SUPPORTED},
 };
 

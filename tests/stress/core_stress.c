@@ -171,6 +171,7 @@ struct buffer {
     uint64_t va;                 /* 0: not mapped */
     unsigned residency;          /* MakeResident minus Evict */
     void *system;                /* the caller's own memory, NULL */
+    bool shared;                 /* of a resource that is */
 };
 
 struct gpu {
@@ -298,6 +299,7 @@ static void create_buffers(struct worker *w, struct gpu *g, unsigned count, bool
     for (unsigned i = 0; i < count; i++) {
         first[i].allocation = infos[i].hAllocation;
         first[i].resource = args.hResource;
+        first[i].shared = shared;
         if (soft[i].size_bytes != (uint64_t)first[i].pages * PAGE) fail("a size did not come back");
     }
     g->count += count;
@@ -340,6 +342,33 @@ static void evict(struct worker *w, struct gpu *g, struct buffer *b)
     }
     DO(w, Evict, &args);
     b->residency--;
+}
+
+/* Also of what is in use: the work that was submitted before must not notice. Its contents stay or are zero. */
+static void offer_and_reclaim(struct worker *w, struct gpu *g, struct buffer *b)
+{
+    D3DKMT_OFFERALLOCATIONS offer = {0};
+    D3DKMT_RECLAIMALLOCATIONS2 reclaim = {0};
+    D3DDDI_RECLAIM_RESULT result;
+
+    offer.hDevice = g->device;
+    offer.NumAllocations = reclaim.NumAllocations = 1;
+    offer.HandleList = reclaim.HandleList = &b->allocation;
+    offer.Priority = (D3DKMT_OFFER_PRIORITY)(1 + below(w, 4));
+    if (b->system || b->shared) {
+        if (CALL(w, OfferAllocations, &offer) != STATUS_INVALID_PARAMETER) fail("an offer of what others have, too");
+        return;
+    }
+    DO(w, OfferAllocations, &offer);
+    if (chance(w, 30)) finish(w, g);
+    reclaim.hPagingQueue = g->queue;
+    reclaim.pResults = &result;
+    DO(w, ReclaimAllocations2, &reclaim);
+    if (reclaim.PagingFenceValue) wait_cpu(w, g, g->queue_fence, reclaim.PagingFenceValue);
+    if (result == D3DDDI_RECLAIM_RESULT_DISCARDED)
+        memset(b->content, 0, sizeof b->content);
+    else if (result != D3DDDI_RECLAIM_RESULT_OK)
+        fail("a decommit that nobody allowed");
 }
 
 static void map(struct worker *w, struct gpu *g, struct buffer *b)
@@ -634,7 +663,9 @@ static void private_step(struct worker *w, struct gpu *g)
         if (b->residency < 5) make_resident(w, g, b);
     } else if (what < 50) {
         evict(w, g, b); /* also of what is in use: the work that was submitted before must not notice */
-    } else if (what < 54) {
+    } else if (what < 53) {
+        offer_and_reclaim(w, g, b);
+    } else if (what < 57) {
         if (b->va) {
             finish(w, g);
             unmap(w, g, b);
@@ -852,6 +883,34 @@ static void move_in(struct worker *w, struct slot *s)
     }
 }
 
+static void offer_in(struct worker *w, struct slot *s)
+{
+    uint32_t allocation = any_of(w, s->allocations), resource = any_of(w, s->resources);
+    bool by_resource = chance(w, 30);
+    D3DKMT_OFFERALLOCATIONS offer = {0};
+    D3DKMT_RECLAIMALLOCATIONS2 reclaim = {0};
+    D3DKMT_TRIMPROCESSCOMMITMENT trim = {0};
+    D3DDDI_RECLAIM_RESULT result;
+
+    if (chance(w, 10)) {
+        trim.cbSize = sizeof trim;
+        trim.DecommitRequested = PAGE;
+        TRY(w, TrimProcessCommitment, &trim);
+    }
+    offer.hDevice = atomic_load(&s->device);
+    reclaim.hPagingQueue = any_of(w, s->queues);
+    offer.NumAllocations = reclaim.NumAllocations = 1;
+    offer.HandleList = reclaim.HandleList = by_resource ? NULL : &allocation;
+    offer.pResources = reclaim.pResources = by_resource ? &resource : NULL;
+    offer.Priority = (D3DKMT_OFFER_PRIORITY)(1 + below(w, 4));
+    offer.Flags.Value = below(w, 4);
+    reclaim.pResults = &result;
+    if (chance(w, 50))
+        TRY(w, OfferAllocations, &offer);
+    else
+        TRY(w, ReclaimAllocations2, &reclaim);
+}
+
 static void submit_in(struct worker *w, struct slot *s)
 {
     D3DKMT_SUBMITCOMMAND args = {0};
@@ -960,8 +1019,10 @@ static void chaos_step(struct worker *w)
         create_in(w, s);
     } else if (what < 55) {
         destroy_in(w, s);
-    } else if (what < 65) {
+    } else if (what < 62) {
         move_in(w, s);
+    } else if (what < 66) {
+        offer_in(w, s);
     } else if (what < 77) {
         submit_in(w, s);
     } else if (what < 87) {
