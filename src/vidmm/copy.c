@@ -53,7 +53,7 @@ void vidmm_copy_run(struct vidmm_copy *copy)
 {
     const struct vidmm_extent *extents = wait_for_engines(copy);
     if (!copy->discard) move_bytes(copy, extents);
-    if (copy->lost) vidmm_pool_discard(copy->alloc->home_pool, copy->alloc->home_range);
+    if (copy->lost) vidmm_pool_discard(copy->alloc->process->homes, copy->alloc->home_range);
 }
 
 static void done_in_locked(struct vidmm_alloc *alloc, struct vidmm_segment *segment) UDXG_REQUIRES(VIDMM)

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "vidmm/alloc.h"
+#include "vidmm/budget.h"
 #include "vidmm/residency.h"
 
 static struct vidmm_offer *offer_of(struct udxg_list *link)
@@ -166,7 +167,7 @@ static void run_taking(struct taking *taking)
         udxg_lock(VIDMM, &adapter->lock);
         while (alloc->access_count) vidmm_adapter_wait_locked(adapter);
         udxg_unlock(VIDMM, &adapter->lock);
-        vidmm_pool_discard(alloc->home_pool, alloc->home_range);
+        vidmm_pool_discard(alloc->process->homes, alloc->home_range);
     }
     udxg_lock(VIDMM, &adapter->lock);
     if (taking->from_segment) vidmm_copy_done_locked(&taking->copy);
@@ -370,6 +371,7 @@ static udxg_status attach_all_locked(struct vidmm_device *device, uint32_t count
         offer->rank = (uint8_t)(terms->auto_rank ? rank_of_priority(alloc->priority) : terms->rank);
         offer->allow_decommit = terms->allow_decommit;
         alloc->offer = offer;
+        vidmm_alloc_manage(alloc);
     }
     return STATUS_SUCCESS;
 }
@@ -429,6 +431,7 @@ udxg_status vidmm_offer(struct vidmm_device *device, uint32_t count, struct vidm
     *ret_number = ++device->offers_begun;
     status = attach_all_locked(device, count, bindings, terms, &prepared);
     if (!udxg_failed(status)) offer_all_locked(device, count, bindings, terms->at_once);
+    vidmm_budget_settle_locked(adapter);
     udxg_unlock(VIDMM, &adapter->lock);
     free_all(adapter, &prepared);
     if (!udxg_failed(status) && terms->at_once) discard_if_always(device->process);
@@ -444,6 +447,7 @@ void vidmm_offer_settle(struct vidmm_device *device, uint64_t number)
         if (offer_of(it)->order > number) break; /* they hang in the order of their numbers */
         open_locked(offer_of(it));
     }
+    vidmm_budget_settle_locked(adapter);
     udxg_unlock(VIDMM, &adapter->lock);
     discard_if_always(device->process);
 }
@@ -555,6 +559,7 @@ udxg_status vidmm_reclaim(struct vidmm_device *device, struct vidmm_queue *queue
     udxg_status status = get_hold_locked(adapter, count, bindings);
     if (!udxg_failed(status))
         status = reclaim_all_locked(queue ? queue : any_queue_locked(device), count, bindings, ret_results, ret_fence);
+    vidmm_budget_settle_locked(adapter);
     udxg_unlock(VIDMM, &adapter->lock);
     return status;
 }

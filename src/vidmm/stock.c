@@ -22,6 +22,7 @@
 
 #include <string.h>
 
+#include "vidmm/offer.h"
 #include "vidmm/process.h"
 
 #define BATCH_BYTES (UINT64_C(1) << 20)          /* of commit that a stock takes in advance */

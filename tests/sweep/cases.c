@@ -744,14 +744,6 @@ static void unregister_budget(struct world *world, void *arguments)
 
 #define CASE(id, name, set_up) {UDXG_THUNK_##id, name, set_up, STATUS_SUCCESS}
 #define NOT_YET_CASE(id, name, set_up) {UDXG_THUNK_##id, name, set_up, STATUS_NOT_SUPPORTED}
-#define CASE(id, name, set_up)                                                                                         \
-    {                                                                                                                  \
-        UDXG_THUNK_##id, name, set_up, STATUS_SUCCESS                                                                  \
-    }
-#define NOT_YET_CASE(id, name, set_up)                                                                                 \
-    {                                                                                                                  \
-        UDXG_THUNK_##id, name, set_up, STATUS_NOT_SUPPORTED                                                            \
-    }
 
 const struct sweep_case sweep_cases[] = {
     CASE(OpenAdapterFromLuid, "", open_adapter),
