@@ -403,6 +403,15 @@ void vidmm_binding_fini(struct vidmm_binding *binding)
     vidmm_va_release(process, binding);
 }
 
+bool vidmm_binding_is_listed(struct vidmm_binding *binding)
+{
+    struct vidmm_adapter *adapter = binding->device->process->adapter;
+    udxg_lock(VIDMM, &adapter->lock);
+    bool listed = binding->count != 0;
+    udxg_unlock(VIDMM, &adapter->lock);
+    return listed;
+}
+
 void vidmm_device_init(struct vidmm_device *device, struct vidmm_process *process, void (*ready)(struct vidmm_device *),
                        void (*failed)(struct vidmm_device *, udxg_status))
 {

@@ -46,6 +46,12 @@ udxg_status vidmm_adapter_create(const struct udxg_adapter_caps *caps, struct vi
 /* Stops the paging thread. No process of the adapter may be left. */
 void vidmm_adapter_destroy(struct vidmm_adapter *adapter);
 
+/*
+ * Video memory loses its contents, as a reset of the adapter has it: what is in a memory segment goes home without a
+ * copy, and home is what it was when it was copied last. Copies under way end first.
+ */
+void vidmm_adapter_purge(struct vidmm_adapter *adapter);
+
 /* By the formulas of "Calculating graphics memory" in the WDDM documentation. */
 struct vidmm_sizes {
     uint64_t dedicated_video_bytes, dedicated_system_bytes, shared_system_bytes;
@@ -233,6 +239,8 @@ struct vidmm_binding {
 void vidmm_binding_init(struct vidmm_binding *binding, struct vidmm_alloc *alloc, struct vidmm_device *device);
 /* Drops its residency and its GPU addresses. */
 void vidmm_binding_fini(struct vidmm_binding *binding);
+/* Whether it is on its device's residency list: MakeResident was called more often than Evict. */
+bool vidmm_binding_is_listed(struct vidmm_binding *binding);
 
 /* COMPLETED is called without locks, with increasing values, when operations up to that value are done. */
 udxg_status vidmm_queue_create(struct vidmm_device *device, int priority,
