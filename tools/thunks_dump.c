@@ -26,6 +26,7 @@ static const char *const handle_names[UDXG_HANDLE_KIND_COUNT] = {
     [UDXG_IS_RESOURCE] = "resource",
     [UDXG_IS_ALLOCATION] = "allocation",
     [UDXG_IS_CONTEXT] = "context",
+    [UDXG_IS_HW_QUEUE] = "hardware queue",
     [UDXG_IS_PAGING_QUEUE] = "paging queue",
     [UDXG_IS_PAGING_QUEUE_OR_ADAPTER] = "paging queue or adapter",
     [UDXG_IS_SYNC] = "synchronisation object",

@@ -25,6 +25,8 @@ extern "C" {
 
 #define UDXG_MAX_SEGMENTS 32u /* D3DKMT_GET_SEGMENT_CAPS carries no more */
 #define UDXG_MAX_NODES 16u
+#define UDXG_TDR_DELAY_MS 2000u
+#define UDXG_TDR_RESET_DELAY_MS 5000u
 
 /* DXGK_SEGMENTFLAGS, those that mean something here. */
 enum udxg_segment_flags {
@@ -65,6 +67,10 @@ struct udxg_adapter_caps {
     uint64_t aperture_commit_limit_bytes; /* DXGK_DRIVERCAPS.ApertureSegmentCommitLimit; 0 is none */
     uint64_t system_commit_limit_bytes;   /* what evicted allocations may charge; 0: half of the RAM */
     uint64_t clock_hz;            /* of GPU time stamps */
+    uint32_t submission_data_bytes; /* most private data of a submission; preset to all that a call takes */
+    uint32_t tdr_delay_ms;        /* how long a submission may execute before it is told to stop; 0: 2000 */
+    uint32_t tdr_reset_delay_ms;  /* how long it may take then, before the adapter is reset; 0: 5000 */
+    char inject[256];             /* what is to go wrong on it, for tests: udxg_inject() in udxg/udxg.h */
     uint32_t segment_count;
     struct udxg_segment segments[UDXG_MAX_SEGMENTS];
     uint32_t node_count;
@@ -165,11 +171,17 @@ struct udxg_submission {
     void *cancelled_context;
 };
 
-/* What became of a submission that did not succeed: the fault record of D3DKMT_DEVICEPAGEFAULT_STATE. */
+/*
+ * What became of a submission that did not succeed: the fault record of D3DKMT_DEVICEPAGEFAULT_STATE. Preset to what
+ * is said of something unknown.
+ */
 struct udxg_submit_fault {
     uint64_t va;
     bool write;
-    uint32_t error_code; /* FaultErrorCode: the miniport's own */
+    uint32_t error_code;       /* FaultErrorCode: the miniport's own */
+    uint64_t sequence_number;  /* FaultedPrimitiveAPISequenceNumber: of the draw, dispatch or command; 0: unknown */
+    uint32_t pipeline_stage;   /* DXGK_RENDER_PIPELINE_STAGE */
+    uint32_t bind_table_entry; /* or DXGK_BIND_TABLE_ENTRY_UNKNOWN */
 };
 
 struct udxg_miniport {
@@ -215,13 +227,18 @@ struct udxg_miniport {
      */
     NTSTATUS (*check_submission)(void *context, const struct udxg_submission *submission);
     /*
-     * Executes one submission to its end, on the engine's own thread: one call at a time for a node.
+     * Executes one submission to its end, on the engine's own thread: one call at a time for a node, but for one
+     * that was left behind (reset_engine).
      * STATUS_SUCCESS, or the reason why the device is in error now, with *ret_fault set: STATUS_ACCESS_VIOLATION,
      * which is what struct udxg_gpu_memory says of a page fault, makes it a page fault; anything else is a
      * fault of the commands. What it returns once it is cancelled does not matter.
      */
     NTSTATUS (*execute)(void *context, const struct udxg_submission *submission, struct udxg_submit_fault *ret_fault);
-    /* DxgkDdiResetEngine: forgets what the node was doing. May be NULL. */
+    /*
+     * DxgkDdiResetEngine: forgets what the node was doing. Called on another thread while execute() runs, after
+     * what runs was cancelled because it took too long. What does not return then is left behind: its thread stays
+     * inside, and the node goes on with another. May be NULL.
+     */
     NTSTATUS (*reset_engine)(void *adapter, uint32_t node);
 
     /* DxgkDdiEscape for D3DKMT_ESCAPE_DRIVERPRIVATE. May be NULL: STATUS_NOT_SUPPORTED. */

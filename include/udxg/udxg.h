@@ -10,10 +10,6 @@
 
 #include <dxg/d3dkmthk.h>
 
-#include <stdint.h>
-
-#include <dxg/d3dkmthk.h>
-
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -22,11 +18,36 @@ extern "C" {
 const char *udxg_version(void);
 
 /*
- * Stops an adapter for good, as surprise removal does: from here on calls that may say so return
- * STATUS_DEVICE_REMOVED, while destroying and closing still work. STATUS_INVALID_PARAMETER for a LUID that is
- * none. For tests of what a client does then.
+ * Takes an adapter away, as surprise removal does: from here on calls that may say so return STATUS_DEVICE_REMOVED,
+ * while destroying and closing still work. Every device of it, of whatever process, is D3DKMT_DEVICEEXECUTION_STOPPED,
+ * and video memory loses its contents. STATUS_INVALID_PARAMETER for a LUID that is none. For tests of what a client
+ * does then.
  */
 NTSTATUS udxg_stop_adapter(LUID adapter);
+
+/*
+ * Brings it back. Handles of the adapter and devices from before stay removed: open the adapter anew and create other
+ * devices. Nothing happens to an adapter that is there. STATUS_INVALID_PARAMETER, STATUS_NO_MEMORY.
+ */
+NTSTATUS udxg_start_adapter(LUID adapter);
+
+/*
+ * Makes things go wrong on purpose, for tests: RULES replaces all rules there were, those of profiles and of the
+ * environment variable UDXG_INJECT too; NULL or "" is none. Rules have commas between:
+ *
+ *   CALL:status=NAME[:when=WHEN]   the call, a D3DKMT name without the prefix or * for every call, fails with that
+ *                                  status: NO_MEMORY, STATUS_NO_MEMORY, 0xc0000017
+ *   engine:fault[:when=WHEN]       a packet ends with a page fault instead of being executed
+ *   engine:hang[:when=WHEN]        a packet does not end before it is told to stop, or the rules change
+ *   engine:stuck[:when=WHEN]       the same, but being told to stop does not help
+ *   adapter:remove:when=N          all adapters are taken away before the N-th call, as by udxg_stop_adapter()
+ *   adapter:remove:after=MS        the same, so many milliseconds from now
+ *
+ * WHEN is N (the N-th call or packet from now, the first is 1), N+ (that and all after it) or N+M (that and every
+ * M-th after it). In a profile the rules for engines and adapters are for its adapter alone. No call of this header
+ * fails by a rule. STATUS_INVALID_PARAMETER for rules that are not as said; then nothing has changed.
+ */
+NTSTATUS udxg_inject(const char *rules);
 
 enum udxg_write_watch_flags {
     UDXG_WRITE_WATCH_RESET = 1 /* the next query starts from here */

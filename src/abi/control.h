@@ -10,6 +10,15 @@ struct udxg_stop_adapter {
     LUID AdapterLuid;
 };
 
+struct udxg_start_adapter {
+    LUID AdapterLuid;
+};
+
+struct udxg_inject_text {
+    const char *pText; /* TextBytes of it, the last of them zero */
+    UINT TextBytes;
+};
+
 struct udxg_get_write_watch {
     D3DKMT_HANDLE hDevice;
     D3DKMT_HANDLE hAllocation;

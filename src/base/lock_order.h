@@ -10,12 +10,14 @@
 
 UDXG_LOCK_CLASS(PROCESS)      /* what a process has per adapter                   core/process.c     */
 UDXG_LOCK_CLASS(TRIM)         /* a process's trim and budget registrations        core/trim.c        */
+UDXG_LOCK_CLASS(ADAPTER)      /* an adapter's devices, and whether it is there  core/adapter.c     */
 UDXG_LOCK_CLASS(DEVICE)       /* a device's children, timeline and error state    core/device.c      */
 UDXG_LOCK_CLASS(NT)           /* the NT handles that are open                     core/nt_handle.c   */
 UDXG_LOCK_CLASS(WATCH)        /* one write watch                                  core/write_watch.c */
 UDXG_LOCK_CLASS(FENCE)        /* the fence slots of a process on an adapter       core/fence_page.c  */
 UDXG_LOCK_CLASS(UPDATE)       /* an adapter's queues of address updates            core/update.c      */
 UDXG_LOCK_CLASS(NODE)         /* an engine's run queue and its contexts' packets  core/engine.c      */
+UDXG_LOCK_CLASS(WATCHDOG)     /* a watchdog's sleep                             core/watchdog.c    */
 UDXG_LOCK_CLASS(SYNC)         /* a synchronisation object's value and waiters     core/sync.c        */
 UDXG_LOCK_CLASS(VIDMM)        /* placement, residency and budgets of one adapter  vidmm/             */
 UDXG_LEAF_LOCK_CLASS(VASPACE) /* one GPU address space                            vidmm/vaspace.c    */
@@ -23,6 +25,7 @@ UDXG_LEAF_LOCK_CLASS(STOCK)   /* a lane's commit and homes                      
 UDXG_LEAF_LOCK_CLASS(POOL)    /* one pool's ranges                                vidmm/pool.c       */
 UDXG_LEAF_LOCK_CLASS(SLOTS)   /* a handle table's growth                          object/handle.c    */
 UDXG_LEAF_LOCK_CLASS(HANDLE)  /* free slots of a lane of a handle table           object/handle.c    */
+UDXG_LEAF_LOCK_CLASS(INJECT)  /* what goes wrong on purpose                    core/inject.c      */
 UDXG_LEAF_LOCK_CLASS(SLAB)    /* free objects of a lane of a slab                 base/slab.c        */
 UDXG_LEAF_LOCK_CLASS(DEPOT)   /* what a slab's lanes share                        base/slab.c        */
 

@@ -5,6 +5,9 @@
  */
 #include "base/status.h"
 
+#include <stddef.h>
+#include <string.h>
+
 #define STATUSES(X)                                     \
     X(STATUS_SUCCESS)                                   \
     X(STATUS_ABANDONED)                                 \
@@ -64,4 +67,25 @@ const char *udxg_status_name(udxg_status status)
     default:
         return NULL;
     }
+}
+
+#define NAMED(status) {#status, status},
+
+bool udxg_status_by_name(const char *name, udxg_status *ret_status)
+{
+    static const struct {
+        const char *name;
+        udxg_status status;
+    } named[] = {STATUSES(NAMED)};
+    static const char *const prefixes[] = {"", "STATUS_", "STATUS_GRAPHICS_"};
+
+    for (size_t i = 0; i < sizeof named / sizeof *named; i++) {
+        for (size_t p = 0; p < sizeof prefixes / sizeof *prefixes; p++) {
+            size_t length = strlen(prefixes[p]);
+            if (strncmp(named[i].name, prefixes[p], length) || strcmp(named[i].name + length, name)) continue;
+            *ret_status = named[i].status;
+            return true;
+        }
+    }
+    return false;
 }

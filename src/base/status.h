@@ -7,6 +7,8 @@
 #ifndef UDXG_BASE_STATUS_H
 #define UDXG_BASE_STATUS_H
 
+#include <stdbool.h>
+
 #include <dxg/d3dkmdt.h>
 
 typedef NTSTATUS udxg_status;
@@ -18,5 +20,7 @@ typedef NTSTATUS udxg_status;
 
 /* The name of a status, "STATUS_..." or NULL for one we do not know. */
 const char *udxg_status_name(udxg_status status);
+/* The status of that name, with STATUS_ or STATUS_GRAPHICS_ in front or without; false for one we do not know. */
+bool udxg_status_by_name(const char *name, udxg_status *ret_status);
 
 #endif

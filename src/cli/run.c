@@ -22,19 +22,21 @@
 #include "cli/adapters.h"
 #include "cli/place.h"
 #include "cli/summary.h"
+#include "ddi/inject.h"
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #include <dlfcn.h>
 #endif
 
 struct arguments {
-    const char *adapter, *summary_file;
+    const char *adapter, *inject, *summary_file;
     bool summary, verbose;
     char **command; /* NULL-terminated, in argv */
 };
 
 static const struct argp_option options[] = {
     {"adapter", 'a', "NAMES", 0, "Adapters to offer: built-in profiles or paths of profiles, with commas between", 0},
+    {"inject", 'i', "RULES", 0, "Make calls, engines or adapters fail: rules as below, with commas between", 0},
     {"summary", 's', "FILE", OPTION_ARG_OPTIONAL,
      "When the program has ended, write what it called and allocated to FILE, or to stderr", 0},
     {"verbose", 'v', NULL, 0, "Say on stderr how the program is reached", 0},
@@ -47,6 +49,9 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
     switch (key) {
     case 'a':
         arguments->adapter = argument;
+        return 0;
+    case 'i':
+        arguments->inject = argument;
         return 0;
     case 's':
         arguments->summary = true;
@@ -75,9 +80,14 @@ static const struct argp argp = {
            "path (/usr/lib/wsl/lib/libdxcore.so). Programs that PROGRAM starts are served too.\v"
            "The exit status is PROGRAM's; 125 if udxg itself fails, 126 if PROGRAM cannot be executed, 127 if it "
            "is not found. Statically linked programs and those that change user cannot be served.\n\n"
+           "Rules of --inject, in the manner of strace; WHEN is N, N+ or N+M, counted in the program:\n"
+           "  CALL:status=NAME[:when=WHEN]           the call, without D3DKMT, or * for all, fails\n"
+           "  engine:fault|hang|stuck[:when=WHEN]    a packet faults, hangs, or cannot even be stopped\n"
+           "  adapter:remove:when=N|after=MS         the adapters are taken away\n\n"
            "Examples:\n"
            "  udxg run -- clinfo -l\n"
-           "  udxg run --adapter soft-discrete --summary -- ./my_tests --fast\n",
+           "  udxg run --adapter soft-discrete --summary -- ./my_tests --fast\n"
+           "  udxg run --inject CreateAllocation2:status=NO_VIDEO_MEMORY:when=3+ -- ./my_tests\n",
 };
 
 /* Puts VALUE in front of what the variable holds, separated by colons. */
@@ -151,6 +161,19 @@ static int prepare_environment(const struct arguments *arguments, const char *li
         fprintf(stderr, "udxg: LD_LIBRARY_PATH=%s is for programs that clear LD_AUDIT\n", getenv("LD_LIBRARY_PATH"));
     }
     return 0;
+}
+
+/* What the program's own kernel would refuse is refused here, where somebody reads it. */
+static bool tell_rules(const char *text)
+{
+    struct udxg_inject_rules rules = {0};
+    const char *broken = text ? udxg_inject_parse(text, UDXG_INJECT_ALL, &rules) : NULL;
+
+    if (broken) {
+        udxg_report("see udxg run --help for the rules", "--inject %s: %s", text, broken);
+        return false;
+    }
+    return !text || !setenv("UDXG_INJECT", text, 1);
 }
 
 static void warn_about(const char *program)
@@ -250,11 +273,11 @@ int udxg_command_run(int argc, char **argv)
 
     UDXG_AUTO_FREE char *libraries = udxg_place_libraries();
     if (!libraries || strchr(libraries, ':')) {
-        udxg_report("udxg run needs the libraries of its own build or install tree, in a path without ':'",
-                    "%s", libraries ? libraries : "no udxg-audit.so, libdxcore.so and libdxg.so.1 near this command");
+        udxg_report("udxg run needs the libraries of its own build or install tree, in a path without ':'", "%s",
+                    libraries ? libraries : "no udxg-audit.so, libdxcore.so and libdxg.so.1 near this command");
         return UDXG_EXIT_RUN_FAILED;
     }
-    if (!udxg_adapters_choose(arguments.adapter)) return UDXG_EXIT_RUN_FAILED;
+    if (!udxg_adapters_choose(arguments.adapter) || !tell_rules(arguments.inject)) return UDXG_EXIT_RUN_FAILED;
     struct udxg_summary *summary = NULL;
     if (arguments.summary && !(summary = udxg_summary_begin())) {
         udxg_report(NULL, "cannot make the file for the summary: %s", strerror(errno));

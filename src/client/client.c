@@ -42,6 +42,10 @@ static udxg_status make(struct udxg_process **ret_process)
 
     udxg_stats_attach(getenv("UDXG_STATS"));
     status = udxg_kernel_create(getenv("UDXG_ADAPTERS"), udxg_miniports, error, sizeof error, &kernel);
+    if (!udxg_failed(status)) {
+        status = udxg_kernel_inject(kernel, getenv("UDXG_INJECT"), error, sizeof error);
+        if (udxg_failed(status)) udxg_kernel_destroy(kernel);
+    }
     if (udxg_failed(status)) {
         fprintf(stderr, "udxg: error: %s\n", error[0] ? error : udxg_status_name(status));
         return status;

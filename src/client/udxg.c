@@ -5,6 +5,8 @@
  */
 #include <udxg/udxg.h>
 
+#include <string.h>
+
 #include "client/client.h"
 
 #define EXPORT __attribute__((visibility("default")))
@@ -19,6 +21,21 @@ EXPORT NTSTATUS udxg_stop_adapter(LUID adapter)
     struct udxg_stop_adapter args = {.AdapterLuid = adapter};
 
     return udxg_call(UDXG_THUNK_StopAdapter, &args);
+}
+
+EXPORT NTSTATUS udxg_start_adapter(LUID adapter)
+{
+    struct udxg_start_adapter args = {.AdapterLuid = adapter};
+
+    return udxg_call(UDXG_THUNK_StartAdapter, &args);
+}
+
+EXPORT NTSTATUS udxg_inject(const char *rules)
+{
+    struct udxg_inject_text args = {.pText = rules};
+
+    if (rules) args.TextBytes = (UINT)strnlen(rules, UINT32_MAX - 1) + 1;
+    return udxg_call(UDXG_THUNK_Inject, &args);
 }
 
 EXPORT NTSTATUS udxg_get_write_watch(D3DKMT_HANDLE device, D3DKMT_HANDLE allocation, uint32_t flags, uint64_t *pages,

@@ -1,21 +1,26 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Adapters and the calls that find, open and close them. Opening makes a handle and nothing else: an adapter
- * lives as long as the kernel.
+ * lives as long as the kernel. Its eras are core/era.c's business.
  */
 #include "core/adapter.h"
 
 #include <stdlib.h>
 #include <string.h>
 
+#include "abi/thunk.h"
 #include "base/os.h"
 #include "core/engine.h"
+#include "core/era.h"
 #include "core/handlers.h"
 #include "core/process.h"
 #include "ddi/validate.h"
 
 /* LUIDs of one boot differ and are not zero; ours are the same in every process, so that they can be shown. */
 #define LUID_BASE 0x5dc60001u
+
+/* How long the end of the kernel waits for a worker that was abandoned inside the miniport. */
+#define DESERTER_GRACE_NS UINT64_C(1000000000)
 
 /* What EnumAdapters2 says may be needed: the capacity of Windows 11. */
 #define ENUM_CAPACITY 34u
@@ -31,7 +36,7 @@ static udxg_status start_engines(struct udxg_adapter *adapter)
 {
     adapter->engines = calloc(adapter->caps.node_count, sizeof *adapter->engines);
     if (!adapter->engines) return STATUS_NO_MEMORY;
-    for (uint32_t i = 0; i < adapter->caps.node_count; i++) udxg_engine_init(&adapter->engines[i], i);
+    for (uint32_t i = 0; i < adapter->caps.node_count; i++) udxg_engine_init(&adapter->engines[i], adapter, i);
     return STATUS_SUCCESS;
 }
 
@@ -41,18 +46,21 @@ static udxg_status start(struct udxg_adapter *adapter, const struct udxg_minipor
 
     adapter->miniport = find_miniport(miniports, adapter->caps.miniport);
     if (!adapter->miniport || adapter->miniport->version != UDXG_MINIPORT_VERSION) return STATUS_NOT_SUPPORTED;
+    adapter->caps.submission_data_bytes = UDXG_MAX_PRIVATE_DATA;
     status = adapter->miniport->start(&adapter->caps, &adapter->mp_adapter);
     if (udxg_failed(status)) {
         adapter->miniport = NULL;
         return status;
     }
+    if (!adapter->caps.tdr_delay_ms) adapter->caps.tdr_delay_ms = UDXG_TDR_DELAY_MS;
+    if (!adapter->caps.tdr_reset_delay_ms) adapter->caps.tdr_reset_delay_ms = UDXG_TDR_RESET_DELAY_MS;
     if (udxg_validate_caps(&adapter->caps)) return STATUS_INVALID_PARAMETER;
     status = vidmm_adapter_create(&adapter->caps, &adapter->vidmm);
     return udxg_failed(status) ? status : start_engines(adapter);
 }
 
 udxg_status udxg_adapter_create(const struct udxg_adapter_caps *caps, const struct udxg_miniport *const *miniports,
-                                uint32_t index, struct udxg_adapter **ret_adapter)
+                                uint32_t index, struct udxg_inject *inject, struct udxg_adapter **ret_adapter)
 {
     struct udxg_adapter *adapter = calloc(1, sizeof *adapter);
     udxg_status status;
@@ -62,40 +70,60 @@ udxg_status udxg_adapter_create(const struct udxg_adapter_caps *caps, const stru
     adapter->luid.LowPart = LUID_BASE + index;
     adapter->caps = *caps;
     udxg_updater_init(&adapter->updater);
-    status = start(adapter, miniports);
+    adapter->inject = inject;
+    udxg_adapter_eras_init(adapter);
+    status = udxg_adapter_start(adapter);
+    if (!udxg_failed(status)) status = start(adapter, miniports);
     if (udxg_failed(status)) {
-        udxg_adapter_destroy(adapter);
+        (void)udxg_adapter_destroy(adapter); /* nothing has run on it */
         return status;
     }
     *ret_adapter = adapter;
     return STATUS_SUCCESS;
 }
 
-void udxg_adapter_destroy(struct udxg_adapter *adapter)
+/* A worker that never comes back keeps the adapter: what its packet can still reach stays. */
+static bool end_engines(struct udxg_adapter *adapter)
 {
-    if (!adapter) return;
-    for (uint32_t i = 0; adapter->engines && i < adapter->caps.node_count; i++) udxg_engine_fini(&adapter->engines[i]);
+    bool alone = true;
+
+    for (uint32_t i = 0; adapter->engines && i < adapter->caps.node_count; i++)
+        alone &= udxg_engine_fini(&adapter->engines[i], DESERTER_GRACE_NS);
+    return alone;
+}
+
+bool udxg_adapter_destroy(struct udxg_adapter *adapter)
+{
+    if (!adapter) return true;
+    udxg_watchdog_fini(&adapter->watchdog);
+    if (!end_engines(adapter)) return false;
     free(adapter->engines);
     udxg_updater_fini(&adapter->updater);
     if (adapter->vidmm) vidmm_adapter_destroy(adapter->vidmm);
     if (adapter->miniport) adapter->miniport->stop(adapter->mp_adapter);
+    udxg_adapter_eras_fini(adapter);
     free(adapter);
+    return true;
 }
 
-void udxg_adapter_stop(struct udxg_adapter *adapter)
+udxg_status udxg_era_get(struct udxg_process *process, uint32_t handle, struct udxg_era **ret_era)
 {
-    atomic_store_explicit(&adapter->stopped, true, memory_order_release);
+    struct udxg_era *era = udxg_handle_get(&process->handles, handle, UDXG_HANDLE_ADAPTER);
+
+    if (!era) return STATUS_INVALID_PARAMETER;
+    udxg_handle_put(&process->handles, handle); /* the era outlives its handles */
+    if (udxg_era_is_over(era)) return STATUS_DEVICE_REMOVED;
+    *ret_era = era;
+    return STATUS_SUCCESS;
 }
 
 udxg_status udxg_adapter_get(struct udxg_process *process, uint32_t handle, struct udxg_adapter **ret_adapter)
 {
-    struct udxg_adapter *adapter = udxg_handle_get(&process->handles, handle, UDXG_HANDLE_ADAPTER);
+    struct udxg_era *era;
+    udxg_status status = udxg_era_get(process, handle, &era);
 
-    if (!adapter) return STATUS_INVALID_PARAMETER;
-    udxg_handle_put(&process->handles, handle); /* the adapter outlives its handles */
-    if (udxg_adapter_is_stopped(adapter)) return STATUS_DEVICE_REMOVED;
-    *ret_adapter = adapter;
-    return STATUS_SUCCESS;
+    if (!udxg_failed(status)) *ret_adapter = era->adapter;
+    return status;
 }
 
 /* ---- enumerate, open, close ---- */
@@ -115,7 +143,7 @@ static udxg_status open_all(struct udxg_process *process, uint32_t count, D3DKMT
         infos[i].AdapterLuid = adapters[i]->luid;
         infos[i].NumOfSources = 0; /* no display */
         infos[i].bPrecisePresentRegionsPreferred = 0;
-        udxg_handle_publish(&process->handles, handles[i], UDXG_HANDLE_ADAPTER, adapters[i]);
+        udxg_handle_publish(&process->handles, handles[i], UDXG_HANDLE_ADAPTER, atomic_load(&adapters[i]->era));
     }
     return STATUS_SUCCESS;
 }
@@ -176,7 +204,7 @@ udxg_status thunk_OpenAdapterFromLuid(struct udxg_process *process, D3DKMT_OPENA
     status = udxg_handle_reserve(&process->handles, 1, &handle);
     if (udxg_failed(status)) return status;
     args->hAdapter = handle;
-    udxg_handle_publish(&process->handles, handle, UDXG_HANDLE_ADAPTER, adapter);
+    udxg_handle_publish(&process->handles, handle, UDXG_HANDLE_ADAPTER, atomic_load(&adapter->era));
     return STATUS_SUCCESS;
 }
 

@@ -1,49 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A context: an ordered queue of packets (commands, signals, waits) for one node of the adapter.
- *
- *   IDLE ----submit----> RUNNABLE --engine picks--> RUNNING --more--> RUNNABLE
- *     ^                     ^  ^                     |  |  '--none--> IDLE
- *     |                     |  '------ ready --------|--'-- not resident --> GATED
- *     '---- cancel          '--------- satisfied ----'---- wait packet ----> WAITING
- *
- * set_state() in context.c is the only writer. A context is on its engine's run queue exactly while it is
- * RUNNABLE. Cancelling empties the queue at once and for good; a packet that runs is asked to stop.
+ * Contexts. One made for hardware queues (HwQueueSupported, or CreateHwContext) takes no packets of its own: its
+ * queues do (core/hw_queue.h), and have its priority. Its own lane is empty for life.
  */
 #ifndef UDXG_CORE_CONTEXT_H
 #define UDXG_CORE_CONTEXT_H
 
-#include "core/device.h"
-#include "core/engine.h"
-#include "core/sync.h"
+#include "core/lane.h"
 #include "core/update.h"
 
-enum udxg_context_state {
-    UDXG_CONTEXT_IDLE,
-    UDXG_CONTEXT_RUNNABLE,
-    UDXG_CONTEXT_RUNNING,
-    UDXG_CONTEXT_WAITING,
-    UDXG_CONTEXT_GATED,
-};
-
-struct udxg_packet;
-
 struct udxg_context {
-    struct udxg_child child;
-    atomic_uint refs;           /* the handle, every packet, the engine while it has picked it */
-    struct udxg_engine *engine; /* constant, like mp_context and memory */
-    void *mp_context;
-    bool null_rendering;
-    struct udxg_gpu_memory memory;
-    enum udxg_context_state state UDXG_GUARDED_BY(NODE);
-    struct udxg_list run UDXG_GUARDED_BY(NODE);        /* in the engine's queue */
-    struct udxg_list packets UDXG_GUARDED_BY(NODE);    /* not begun */
-    struct udxg_packet *blocked UDXG_GUARDED_BY(NODE); /* the wait packet of a WAITING context */
-    bool closing UDXG_GUARDED_BY(NODE);                /* no handle: what cannot run now never will */
-    atomic_bool cancelled;                             /* polled by the running packet */
-    _Atomic(struct udxg_companion *) companion;        /* of its address updates; set once, or NULL for ever */
-    int priority UDXG_GUARDED_BY(NODE);                /* SetContextSchedulingPriority */
-    int in_process_priority UDXG_GUARDED_BY(NODE);
+    struct udxg_lane lane; /* first: it is the context's object, and its device's child */
+    bool hw_queues;        /* constant */
+    _Atomic(struct udxg_companion *) companion; /* of its address updates; set once, or NULL for ever */
 };
 
 /* The context behind a handle, pinned; STATUS_INVALID_PARAMETER, STATUS_DEVICE_REMOVED. */
@@ -51,14 +20,23 @@ udxg_status udxg_context_get(struct udxg_process *process, uint32_t handle,
                              struct udxg_context **ret_context) UDXG_MUST_CHECK;
 void udxg_context_put(struct udxg_context *context);
 
-/* The engine has picked a runnable context: a reference that udxg_context_run() ends. */
-void udxg_context_begin_locked(struct udxg_context *context) UDXG_REQUIRES(NODE);
-/* Runs the next packet of a context that the engine has picked; on the engine's thread, without locks. */
-void udxg_context_run(struct udxg_context *context);
+/* What a context is made of; the private data may be changed by the miniport. */
+struct udxg_context_desc {
+    uint32_t device, node, engine_affinity;
+    bool null_rendering, no_timeout, hw_queues;
+    void *private_data;
+    uint32_t private_data_bytes;
+};
+udxg_status udxg_context_create(struct udxg_process *process, const struct udxg_context_desc *desc,
+                                uint32_t *ret_handle) UDXG_MUST_CHECK;
 
-/* The device's whole residency list is in place: gated contexts go on. */
-void udxg_contexts_ready(struct udxg_device *device);
-/* Empties every context of the device for good. */
-void udxg_contexts_cancel(struct udxg_device *device);
+/* Allocations that a submission names must be ones of its device; with RESIDENT, on its residency list. */
+udxg_status udxg_submit_check_named(struct udxg_device *device, uint32_t count, const D3DKMT_HANDLE *handles,
+                                    bool resident) UDXG_MUST_CHECK;
+/* References to the fences of a signal or wait of the GPU, none of which forbids it by FORBIDDEN. */
+udxg_status udxg_submit_get_fences(struct udxg_process *process, uint32_t count, const D3DKMT_HANDLE *handles,
+                                   const UINT64 *values, D3DDDI_SYNCHRONIZATIONOBJECT_FLAGS forbidden,
+                                   struct udxg_sync **ret_syncs) UDXG_MUST_CHECK;
+void udxg_submit_put_fences(uint32_t count, struct udxg_sync *const *syncs);
 
 #endif

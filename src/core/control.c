@@ -7,23 +7,20 @@
 #include "core/process.h"
 #include "core/write_watch.h"
 
-/* What is under way on the adapter ends, and with it every wait for it. */
-static void stop_device(uint32_t handle, void *object, void *adapter)
-{
-    struct udxg_device *device = object;
-
-    (void)handle;
-    if (device->adapter == adapter) udxg_device_fail(device, D3DKMT_DEVICEEXECUTION_STOPPED, NULL);
-}
-
 udxg_status thunk_StopAdapter(struct udxg_process *process, struct udxg_stop_adapter *args)
 {
     struct udxg_adapter *adapter = udxg_kernel_find_adapter(process->kernel, args->AdapterLuid);
 
     if (!adapter) return STATUS_INVALID_PARAMETER;
     udxg_adapter_stop(adapter);
-    udxg_handle_for_each(&process->handles, UDXG_HANDLE_DEVICE, stop_device, adapter);
     return STATUS_SUCCESS;
+}
+
+udxg_status thunk_StartAdapter(struct udxg_process *process, struct udxg_start_adapter *args)
+{
+    struct udxg_adapter *adapter = udxg_kernel_find_adapter(process->kernel, args->AdapterLuid);
+
+    return adapter ? udxg_adapter_start(adapter) : STATUS_INVALID_PARAMETER;
 }
 
 udxg_status thunk_GetWriteWatch(struct udxg_process *process, struct udxg_get_write_watch *args)

@@ -11,8 +11,8 @@
 #include <stdlib.h>
 
 #include "base/cleanup.h"
-#include "core/context.h"
 #include "core/handlers.h"
+#include "core/lane.h"
 #include "core/sync.h"
 
 /* ---- life ---- */
@@ -24,7 +24,7 @@ static struct udxg_device *of_vidmm(struct vidmm_device *vidmm)
 
 static void became_ready(struct vidmm_device *vidmm)
 {
-    udxg_contexts_ready(of_vidmm(vidmm));
+    udxg_lanes_ready(of_vidmm(vidmm));
 }
 
 static void paging_failed(struct vidmm_device *vidmm, udxg_status why)
@@ -37,12 +37,22 @@ static void device_destroy(struct udxg_device *device)
 {
     const struct udxg_miniport *miniport = device->adapter->miniport;
 
+    udxg_adapter_remove_device(device); /* first: who finds it on the list may look at it */
     vidmm_device_fini(&device->vidmm);
     if (miniport->destroy_device) miniport->destroy_device(device->adapter->mp_adapter, device->mp_device);
     pthread_cond_destroy(&device->changed);
     udxg_mutex_fini_DEVICE(&device->lock);
     udxg_process_adapter_unref(device->pa);
     free(device);
+}
+
+bool udxg_device_try_ref(struct udxg_device *device)
+{
+    unsigned refs = atomic_load(&device->refs);
+
+    while (refs)
+        if (atomic_compare_exchange_weak(&device->refs, &refs, refs + 1)) return true;
+    return false;
 }
 
 void udxg_device_unref(struct udxg_device *device)
@@ -72,6 +82,7 @@ static udxg_status device_create(struct udxg_process *process, struct udxg_proce
     device->error.state = D3DKMT_DEVICEEXECUTION_ACTIVE;
     udxg_mutex_init_DEVICE(&device->lock);
     pthread_cond_init(&device->changed, NULL);
+    udxg_list_init(&device->link);
     udxg_list_init(&device->timeline);
     for (int type = 0; type < UDXG_HANDLE_TYPE_COUNT; type++) udxg_list_init(&device->children[type]);
     vidmm_device_init(&device->vidmm, pa->vidmm, became_ready, paging_failed);
@@ -120,7 +131,7 @@ udxg_status udxg_device_get(struct udxg_process *process, uint32_t handle, struc
     struct udxg_device *device = udxg_device_find(process, handle);
 
     if (!device) return STATUS_INVALID_PARAMETER;
-    if (udxg_adapter_is_stopped(device->adapter)) {
+    if (udxg_device_is_removed(device)) {
         udxg_device_put(device);
         return STATUS_DEVICE_REMOVED;
     }
@@ -207,10 +218,12 @@ static void close_children(struct udxg_device *device, enum udxg_handle_type typ
 static void close_all_children(struct udxg_device *device)
 {
     static const enum udxg_handle_type order[] = {
-        UDXG_HANDLE_CONTEXT, UDXG_HANDLE_PAGING_QUEUE, UDXG_HANDLE_ALLOCATION, UDXG_HANDLE_RESOURCE, UDXG_HANDLE_SYNC,
+        UDXG_HANDLE_HW_QUEUE,   UDXG_HANDLE_CONTEXT,  UDXG_HANDLE_PAGING_QUEUE,
+        UDXG_HANDLE_ALLOCATION, UDXG_HANDLE_RESOURCE, UDXG_HANDLE_SYNC,
     };
 
-    udxg_contexts_cancel(device);
+    udxg_lanes_cancel(device);
+    udxg_updates_cancel(device);
     for (size_t i = 0; i < sizeof order / sizeof *order; i++) close_children(device, order[i]);
 }
 
@@ -239,7 +252,8 @@ void udxg_device_fail(struct udxg_device *device, D3DKMT_DEVICEEXECUTION_STATE s
     }
     udxg_unlock(DEVICE, &device->lock);
     if (!first) return;
-    udxg_contexts_cancel(device);
+    udxg_lanes_cancel(device);
+    udxg_updates_cancel(device);
     udxg_syncs_end_waits(device);
 }
 
@@ -359,17 +373,22 @@ void udxg_device_count_down(struct udxg_device *device, uint32_t *count)
 udxg_status thunk_CreateDevice(struct udxg_process *process, D3DKMT_CREATEDEVICE *args)
 {
     struct udxg_process_adapter *pa;
-    struct udxg_adapter *adapter;
     struct udxg_device *device;
+    struct udxg_era *era;
     uint32_t handle;
-    udxg_status status = udxg_adapter_get(process, args->hAdapter, &adapter);
+    udxg_status status = udxg_era_get(process, args->hAdapter, &era);
 
     if (udxg_failed(status)) return status;
-    status = udxg_process_adapter_get(process, adapter, &pa);
+    status = udxg_process_adapter_get(process, era->adapter, &pa);
     if (udxg_failed(status)) return status;
     status = udxg_handle_reserve(&process->handles, 1, &handle);
     if (udxg_failed(status)) return status;
     status = device_create(process, pa, &device);
+    if (!udxg_failed(status)) {
+        device->no_timeout = args->Flags.DisableGpuTimeout;
+        status = udxg_adapter_add_device(era, device);
+        if (udxg_failed(status)) udxg_device_unref(device);
+    }
     if (udxg_failed(status)) {
         udxg_handle_cancel(&process->handles, 1, &handle);
         return status;
@@ -389,6 +408,9 @@ static void report_page_fault(const struct udxg_device_error *error, D3DKMT_DEVI
     if (error->state != D3DKMT_DEVICEEXECUTION_ERROR_DMAPAGEFAULT &&
         error->state != D3DKMT_DEVICEEXECUTION_ERROR_DMAFAULT)
         return;
+    state->FaultedPrimitiveAPISequenceNumber = error->fault.sequence_number;
+    state->FaultedPipelineStage = (DXGK_RENDER_PIPELINE_STAGE)error->fault.pipeline_stage;
+    state->FaultedBindTableEntry = error->fault.bind_table_entry;
     state->FaultedVirtualAddress = error->fault.va;
     state->PageFaultFlags = error->fault.write ? DXGK_PAGE_FAULT_WRITE : 0;
     state->FaultErrorCode.IsDeviceSpecificCode = 1; /* the miniport's own */
@@ -402,7 +424,7 @@ udxg_status thunk_GetDeviceState(struct udxg_process *process, D3DKMT_GETDEVICES
     udxg_status status = STATUS_SUCCESS;
 
     if (!device) return STATUS_INVALID_PARAMETER;
-    if (udxg_adapter_is_stopped(device->adapter)) status = STATUS_DEVICE_REMOVED;
+    if (udxg_device_is_removed(device)) status = STATUS_DEVICE_REMOVED;
     udxg_lock(DEVICE, &device->lock);
     error = device->error;
     udxg_unlock(DEVICE, &device->lock);

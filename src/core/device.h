@@ -45,6 +45,9 @@ struct udxg_device {
     struct udxg_process *process;
     struct udxg_process_adapter *pa;
     struct udxg_adapter *adapter;
+    struct udxg_era *era;                           /* of the adapter, in which it was made; constant */
+    struct udxg_list link UDXG_GUARDED_BY(ADAPTER); /* in the adapter's list */
+    bool no_timeout;                                /* DisableGpuTimeout; constant */
     void *mp_device;
     uint32_t handle;
     atomic_uint lane;     /* base/lane.h; leaves 0 once, and stays where it then is */
@@ -64,16 +67,23 @@ struct udxg_device {
  */
 unsigned udxg_device_lane(struct udxg_device *device);
 
+/* For who finds it on the adapter's list: false when it is going. */
+bool udxg_device_try_ref(struct udxg_device *device) UDXG_MUST_CHECK;
+/* Whether its adapter was removed or reset since it was made. */
+static inline bool udxg_device_is_removed(const struct udxg_device *device)
+{
+    return udxg_era_is_over(device->era);
+}
 /* Drops a reference; the device goes with the last one. */
 void udxg_device_unref(struct udxg_device *device);
 
 /*
  * The device behind a handle, pinned: every handler's first look-up. STATUS_INVALID_PARAMETER for anything
- * else, STATUS_DEVICE_REMOVED when its adapter has stopped. End it with udxg_device_put().
+ * else, STATUS_DEVICE_REMOVED when it was removed. End it with udxg_device_put().
  */
 udxg_status udxg_device_get(struct udxg_process *process, uint32_t handle,
                             struct udxg_device **ret_device) UDXG_MUST_CHECK;
-/* The same for calls that work on a stopped adapter: destroy, unlock, queries of state. NULL when there is none. */
+/* The same for calls that work on a removed device: destroy, unlock, queries of state. NULL when there is none. */
 struct udxg_device *udxg_device_find(struct udxg_process *process, uint32_t handle);
 void udxg_device_put(struct udxg_device *device);
 /* DestroyDevice: the handle means nothing from here on, and none of its notifications runs. False: not a device's. */

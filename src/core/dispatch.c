@@ -8,6 +8,7 @@
 #include <stdatomic.h>
 
 #include "core/handlers.h"
+#include "core/process.h"
 #include "core/stats.h"
 
 typedef udxg_status handler(struct udxg_process *process, void *args);
@@ -46,6 +47,7 @@ static udxg_status handle(struct udxg_process *process, enum udxg_thunk_id id, v
     udxg_status status;
 
     if (fault && fault(id, args, &status)) return status;
+    if (udxg_inject_call(process->kernel, id, &status)) return status;
     return handlers[id](process, args);
 }
 

@@ -67,7 +67,7 @@ static udxg_status check_context(struct udxg_process *process, struct udxg_devic
     if (!handle) return STATUS_SUCCESS;
     status = udxg_context_get(process, handle, &context);
     if (udxg_failed(status)) return status;
-    if (context->child.device != device) status = STATUS_INVALID_PARAMETER;
+    if (context->lane.child.device != device) status = STATUS_INVALID_PARAMETER;
     udxg_context_put(context);
     return status;
 }

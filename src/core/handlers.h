@@ -20,6 +20,7 @@ struct udxg_process;
 
 void udxg_device_release(void *device);
 void udxg_context_release(void *context);
+void udxg_hw_queue_release(void *queue);
 void udxg_paging_queue_release(void *queue);
 
 #endif

@@ -10,9 +10,15 @@
 
 void udxg_kernel_destroy(struct udxg_kernel *kernel)
 {
+    const struct udxg_inject_rules none = {0};
+
     if (!kernel) return;
+    udxg_inject_set(kernel, &none);            /* what hangs by a rule ends */
     udxg_nt_handles_fini(&kernel->nt_handles); /* first: what they keep belongs to adapters */
-    for (uint32_t i = 0; i < kernel->adapter_count; i++) udxg_adapter_destroy(kernel->adapters[i]);
+    bool alone = true;
+    for (uint32_t i = 0; i < kernel->adapter_count; i++) alone &= udxg_adapter_destroy(kernel->adapters[i]);
+    if (!alone) return; /* an engine is inside a miniport that keeps it, and looks at us when it comes out */
+    udxg_inject_fini(&kernel->inject);
     free(kernel);
 }
 
@@ -20,7 +26,7 @@ static udxg_status start_adapters(struct udxg_kernel *kernel, const struct udxg_
                                   const struct udxg_adapter_caps *caps, uint32_t count, char *error, size_t error_bytes)
 {
     for (uint32_t i = 0; i < count; i++) {
-        udxg_status status = udxg_adapter_create(&caps[i], miniports, i, &kernel->adapters[i]);
+        udxg_status status = udxg_adapter_create(&caps[i], miniports, i, &kernel->inject, &kernel->adapters[i]);
         if (udxg_failed(status)) {
             snprintf(error, error_bytes, "adapter %s -> %s: it did not start (miniport \"%s\")", caps[i].name,
                      udxg_status_name(status), caps[i].miniport);
@@ -39,16 +45,36 @@ udxg_status udxg_kernel_create(const char *adapters, const struct udxg_miniport 
     udxg_status status = caps && kernel ? STATUS_SUCCESS : STATUS_NO_MEMORY;
     uint32_t count = 0;
 
-    if (kernel) udxg_nt_handles_init(&kernel->nt_handles);
+    if (kernel) {
+        udxg_nt_handles_init(&kernel->nt_handles);
+        udxg_inject_init(&kernel->inject);
+    }
     if (!udxg_failed(status))
         status = udxg_profile_load(adapters ? adapters : UDXG_PROFILE_DEFAULT_LIST, caps, UDXG_KERNEL_ADAPTERS, &count,
                                    error, error_bytes);
     if (!udxg_failed(status)) status = start_adapters(kernel, miniports, caps, count, error, error_bytes);
     free(caps);
+    if (!udxg_failed(status)) status = udxg_kernel_inject(kernel, NULL, error, error_bytes);
     if (udxg_failed(status)) {
         udxg_kernel_destroy(kernel);
         return status;
     }
     *ret_kernel = kernel;
+    return STATUS_SUCCESS;
+}
+
+udxg_status udxg_kernel_inject(struct udxg_kernel *kernel, const char *text, char *error, size_t error_bytes)
+{
+    struct udxg_inject_rules rules = {0};
+    const char *broken = NULL;
+
+    for (uint32_t i = 0; i < kernel->adapter_count && !broken; i++)
+        broken = udxg_inject_parse(kernel->adapters[i]->caps.inject, i, &rules);
+    if (!broken && text) broken = udxg_inject_parse(text, UDXG_INJECT_ALL, &rules);
+    if (broken) {
+        snprintf(error, error_bytes, "UDXG_INJECT=%s: %s", text ? text : "", broken);
+        return STATUS_INVALID_PARAMETER;
+    }
+    udxg_inject_set(kernel, &rules);
     return STATUS_SUCCESS;
 }

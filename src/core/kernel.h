@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "base/status.h"
+#include "core/inject.h"
 #include "core/nt_handle.h"
 
 struct udxg_adapter;
@@ -21,6 +22,7 @@ struct udxg_kernel {
     uint32_t adapter_count;                              /* constant */
     struct udxg_adapter *adapters[UDXG_KERNEL_ADAPTERS]; /* constant */
     struct udxg_nt_handles nt_handles;                   /* locks for itself */
+    struct udxg_inject inject;                           /* locks for itself */
 };
 
 /*
@@ -30,6 +32,12 @@ struct udxg_kernel {
  */
 udxg_status udxg_kernel_create(const char *adapters, const struct udxg_miniport *const *miniports, char *error,
                                size_t error_bytes, struct udxg_kernel **ret_kernel) UDXG_MUST_CHECK;
+/*
+ * What is to go wrong from now on: what the profiles say, and what TEXT (ddi/inject.h) adds; NULL adds nothing. On
+ * failure ERROR holds one line, and nothing has changed.
+ */
+udxg_status udxg_kernel_inject(struct udxg_kernel *kernel, const char *text, char *error,
+                               size_t error_bytes) UDXG_MUST_CHECK;
 /* Every process must be gone. Ends what outlived its process: running packets, NT handles. */
 void udxg_kernel_destroy(struct udxg_kernel *kernel);
 

@@ -73,7 +73,7 @@ static udxg_status queue_get(struct udxg_process *process, uint32_t handle, stru
     struct udxg_paging_queue *queue = udxg_handle_get(&process->handles, handle, UDXG_HANDLE_PAGING_QUEUE);
 
     if (!queue) return STATUS_INVALID_PARAMETER;
-    if (udxg_adapter_is_stopped(queue->child.device->adapter)) {
+    if (udxg_device_is_removed(queue->child.device)) {
         udxg_handle_put(&process->handles, handle);
         return STATUS_DEVICE_REMOVED;
     }

@@ -13,9 +13,9 @@
 #include "core/resource.h"
 #include "core/sync.h"
 
-static void adapter_release(void *adapter)
+static void adapter_release(void *era)
 {
-    (void)adapter; /* it lives as long as the kernel */
+    (void)era; /* it lives as long as the kernel */
 }
 
 udxg_status udxg_process_create(struct udxg_kernel *kernel, struct udxg_process **ret_process)
@@ -35,6 +35,7 @@ udxg_status udxg_process_create(struct udxg_kernel *kernel, struct udxg_process 
     process->handles.release[UDXG_HANDLE_RESOURCE] = udxg_resource_release;
     process->handles.release[UDXG_HANDLE_ALLOCATION] = udxg_allocation_release;
     process->handles.release[UDXG_HANDLE_CONTEXT] = udxg_context_release;
+    process->handles.release[UDXG_HANDLE_HW_QUEUE] = udxg_hw_queue_release;
     process->handles.release[UDXG_HANDLE_PAGING_QUEUE] = udxg_paging_queue_release;
     process->handles.release[UDXG_HANDLE_SYNC] = udxg_sync_release;
     udxg_registrations_init(&process->registrations);

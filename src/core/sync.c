@@ -260,7 +260,7 @@ udxg_status udxg_sync_get(struct udxg_process *process, uint32_t handle, struct 
     udxg_status status;
 
     if (!sync) return STATUS_INVALID_PARAMETER;
-    status = udxg_adapter_is_stopped(sync->child.device->adapter) ? STATUS_DEVICE_REMOVED : STATUS_SUCCESS;
+    status = udxg_device_is_removed(sync->child.device) ? STATUS_DEVICE_REMOVED : STATUS_SUCCESS;
     if (!udxg_failed(status)) {
         udxg_sync_ref(sync);
         *ret_sync = sync;

@@ -128,9 +128,9 @@ static udxg_status companion_of(struct udxg_context *context, struct udxg_compan
     udxg_status status;
 
     if (!companion) {
-        status = start_updater(&context->child.device->adapter->updater);
+        status = start_updater(&context->lane.child.device->adapter->updater);
         if (udxg_failed(status)) return status;
-        made = companion_create(context->child.device);
+        made = companion_create(context->lane.child.device);
         if (!made) return STATUS_NO_MEMORY;
         if (atomic_compare_exchange_strong(&context->companion, &companion, made))
             companion = made;
@@ -171,7 +171,7 @@ static void update_end(struct update *update)
     udxg_wait_unref(&update->wait);
 }
 
-void udxg_updates_discard(struct udxg_list *taken) UDXG_NO_TSA
+static void discard_all(struct udxg_list *taken) UDXG_NO_TSA
 {
     struct udxg_list *link;
 
@@ -197,13 +197,25 @@ static void take_updates_locked(struct udxg_companion *companion, struct udxg_li
         set_state_locked(companion, COMPANION_IDLE);
 }
 
-void udxg_companion_cancel(struct udxg_companion *companion, struct udxg_list *taken)
+static void cancel(struct udxg_companion *companion, struct udxg_list *taken)
 {
     if (!companion) return;
     udxg_lock(UPDATE, &companion->updater->lock);
     companion->cancelled = true;
     take_updates_locked(companion, taken);
     udxg_unlock(UPDATE, &companion->updater->lock);
+}
+
+void udxg_updates_cancel(struct udxg_device *device)
+{
+    struct udxg_list taken;
+
+    udxg_list_init(&taken);
+    udxg_lock(DEVICE, &device->lock);
+    udxg_list_for_each(link, &device->children[UDXG_HANDLE_CONTEXT])
+        cancel(atomic_load(&udxg_container_of(link, struct udxg_context, lane.child.link)->companion), &taken);
+    udxg_unlock(DEVICE, &device->lock);
+    discard_all(&taken);
 }
 
 void udxg_companion_close(struct udxg_companion *companion)
@@ -216,7 +228,7 @@ void udxg_companion_close(struct udxg_companion *companion)
     companion->closing = true;
     if (companion->state == COMPANION_WAITING) take_updates_locked(companion, &taken);
     udxg_unlock(UPDATE, &companion->updater->lock);
-    udxg_updates_discard(&taken);
+    discard_all(&taken);
 }
 
 /* ---- running ---- */
@@ -277,7 +289,7 @@ static void give_up_if_closing(struct udxg_companion *companion, struct update *
         take_updates_locked(companion, &taken);
     over = companion->blocked != update;
     udxg_unlock(UPDATE, &companion->updater->lock);
-    udxg_updates_discard(&taken);
+    discard_all(&taken);
     /* Who took it while the wait was being started has not seen the waiter that was hung in after that. */
     if (over) udxg_wait_cancel(&update->wait);
 }
@@ -514,7 +526,7 @@ static void submit(struct udxg_companion *companion, struct update *update, bool
     udxg_list_append(companion->cancelled ? &taken : &companion->updates, &update->link);
     if (!companion->cancelled && companion->state == COMPANION_IDLE) set_state_locked(companion, COMPANION_RUNNABLE);
     udxg_unlock(UPDATE, &companion->updater->lock);
-    udxg_updates_discard(&taken);
+    discard_all(&taken);
 }
 
 /* Blocks until TURN operations have ended; destroying context or device ends them all. */
@@ -537,7 +549,7 @@ static udxg_status update(struct udxg_process *process, struct udxg_context *con
     udxg_status status = get_fence(process, args, &fence);
 
     if (udxg_failed(status)) return status;
-    status = make_changes(context->child.device, args, &changes);
+    status = make_changes(context->lane.child.device, args, &changes);
     if (!udxg_failed(status)) {
         status = companion_of(context, &companion);
         if (!udxg_failed(status)) status = make_update(companion, args, fence, changes, &queued);
@@ -547,7 +559,7 @@ static udxg_status update(struct udxg_process *process, struct udxg_context *con
     if (udxg_failed(status)) return status;
     companion_ref(companion);
     *ret_companion = companion;
-    submit(companion, queued, atomic_load(&context->cancelled), ret_turn);
+    submit(companion, queued, atomic_load(&context->lane.cancelled), ret_turn);
     return STATUS_SUCCESS;
 }
 
@@ -558,9 +570,9 @@ static udxg_status get_context(struct udxg_process *process, uint32_t handle, co
     udxg_status status = udxg_context_get(process, handle, ret_context);
 
     if (udxg_failed(status)) return status;
-    if ((*ret_context)->child.device != device)
+    if ((*ret_context)->lane.child.device != device)
         status = STATUS_INVALID_PARAMETER;
-    else if (udxg_device_in_error((*ret_context)->child.device))
+    else if (udxg_device_in_error((*ret_context)->lane.child.device))
         status = STATUS_GRAPHICS_GPU_EXCEPTION_ON_DEVICE;
     if (udxg_failed(status)) udxg_context_put(*ret_context);
     return status;

@@ -42,9 +42,8 @@ void udxg_updater_fini(struct udxg_updater *updater);
 void udxg_companion_close(struct udxg_companion *companion);
 /* The context is going: ends its reference. */
 void udxg_companion_unref(struct udxg_companion *companion);
-/* The device is in error or going: takes what has not begun, for good. May be called with DEVICE. */
-void udxg_companion_cancel(struct udxg_companion *companion, struct udxg_list *taken);
-/* Ends what was taken, without locks. */
-void udxg_updates_discard(struct udxg_list *taken);
+
+/* The device is in error or going: what its contexts have queued and not begun is given up, for good. */
+void udxg_updates_cancel(struct udxg_device *device);
 
 #endif

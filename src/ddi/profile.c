@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "ddi/inject.h"
 #include "ddi/validate.h"
 
 #define PROFILE_MAX_BYTES 65536u
@@ -151,7 +152,17 @@ static const char *read_version(const char *text, uint64_t *ret_value)
 
 /* ---- keys ---- */
 
-enum kind { KIND_TEXT, KIND_NUMBER, KIND_SIZE, KIND_CLOCK, KIND_TRUTH, KIND_VERSION, KIND_FLAGS, KIND_ENGINE };
+enum kind {
+    KIND_TEXT,
+    KIND_NUMBER,
+    KIND_SIZE,
+    KIND_CLOCK,
+    KIND_TRUTH,
+    KIND_VERSION,
+    KIND_FLAGS,
+    KIND_ENGINE,
+    KIND_INJECT,
+};
 
 struct key {
     const char *name;
@@ -177,6 +188,9 @@ static const struct key adapter_keys[] = {
     {"driver_version", KIND_VERSION, false, FIELD(udxg_adapter_caps, driver_version)},
     {"aperture_commit_limit", KIND_SIZE, false, FIELD(udxg_adapter_caps, aperture_commit_limit_bytes)},
     {"system_commit_limit", KIND_SIZE, false, FIELD(udxg_adapter_caps, system_commit_limit_bytes)},
+    {"inject", KIND_INJECT, false, FIELD(udxg_adapter_caps, inject)},
+    {"tdr_delay_ms", KIND_NUMBER, false, FIELD(udxg_adapter_caps, tdr_delay_ms)},
+    {"tdr_reset_delay_ms", KIND_NUMBER, false, FIELD(udxg_adapter_caps, tdr_reset_delay_ms)},
 };
 
 static const struct key segment_keys[] = {
@@ -211,7 +225,11 @@ static const char *store(const struct key *key, void *object, const char *text)
     char *field = (char *)object + key->offset;
     const char *broken = NULL;
     uint64_t value = 0;
+    struct udxg_inject_rules rules = {0};
     switch (key->kind) {
+    case KIND_INJECT:
+        broken = udxg_inject_parse(text, UDXG_INJECT_ALL, &rules);
+        return broken ? broken : store_text(field, key->bytes, text);
     case KIND_TEXT:
         return store_text(field, key->bytes, text);
     case KIND_NUMBER:

@@ -4,7 +4,7 @@
  *
  *   [adapter]      description, miniport, wddm, gpu_va_bits, clock; vendor_id, device_id, sub_vendor_id,
  *                  sub_system_id, revision_id, hardware, driver_version, aperture_commit_limit,
- *                  system_commit_limit may be left out
+ *                  system_commit_limit, tdr_delay_ms, tdr_reset_delay_ms, inject may be left out
  *   [segment.1]    size; flags and commit_limit may be left out; segment.2 follows, and so on
  *   [node.0]       type and name; node.1 follows, and so on
  *

@@ -340,6 +340,8 @@ int __real_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, v
 int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*main)(void *), void *argument);
 int __real_pthread_join(pthread_t thread, void **result);
 int __wrap_pthread_join(pthread_t thread, void **result);
+int __real_pthread_detach(pthread_t thread);
+int __wrap_pthread_detach(pthread_t thread);
 int __real_pthread_atfork(void (*prepare)(void), void (*parent)(void), void (*child)(void));
 int __wrap_pthread_atfork(void (*prepare)(void), void (*parent)(void), void (*child)(void));
 
@@ -353,6 +355,13 @@ int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, v
 int __wrap_pthread_join(pthread_t thread, void **result)
 {
     int error = __real_pthread_join(thread, result);
+    if (!error) atomic_fetch_sub(&live_threads, 1);
+    return error;
+}
+
+int __wrap_pthread_detach(pthread_t thread)
+{
+    int error = __real_pthread_detach(thread);
     if (!error) atomic_fetch_sub(&live_threads, 1);
     return error;
 }

@@ -594,6 +594,56 @@ static void context_alone(struct world *world, void *arguments)
     *(D3DKMT_HANDLE *)arguments = world->context;
 }
 
+/* ---- hardware queues ---- */
+
+static void destroy_hw_context(struct world *world, void *arguments)
+{
+    WITH(D3DKMT_DESTROYHWCONTEXT);
+    args->hHwContext = world_create_hw_context(world);
+}
+
+static void create_hw_queue(struct world *world, void *arguments)
+{
+    WITH(D3DKMT_CREATEHWQUEUE);
+    args->hHwContext = world->hw_context;
+}
+
+static void destroy_hw_queue(struct world *world, void *arguments)
+{
+    WITH(D3DKMT_DESTROYHWQUEUE);
+    args->hHwQueue = world_create_hw_queue(world);
+}
+
+static void submit_to_hw_queue(struct world *world, void *arguments)
+{
+    WITH(D3DKMT_SUBMITCOMMANDTOHWQUEUE);
+    args->hHwQueue = world->hw_queue;
+    args->HwQueueProgressFenceId = 1;
+    args->CommandBuffer = world->va;
+    args->CommandLength = 64;
+    args->NumPrimaries = 1;
+    args->WrittenPrimaries = one_handle(world, world->allocation);
+}
+
+static void signal_to_hw_queue(struct world *world, void *arguments)
+{
+    WITH(D3DKMT_SUBMITSIGNALSYNCOBJECTSTOHWQUEUE);
+    args->BroadcastHwQueueCount = 1;
+    args->BroadcastHwQueueArray = one_handle(world, world->hw_queue);
+    args->ObjectCount = 1;
+    args->ObjectHandleArray = one_handle(world, world->fence);
+    args->FenceValueArray = one_number(world, 7);
+}
+
+static void wait_to_hw_queue(struct world *world, void *arguments)
+{
+    WITH(D3DKMT_SUBMITWAITFORSYNCOBJECTSTOHWQUEUE);
+    args->hHwQueue = world->hw_queue;
+    args->ObjectCount = 1;
+    args->ObjectHandleArray = one_handle(world, world->fence);
+    args->FenceValueArray = one_number(world, 0);
+}
+
 /* ---- synchronisation ---- */
 
 static void create_mutex(struct world *world, void *arguments)
@@ -821,6 +871,13 @@ const struct sweep_case sweep_cases[] = {
     CASE(GetContextSchedulingPriority, "", context_alone),
     CASE(SetContextInProcessSchedulingPriority, "", context_alone),
     CASE(GetContextInProcessSchedulingPriority, "", context_alone),
+    CASE(CreateHwContext, "", device_alone),
+    CASE(DestroyHwContext, "", destroy_hw_context),
+    CASE(CreateHwQueue, "", create_hw_queue),
+    CASE(DestroyHwQueue, "", destroy_hw_queue),
+    CASE(SubmitCommandToHwQueue, "", submit_to_hw_queue),
+    CASE(SubmitSignalSyncObjectsToHwQueue, "", signal_to_hw_queue),
+    CASE(SubmitWaitForSyncObjectsToHwQueue, "", wait_to_hw_queue),
     NOT_YET_CASE(CreateSynchronizationObject, "mutex", create_mutex),
     NOT_YET_CASE(CreateSynchronizationObject, "semaphore", create_semaphore),
     NOT_YET_CASE(CreateSynchronizationObject2, "mutex", create_mutex2),

@@ -85,6 +85,20 @@ D3DKMT_HANDLE world_create_context(struct world *world)
     return args.hContext;
 }
 
+D3DKMT_HANDLE world_create_hw_context(struct world *world)
+{
+    D3DKMT_CREATEHWCONTEXT args = {.hDevice = world->device};
+    world_need(D3DKMTCreateHwContext(&args), "a context for hardware queues");
+    return args.hHwContext;
+}
+
+D3DKMT_HANDLE world_create_hw_queue(struct world *world)
+{
+    D3DKMT_CREATEHWQUEUE args = {.hHwContext = world->hw_context};
+    world_need(D3DKMTCreateHwQueue(&args), "a hardware queue");
+    return args.hHwQueue;
+}
+
 D3DKMT_HANDLE world_create_queue(struct world *world, D3DKMT_HANDLE *ret_fence)
 {
     D3DKMT_CREATEPAGINGQUEUE args = {.hDevice = world->device};
@@ -148,6 +162,7 @@ static void make_dead_handles(struct world *world)
     dead[UDXG_IS_DEVICE] = world_create_device(world);
     dead[UDXG_IS_RESOURCE] = world_create_resource(world, &dead[UDXG_IS_ALLOCATION]);
     dead[UDXG_IS_CONTEXT] = world_create_context(world);
+    dead[UDXG_IS_HW_QUEUE] = world_create_hw_queue(world);
     dead[UDXG_IS_PAGING_QUEUE] = world_create_queue(world, &fence);
     dead[UDXG_IS_SYNC] = world_create_fence(world);
     dead[UDXG_IS_PAGING_QUEUE_OR_ADAPTER] = dead[UDXG_IS_ADAPTER];
@@ -156,12 +171,14 @@ static void make_dead_handles(struct world *world)
     D3DKMT_DESTROYDEVICE device = {dead[UDXG_IS_DEVICE]};
     D3DKMT_DESTROYALLOCATION2 resource = {.hDevice = world->device, .hResource = dead[UDXG_IS_RESOURCE]};
     D3DKMT_DESTROYCONTEXT context = {dead[UDXG_IS_CONTEXT]};
+    D3DKMT_DESTROYHWQUEUE hw_queue = {dead[UDXG_IS_HW_QUEUE]};
     D3DDDI_DESTROYPAGINGQUEUE queue = {dead[UDXG_IS_PAGING_QUEUE]};
     D3DKMT_DESTROYSYNCHRONIZATIONOBJECT sync = {dead[UDXG_IS_SYNC]};
     world_need(D3DKMTCloseAdapter(&adapter), "the closing of an adapter");
     world_need(D3DKMTDestroyDevice(&device), "the end of a device");
     world_need(D3DKMTDestroyAllocation2(&resource), "the end of a resource");
     world_need(D3DKMTDestroyContext(&context), "the end of a context");
+    world_need(D3DKMTDestroyHwQueue(&hw_queue), "the end of a hardware queue");
     world_need(D3DKMTDestroyPagingQueue(&queue), "the end of a paging queue");
     world_need(D3DKMTDestroySynchronizationObject(&sync), "the end of a fence");
 }
@@ -181,6 +198,8 @@ void world_make(struct world *world)
     world->other_device = world_create_device(world);
     world->queue = world_create_queue(world, &world->queue_fence);
     world->context = world_create_context(world);
+    world->hw_context = world_create_hw_context(world);
+    world->hw_queue = world_create_hw_queue(world);
     world->fence = world_create_fence(world);
     D3DKMT_HANDLE inner;
     world->resource = world_create_resource(world, &inner);
@@ -196,6 +215,7 @@ void world_make(struct world *world)
     alive[UDXG_IS_RESOURCE] = world->resource;
     alive[UDXG_IS_ALLOCATION] = world->allocation;
     alive[UDXG_IS_CONTEXT] = world->context;
+    alive[UDXG_IS_HW_QUEUE] = world->hw_queue;
     alive[UDXG_IS_PAGING_QUEUE] = world->queue;
     alive[UDXG_IS_SYNC] = world->fence;
 }

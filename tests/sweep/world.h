@@ -22,6 +22,7 @@
 struct world {
     LUID luid;
     D3DKMT_HANDLE adapter, device, other_device, queue, queue_fence, context, fence, resource;
+    D3DKMT_HANDLE hw_context, hw_queue;
     D3DKMT_HANDLE allocation; /* 64 KiB of video memory, mapped at va, resident */
     uint64_t va;              /* commands are there: one NOP of 64 bytes */
     int event;                /* an eventfd */
@@ -47,6 +48,8 @@ D3DKMT_HANDLE world_create_allocation(struct world *world);
 D3DKMT_HANDLE world_create_resource(struct world *world, D3DKMT_HANDLE *ret_allocation);
 D3DKMT_HANDLE world_create_device(struct world *world);
 D3DKMT_HANDLE world_create_context(struct world *world);
+D3DKMT_HANDLE world_create_hw_context(struct world *world);
+D3DKMT_HANDLE world_create_hw_queue(struct world *world);
 D3DKMT_HANDLE world_create_queue(struct world *world, D3DKMT_HANDLE *ret_fence);
 D3DKMT_HANDLE world_create_fence(struct world *world);
 D3DKMT_HANDLE world_open_adapter(struct world *world);

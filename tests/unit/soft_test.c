@@ -463,7 +463,7 @@ static void runs(struct fake *fake)
 
 static void faults(struct fake *fake, NTSTATUS status, uint64_t va, bool write, uint32_t error_code)
 {
-    struct udxg_submit_fault fault = {KEEP, !write, KEEP};
+    struct udxg_submit_fault fault = {.va = KEEP, .write = !write, .error_code = KEEP};
     assert_int_equal(run(fake, &fault), status);
     assert_int_equal(fault.va, va);
     assert_int_equal(fault.write, write);

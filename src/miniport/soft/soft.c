@@ -57,6 +57,7 @@ static NTSTATUS soft_start(struct udxg_adapter_caps *caps, void **ret_adapter)
     adapter->segment_count = caps->segment_count;
     adapter->node_count = caps->node_count;
     adapter->clock_hz = caps->clock_hz;
+    caps->submission_data_bytes = 0;
     adapter->va_mask = (UINT64_C(1) << caps->gpu_va_bits) - 1;
     *ret_adapter = adapter;
     return STATUS_SUCCESS;

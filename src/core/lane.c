@@ -1,0 +1,669 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Lanes and their packets. A packet is on its device's timeline from submission to retirement, whatever becomes of
+ * it; it holds a reference to its lane. What passes the gate ends in command_over(), once, on the engine's thread or
+ * in its stead. Lock: NODE of the lane's engine, never while a packet runs, a wait starts or a packet retires.
+ */
+#include "core/lane.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "abi/thunk.h"
+#include "core/inject.h"
+#include "core/stats.h"
+
+enum packet_kind { PACKET_COMMAND, PACKET_SIGNAL, PACKET_WAIT };
+
+struct udxg_packet {
+    struct udxg_list link; /* NODE, while queued; whoever took it off owns it after */
+    struct udxg_timeline_entry timeline;
+    struct udxg_lane *lane; /* referenced; constant */
+    atomic_uint holders;    /* 1; 2 while one has given it up that another's miniport still has */
+    enum packet_kind kind;  /* constant */
+    uint32_t bytes;         /* of private data; constant */
+    uint64_t progress;      /* what the lane's progress fence is after it; 0: what it was; constant */
+};
+
+struct command_packet {
+    struct udxg_packet packet;
+    uint64_t commands_va;
+    uint32_t commands_bytes;
+    bool null_rendering;
+    _Alignas(16) unsigned char private_data[];
+};
+
+struct signal_packet {
+    struct udxg_packet packet;
+    uint32_t count;
+    struct {
+        struct udxg_sync *sync; /* referenced */
+        uint64_t value;
+    } items[];
+};
+
+struct wait_packet {
+    struct udxg_packet packet;
+    bool started;          /* the wait hangs in its objects */
+    struct udxg_wait wait; /* ends in its waiters; its memory is the packet's */
+};
+
+static struct udxg_packet *packet_of(struct udxg_list *link)
+{
+    return udxg_container_of(link, struct udxg_packet, link);
+}
+
+/* ---- state ---- */
+
+static const uint8_t legal_next[] = {
+    [UDXG_LANE_IDLE] = 1 << UDXG_LANE_RUNNABLE,
+    [UDXG_LANE_RUNNABLE] = 1 << UDXG_LANE_RUNNING | 1 << UDXG_LANE_IDLE,
+    [UDXG_LANE_RUNNING] = 1 << UDXG_LANE_RUNNABLE | 1 << UDXG_LANE_IDLE | 1 << UDXG_LANE_WAITING | 1 << UDXG_LANE_GATED,
+    [UDXG_LANE_WAITING] = 1 << UDXG_LANE_RUNNABLE | 1 << UDXG_LANE_IDLE,
+    [UDXG_LANE_GATED] = 1 << UDXG_LANE_RUNNABLE | 1 << UDXG_LANE_IDLE,
+};
+
+static void set_state_locked(struct udxg_lane *lane, enum udxg_lane_state state) UDXG_REQUIRES(NODE)
+{
+    if (!(legal_next[lane->state] & 1 << state)) abort(); /* ours alone: no client can bring this about */
+    if (lane->state == UDXG_LANE_RUNNABLE) udxg_engine_dequeue_locked(lane->engine, lane);
+    lane->state = state;
+    if (state == UDXG_LANE_RUNNABLE) udxg_engine_enqueue_locked(lane->engine, lane);
+}
+
+static void run_if_work_locked(struct udxg_lane *lane) UDXG_REQUIRES(NODE)
+{
+    set_state_locked(lane, udxg_list_empty(&lane->packets) ? UDXG_LANE_IDLE : UDXG_LANE_RUNNABLE);
+}
+
+void udxg_lane_begin_locked(struct udxg_lane *lane)
+{
+    /* It is runnable, so it has packets, which have references: there is one to add to. */
+    atomic_fetch_add(&lane->refs, 1);
+    set_state_locked(lane, UDXG_LANE_RUNNING);
+}
+
+static bool is_cancelled(void *user)
+{
+    return atomic_load_explicit(&((struct udxg_lane *)user)->cancelled, memory_order_relaxed);
+}
+
+/* ---- life ---- */
+
+void udxg_lane_init(struct udxg_lane *lane, struct udxg_device *device) UDXG_NO_TSA
+{
+    atomic_init(&lane->refs, 1);
+    vidmm_gpu_memory(&device->vidmm, &lane->memory);
+    udxg_list_init(&lane->run);
+    udxg_list_init(&lane->packets);
+}
+
+void udxg_lane_unref(struct udxg_lane *lane)
+{
+    if (atomic_fetch_sub(&lane->refs, 1) == 1) lane->destroy(lane);
+}
+
+/* ---- the queue ---- */
+
+static void count_locked(struct udxg_lane *lane, const struct udxg_packet *packet, int sign) UDXG_REQUIRES(NODE)
+{
+    lane->queued += (uint32_t)sign;
+    lane->queued_bytes += (uint64_t)((int64_t)sign * packet->bytes);
+}
+
+static struct udxg_packet *pop_locked(struct udxg_lane *lane) UDXG_REQUIRES(NODE)
+{
+    struct udxg_list *link = udxg_list_pop(&lane->packets);
+
+    if (!link) return NULL;
+    count_locked(lane, packet_of(link), -1);
+    return packet_of(link);
+}
+
+/* Moves everything that has not begun, and the wait it is blocked on, to DISCARDED. */
+static void take_packets_locked(struct udxg_lane *lane, struct udxg_list *discarded) UDXG_REQUIRES(NODE)
+{
+    struct udxg_packet *packet;
+
+    if (lane->blocked) {
+        udxg_list_append(discarded, &lane->blocked->link);
+        lane->blocked = NULL;
+    }
+    while ((packet = pop_locked(lane))) udxg_list_append(discarded, &packet->link);
+    if (lane->state != UDXG_LANE_RUNNING && lane->state != UDXG_LANE_IDLE) set_state_locked(lane, UDXG_LANE_IDLE);
+}
+
+/* ---- the end of a packet ---- */
+
+/* With the wait's last reference: wait_done() may look at the lane until then. */
+static void wait_free(struct udxg_wait *wait)
+{
+    struct wait_packet *packet = udxg_container_of(wait, struct wait_packet, wait);
+
+    udxg_lane_unref(packet->packet.lane);
+    free(packet);
+}
+
+void udxg_packet_free(struct udxg_packet *packet)
+{
+    struct udxg_lane *lane = packet->lane;
+
+    if (packet->kind == PACKET_WAIT) {
+        udxg_wait_unref(&((struct wait_packet *)packet)->wait);
+        return;
+    }
+    if (packet->kind == PACKET_SIGNAL) {
+        struct signal_packet *signal = (struct signal_packet *)packet;
+        for (uint32_t i = 0; i < signal->count; i++) udxg_sync_unref(signal->items[i].sync);
+    }
+    free(packet);
+    udxg_lane_unref(lane);
+}
+
+static void packet_put(struct udxg_packet *packet)
+{
+    if (atomic_fetch_sub(&packet->holders, 1) == 1) udxg_packet_free(packet);
+}
+
+void udxg_packet_hold(struct udxg_packet *packet)
+{
+    atomic_fetch_add(&packet->holders, 1);
+}
+
+struct udxg_device *udxg_packet_device(const struct udxg_packet *packet)
+{
+    return packet->lane->child.device;
+}
+
+/* The packet is over, one way or another: what was destroyed while it might still be needed can go. */
+static void packet_retire(struct udxg_packet *packet)
+{
+    udxg_device_retire(packet->lane->child.device, &packet->timeline);
+}
+
+/* Ends a packet that will not run (any more). */
+static void packet_discard(struct udxg_packet *packet)
+{
+    struct wait_packet *wait = (struct wait_packet *)packet;
+
+    if (packet->kind == PACKET_WAIT && wait->started) udxg_wait_cancel(&wait->wait);
+    packet_retire(packet);
+    packet_put(packet);
+}
+
+void udxg_packets_discard(struct udxg_list *packets) UDXG_NO_TSA
+{
+    struct udxg_list *link;
+
+    while ((link = udxg_list_pop(packets))) packet_discard(packet_of(link));
+}
+
+/* Retirement and what becomes visible with it are one step. */
+struct retirement {
+    struct udxg_packet *packet;
+    struct udxg_list fired; /* waits to release */
+};
+
+/* What a cancelled lane would have signalled is lost: its device has set its fences already, or is about to. */
+static void store_values(void *user)
+{
+    struct retirement *step = user;
+    struct udxg_lane *lane = step->packet->lane;
+
+    if (is_cancelled(lane)) return;
+    if (step->packet->progress) udxg_sync_store_collect(lane->progress, step->packet->progress, &step->fired);
+    if (step->packet->kind != PACKET_SIGNAL) return;
+    struct signal_packet *signal = (struct signal_packet *)step->packet;
+    for (uint32_t i = 0; i < signal->count; i++)
+        udxg_sync_store_collect(signal->items[i].sync, signal->items[i].value, &step->fired);
+}
+
+/*
+ * Who has waited for the fence finds the device idle and what was destroyed before it gone, and who has waited for
+ * the device to be idle finds the fence signalled.
+ */
+static void retire_and_store(struct udxg_packet *packet)
+{
+    struct retirement step = {.packet = packet};
+
+    udxg_list_init(&step.fired);
+    udxg_device_retire_with(packet->lane->child.device, &packet->timeline, store_values, &step);
+    udxg_sync_fire(&step.fired);
+}
+
+/* ---- commands ---- */
+
+static void describe(struct udxg_lane *lane, const struct command_packet *command,
+                     struct udxg_submission *ret_submission)
+{
+    *ret_submission = (struct udxg_submission){
+        .commands_va = command->commands_va,
+        .commands_bytes = command->commands_bytes,
+        .null_rendering = command->null_rendering,
+        .private_data = command->private_data,
+        .private_data_bytes = command->packet.bytes,
+        .memory = &lane->memory,
+        .cancelled = is_cancelled,
+        .cancelled_context = lane,
+    };
+}
+
+enum gate { GATE_PASSED, GATE_LATER, GATE_DISCARD };
+
+/* Whether the device's memory is in place; if not, the lane is gated and the packet is back in its queue. */
+static enum gate pass_gate(struct udxg_lane *lane, struct udxg_packet *packet)
+{
+    struct vidmm_device *vidmm = &lane->child.device->vidmm;
+    enum gate gate = GATE_LATER;
+
+    if (vidmm_device_is_ready(vidmm)) return GATE_PASSED;
+    udxg_lock(NODE, &lane->engine->lock);
+    if (is_cancelled(lane)) {
+        gate = GATE_DISCARD;
+    } else {
+        udxg_list_insert_before(lane->packets.next, &packet->link);
+        count_locked(lane, packet, 1);
+        set_state_locked(lane, UDXG_LANE_GATED);
+        /* Asked again: it may have become ready before we were seen to be gated. */
+        if (vidmm_device_is_ready(vidmm)) set_state_locked(lane, UDXG_LANE_RUNNABLE);
+    }
+    udxg_unlock(NODE, &lane->engine->lock);
+    return gate;
+}
+
+/* The one end of what passed the gate; what holds the packet stays. */
+static void command_over(struct udxg_packet *packet, udxg_status status, const struct udxg_submit_fault *fault)
+{
+    struct udxg_lane *lane = packet->lane;
+
+    udxg_stats_executed(udxg_failed(status));
+    if (udxg_failed(status) && !is_cancelled(lane))
+        udxg_device_fail(lane->child.device,
+                         status == STATUS_ACCESS_VIOLATION ? D3DKMT_DEVICEEXECUTION_ERROR_DMAPAGEFAULT
+                                                           : D3DKMT_DEVICEEXECUTION_ERROR_DMAFAULT,
+                         fault);
+    retire_and_store(packet);
+}
+
+static udxg_status execute(struct udxg_lane *lane, const struct udxg_submission *submission,
+                           struct udxg_submit_fault *fault)
+{
+    const struct udxg_adapter *adapter = lane->child.device->adapter;
+    enum udxg_inject_kind kind = udxg_inject_packet(adapter->inject, adapter->index);
+
+    if (kind == UDXG_INJECT_FAULT) {
+        fault->va = submission->commands_va;
+        return STATUS_ACCESS_VIOLATION;
+    }
+    if (kind == UDXG_INJECT_HANG) udxg_inject_hang(adapter->inject, is_cancelled, lane);
+    if (kind == UDXG_INJECT_STUCK) udxg_inject_hang(adapter->inject, NULL, NULL);
+    if (kind != UDXG_INJECT_CALL && is_cancelled(lane)) return STATUS_UNSUCCESSFUL;
+    return adapter->miniport->execute(lane->mp_context, submission, fault);
+}
+
+/* False when the packet was taken from this thread, which then owns no more than its memory. */
+static bool run_command(struct udxg_lane *lane, struct command_packet *command)
+{
+    struct udxg_submit_fault fault = {.bind_table_entry = DXGK_BIND_TABLE_ENTRY_UNKNOWN};
+    struct udxg_submission submission;
+    udxg_status status;
+    bool ours;
+
+    describe(lane, command, &submission);
+    udxg_engine_begin(lane->engine, &command->packet, !lane->no_timeout);
+    status = execute(lane, &submission, &fault);
+    ours = udxg_engine_end(lane->engine, &command->packet);
+    if (ours) command_over(&command->packet, status, &fault);
+    packet_put(&command->packet);
+    return ours;
+}
+
+void udxg_lane_give_up(struct udxg_packet *packet)
+{
+    struct udxg_lane *lane = packet->lane;
+
+    command_over(packet, STATUS_UNSUCCESSFUL, NULL);
+    udxg_lock(NODE, &lane->engine->lock);
+    run_if_work_locked(lane);
+    udxg_unlock(NODE, &lane->engine->lock);
+    packet_put(packet);
+}
+
+/* ---- waits ---- */
+
+/* The lane may go on: its wait is satisfied. Runs on whichever thread signals. */
+static void wait_done(struct udxg_wait *wait)
+{
+    struct udxg_packet *packet = &udxg_container_of(wait, struct wait_packet, wait)->packet;
+    struct udxg_lane *lane = packet->lane;
+    bool ours;
+
+    udxg_lock(NODE, &lane->engine->lock);
+    ours = lane->blocked == packet;
+    if (ours) {
+        lane->blocked = NULL;
+        run_if_work_locked(lane);
+    }
+    udxg_unlock(NODE, &lane->engine->lock);
+    if (!ours) return; /* it was discarded meanwhile, and the discarder ends it */
+    packet_retire(packet);
+    packet_put(packet);
+}
+
+/* A closing lane does not wait: what is behind an unsatisfied wait is given up. */
+static void give_up_if_closing(struct udxg_lane *lane, struct wait_packet *wait)
+{
+    struct udxg_list discarded;
+    bool over;
+
+    udxg_list_init(&discarded);
+    udxg_lock(NODE, &lane->engine->lock);
+    if ((lane->closing || is_cancelled(lane)) && lane->blocked == &wait->packet) take_packets_locked(lane, &discarded);
+    over = lane->blocked != &wait->packet;
+    udxg_unlock(NODE, &lane->engine->lock);
+    udxg_packets_discard(&discarded);
+    /* Who discarded it while it was being started has not seen the waiters that were hung in after that. */
+    if (over) udxg_wait_cancel(&wait->wait);
+}
+
+static void run_wait(struct udxg_lane *lane, struct wait_packet *wait)
+{
+    atomic_fetch_add(&wait->wait.refs, 1); /* the packet outlives wait_done() */
+    wait->started = true;
+    udxg_lock(NODE, &lane->engine->lock);
+    lane->blocked = &wait->packet;
+    set_state_locked(lane, UDXG_LANE_WAITING);
+    udxg_unlock(NODE, &lane->engine->lock);
+    udxg_wait_start(&wait->wait);
+    give_up_if_closing(lane, wait);
+    udxg_wait_unref(&wait->wait);
+}
+
+/* ---- running ---- */
+
+/* Back from running: the next packet, or none. */
+static void finish(struct udxg_lane *lane)
+{
+    udxg_lock(NODE, &lane->engine->lock);
+    run_if_work_locked(lane);
+    udxg_unlock(NODE, &lane->engine->lock);
+}
+
+static struct udxg_packet *take_packet(struct udxg_lane *lane)
+{
+    struct udxg_packet *packet;
+
+    udxg_lock(NODE, &lane->engine->lock);
+    packet = pop_locked(lane);
+    if (!packet) run_if_work_locked(lane); /* cancelled between picking and running */
+    udxg_unlock(NODE, &lane->engine->lock);
+    return packet;
+}
+
+static bool run_packet(struct udxg_lane *lane, struct udxg_packet *packet)
+{
+    enum gate gate = is_cancelled(lane) ? GATE_DISCARD : GATE_PASSED;
+
+    if (gate == GATE_PASSED && packet->kind == PACKET_COMMAND) gate = pass_gate(lane, packet);
+    if (gate == GATE_LATER) return true;
+    if (gate == GATE_DISCARD) {
+        packet_discard(packet);
+    } else if (packet->kind == PACKET_WAIT) {
+        run_wait(lane, (struct wait_packet *)packet);
+        return true;
+    } else if (packet->kind == PACKET_COMMAND) {
+        if (!run_command(lane, (struct command_packet *)packet)) return false;
+    } else {
+        retire_and_store(packet);
+        packet_put(packet);
+    }
+    finish(lane);
+    return true;
+}
+
+bool udxg_lane_run(struct udxg_lane *lane)
+{
+    struct udxg_packet *packet = take_packet(lane);
+    bool ours = !packet || run_packet(lane, packet);
+
+    udxg_lane_unref(lane);
+    return ours;
+}
+
+/* ---- making packets ---- */
+
+static void packet_init(struct udxg_packet *packet, enum packet_kind kind, struct udxg_lane *lane, uint32_t bytes)
+{
+    packet->kind = kind;
+    packet->lane = lane;
+    packet->bytes = bytes;
+    packet->progress = 0;
+    atomic_init(&packet->holders, 1);
+    atomic_fetch_add(&lane->refs, 1);
+    udxg_list_init(&packet->link);
+}
+
+udxg_status udxg_packet_make_command(struct udxg_lane *lane, const struct udxg_command *args,
+                                     struct udxg_packet **ret_packet)
+{
+    const struct udxg_miniport *miniport = lane->child.device->adapter->miniport;
+    const uint32_t most_bytes = lane->child.device->adapter->caps.submission_data_bytes;
+    struct command_packet *command = malloc(sizeof *command + args->private_data_bytes);
+    struct udxg_submission submission;
+    udxg_status status;
+
+    if (!command) return STATUS_NO_MEMORY;
+    packet_init(&command->packet, PACKET_COMMAND, lane, args->private_data_bytes);
+    command->packet.progress = args->progress;
+    command->commands_va = args->commands_va;
+    command->commands_bytes = args->commands_bytes;
+    command->null_rendering = args->null_rendering || lane->null_rendering;
+    if (args->private_data_bytes) memcpy(command->private_data, args->private_data, args->private_data_bytes);
+    describe(lane, command, &submission);
+    status = args->private_data_bytes > most_bytes ? STATUS_INVALID_PARAMETER : STATUS_SUCCESS;
+    if (!udxg_failed(status) && miniport->check_submission)
+        status = miniport->check_submission(lane->mp_context, &submission);
+    if (udxg_failed(status)) {
+        udxg_packet_free(&command->packet);
+        return status;
+    }
+    *ret_packet = &command->packet;
+    return STATUS_SUCCESS;
+}
+
+udxg_status udxg_packet_make_signal(struct udxg_lane *lane, uint32_t count, struct udxg_sync *const *syncs,
+                                    const uint64_t *values, struct udxg_packet **ret_packet)
+{
+    struct signal_packet *signal = malloc(sizeof *signal + count * sizeof signal->items[0]);
+
+    if (!signal) return STATUS_NO_MEMORY;
+    packet_init(&signal->packet, PACKET_SIGNAL, lane, 0);
+    signal->count = count;
+    for (uint32_t i = 0; i < count; i++) {
+        udxg_sync_ref(syncs[i]);
+        signal->items[i].sync = syncs[i];
+        signal->items[i].value = values[i];
+    }
+    *ret_packet = &signal->packet;
+    return STATUS_SUCCESS;
+}
+
+udxg_status udxg_packet_make_wait(struct udxg_lane *lane, uint32_t count, struct udxg_sync *const *syncs,
+                                  const uint64_t *values, struct udxg_packet **ret_packet)
+{
+    struct wait_packet *wait = malloc(udxg_wait_bytes(offsetof(struct wait_packet, wait), count));
+
+    if (!wait) return STATUS_NO_MEMORY;
+    packet_init(&wait->packet, PACKET_WAIT, lane, 0);
+    wait->started = false;
+    udxg_wait_init(&wait->wait, count, syncs, values, false, wait_done, wait_free);
+    *ret_packet = &wait->packet;
+    return STATUS_SUCCESS;
+}
+
+/* ---- submission ---- */
+
+/* Reserves the packet's place. */
+static udxg_status admit_locked(struct udxg_lane *lane, const struct udxg_packet *packet) UDXG_REQUIRES(NODE)
+{
+    if (lane->closing) return STATUS_INVALID_PARAMETER;
+    if (packet->progress && packet->progress <= lane->last_progress) return STATUS_INVALID_PARAMETER;
+    if (lane->queued == UDXG_LANE_MAX_PACKETS || lane->queued_bytes + packet->bytes > UDXG_LANE_MAX_BYTES)
+        return STATUS_NO_MEMORY;
+    if (packet->progress) lane->last_progress = packet->progress;
+    count_locked(lane, packet, 1);
+    return STATUS_SUCCESS;
+}
+
+/* Into the place that was reserved. False when the lane is cancelled: its device is in error or going. */
+static bool append_locked(struct udxg_lane *lane, struct udxg_packet *packet) UDXG_REQUIRES(NODE)
+{
+    if (is_cancelled(lane)) {
+        count_locked(lane, packet, -1);
+        return false;
+    }
+    udxg_list_append(&lane->packets, &packet->link);
+    if (lane->state == UDXG_LANE_IDLE) set_state_locked(lane, UDXG_LANE_RUNNABLE);
+    return true;
+}
+
+/* Values of a progress fence must reach the queue in the order in which they were admitted: in one step. */
+static udxg_status submit_one(struct udxg_packet *packet)
+{
+    struct udxg_lane *lane = packet->lane;
+    bool queued = false;
+    udxg_status status;
+
+    udxg_lock(NODE, &lane->engine->lock);
+    status = admit_locked(lane, packet);
+    if (!udxg_failed(status)) queued = append_locked(lane, packet);
+    udxg_unlock(NODE, &lane->engine->lock);
+    if (!queued) packet_discard(packet);
+    return status;
+}
+
+static udxg_status admit_all(uint32_t count, struct udxg_packet *const *packets)
+{
+    udxg_status status = STATUS_SUCCESS;
+    uint32_t admitted = 0;
+
+    while (admitted < count && !udxg_failed(status)) {
+        struct udxg_lane *lane = packets[admitted]->lane;
+        udxg_lock(NODE, &lane->engine->lock);
+        status = admit_locked(lane, packets[admitted]);
+        udxg_unlock(NODE, &lane->engine->lock);
+        if (!udxg_failed(status)) admitted++;
+    }
+    while (udxg_failed(status) && admitted--) {
+        struct udxg_lane *lane = packets[admitted]->lane;
+        udxg_lock(NODE, &lane->engine->lock);
+        count_locked(lane, packets[admitted], -1);
+        udxg_unlock(NODE, &lane->engine->lock);
+    }
+    return status;
+}
+
+udxg_status udxg_packets_submit(uint32_t count, struct udxg_packet *const *packets)
+{
+    udxg_status status;
+
+    for (uint32_t i = 0; i < count; i++) udxg_device_submit(packets[i]->lane->child.device, &packets[i]->timeline);
+    if (count == 1) return submit_one(packets[0]);
+    status = admit_all(count, packets);
+    for (uint32_t i = 0; i < count; i++) {
+        struct udxg_lane *lane = packets[i]->lane;
+        bool queued = false;
+        udxg_lock(NODE, &lane->engine->lock);
+        if (!udxg_failed(status)) queued = append_locked(lane, packets[i]);
+        udxg_unlock(NODE, &lane->engine->lock);
+        if (!queued) packet_discard(packets[i]);
+    }
+    return status;
+}
+
+/* ---- closing, priorities ---- */
+
+void udxg_lane_drain(struct udxg_lane *lane, struct udxg_list *discarded)
+{
+    udxg_lock(NODE, &lane->engine->lock);
+    lane->closing = true;
+    if (lane->state == UDXG_LANE_WAITING) take_packets_locked(lane, discarded);
+    udxg_unlock(NODE, &lane->engine->lock);
+}
+
+void udxg_lane_close(struct udxg_lane *lane)
+{
+    struct udxg_list discarded;
+
+    udxg_list_init(&discarded);
+    udxg_lane_drain(lane, &discarded);
+    udxg_device_child_closed(&lane->child);
+    udxg_packets_discard(&discarded);
+    udxg_lane_unref(lane);
+}
+
+/* A runnable lane changes queues with its priority. */
+void udxg_lane_set_priority(struct udxg_lane *lane, int priority, bool in_process)
+{
+    bool runnable;
+
+    udxg_lock(NODE, &lane->engine->lock);
+    runnable = lane->state == UDXG_LANE_RUNNABLE;
+    if (runnable) udxg_engine_dequeue_locked(lane->engine, lane);
+    *(in_process ? &lane->in_process_priority : &lane->priority) = priority;
+    if (lane->in_process_priority) lane->engine->uneven = true;
+    if (runnable) udxg_engine_enqueue_locked(lane->engine, lane);
+    udxg_unlock(NODE, &lane->engine->lock);
+}
+
+int udxg_lane_priority(struct udxg_lane *lane, bool in_process)
+{
+    int priority;
+
+    udxg_lock(NODE, &lane->engine->lock);
+    priority = in_process ? lane->in_process_priority : lane->priority;
+    udxg_unlock(NODE, &lane->engine->lock);
+    return priority;
+}
+
+/* ---- all lanes of a device ---- */
+
+static const enum udxg_handle_type lane_types[] = {UDXG_HANDLE_CONTEXT, UDXG_HANDLE_HW_QUEUE};
+
+static void cancel_locked(struct udxg_lane *lane, struct udxg_list *discarded)
+{
+    udxg_lock(NODE, &lane->engine->lock);
+    atomic_store(&lane->cancelled, true);
+    take_packets_locked(lane, discarded);
+    udxg_engine_watch_locked(lane->engine, lane);
+    udxg_unlock(NODE, &lane->engine->lock);
+}
+
+void udxg_lanes_cancel(struct udxg_device *device)
+{
+    struct udxg_list discarded;
+
+    udxg_list_init(&discarded);
+    udxg_lock(DEVICE, &device->lock);
+    for (int i = 0; i < 2; i++)
+        udxg_list_for_each(link, &device->children[lane_types[i]])
+            cancel_locked(udxg_container_of(link, struct udxg_lane, child.link), &discarded);
+    udxg_unlock(DEVICE, &device->lock);
+    udxg_packets_discard(&discarded);
+}
+
+static void ready_locked(struct udxg_lane *lane)
+{
+    udxg_lock(NODE, &lane->engine->lock);
+    if (lane->state == UDXG_LANE_GATED) set_state_locked(lane, UDXG_LANE_RUNNABLE);
+    udxg_unlock(NODE, &lane->engine->lock);
+}
+
+void udxg_lanes_ready(struct udxg_device *device)
+{
+    udxg_lock(DEVICE, &device->lock);
+    for (int i = 0; i < 2; i++)
+        udxg_list_for_each(link, &device->children[lane_types[i]])
+            ready_locked(udxg_container_of(link, struct udxg_lane, child.link));
+    udxg_unlock(DEVICE, &device->lock);
+}
