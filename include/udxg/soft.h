@@ -117,7 +117,9 @@ struct udxg_soft_resource {
  * A command that touches an address that is not mapped, not resident or not writable puts the device in error:
  * D3DKMT_DEVICEEXECUTION_ERROR_DMAPAGEFAULT; one that is malformed or unknown: ..._ERROR_DMAFAULT. What ran before
  * it stays done. D3DKMTGetDeviceState with D3DKMT_DEVICESTATE_PAGE_FAULT then tells the address that faulted, or
- * that of the illegal command, and as DeviceSpecificCode of FaultErrorCode an enum udxg_soft_error.
+ * that of the illegal command, as DeviceSpecificCode of FaultErrorCode an enum udxg_soft_error, and as
+ * FaultedPrimitiveAPISequenceNumber which command of the buffer it was: the first is 1. There are no pipeline stages
+ * and no bind tables: DXGK_RENDER_PIPELINE_STAGE_UNKNOWN, DXGK_BIND_TABLE_ENTRY_UNKNOWN.
  */
 enum udxg_soft_opcode {
     UDXG_SOFT_OP_NOP = 1,
@@ -128,6 +130,7 @@ enum udxg_soft_opcode {
     UDXG_SOFT_OP_WAIT = 6,
     UDXG_SOFT_OP_TIMESTAMP = 7,
     UDXG_SOFT_OP_FAULT = 8,
+    UDXG_SOFT_OP_SPIN = 9,
 };
 
 enum udxg_soft_error {
@@ -209,6 +212,15 @@ struct udxg_soft_fault {
     uint32_t write;                  /* 1: as if by a write, 0: as if by a read */
 };
 
+/*
+ * Holds the engine for a time, or until it is told to stop: for tests of scheduling and timeouts. One that cannot be
+ * stopped is what the rule engine:stuck of udxg_inject() makes.
+ */
+struct udxg_soft_spin {
+    struct udxg_soft_command header; /* 16 bytes */
+    uint64_t duration_ns;
+};
+
 /* ---- Building them ---- */
 
 static inline struct udxg_soft_command udxg_soft_header(uint32_t opcode, uint32_t size_bytes)
@@ -237,6 +249,14 @@ static inline struct udxg_soft_copy udxg_soft_copy_command(uint64_t to_va, uint6
     command.to_va = to_va;
     command.from_va = from_va;
     command.size_bytes = size_bytes;
+    return command;
+}
+
+static inline struct udxg_soft_spin udxg_soft_spin_command(uint64_t duration_ns)
+{
+    struct udxg_soft_spin command;
+    command.header = udxg_soft_header(UDXG_SOFT_OP_SPIN, sizeof(command));
+    command.duration_ns = duration_ns;
     return command;
 }
 

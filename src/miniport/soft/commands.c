@@ -38,6 +38,7 @@ union command {
     struct udxg_soft_wait wait;
     struct udxg_soft_timestamp timestamp;
     struct udxg_soft_fault fault;
+    struct udxg_soft_spin spin;
 };
 
 _Static_assert(sizeof(struct udxg_soft_command) == 8, "documented in udxg/soft.h");
@@ -48,6 +49,7 @@ _Static_assert(sizeof(struct udxg_soft_atomic_add) == 40, "documented in udxg/so
 _Static_assert(sizeof(struct udxg_soft_wait) == 32, "documented in udxg/soft.h");
 _Static_assert(sizeof(struct udxg_soft_timestamp) == 16, "documented in udxg/soft.h");
 _Static_assert(sizeof(struct udxg_soft_fault) == 24, "documented in udxg/soft.h");
+_Static_assert(sizeof(struct udxg_soft_spin) == 16, "documented in udxg/soft.h");
 
 /* ---- failing ---- */
 
@@ -219,6 +221,18 @@ static NTSTATUS do_fault(struct run *run, const struct udxg_soft_fault *fault)
     return STATUS_ACCESS_VIOLATION; /* as memory says: the core takes it for a page fault */
 }
 
+static NTSTATUS do_spin(struct run *run, const struct udxg_soft_spin *spin)
+{
+    uint64_t begin_ns = udxg_os_now_ns();
+    for (;;) {
+        NTSTATUS status = stop_wanted(run);
+        uint64_t done_ns = udxg_os_now_ns() - begin_ns;
+        if (status != STATUS_SUCCESS || done_ns >= spin->duration_ns) return status;
+        uint64_t left_ns = spin->duration_ns - done_ns;
+        udxg_os_nap_ns(left_ns < SOFT_WAIT_SLEEP_NS ? left_ns : SOFT_WAIT_SLEEP_NS);
+    }
+}
+
 /* ---- the walk ---- */
 
 /* The size of the fixed part of a command, 0 for an opcode that is none. */
@@ -233,6 +247,7 @@ static uint32_t fixed_bytes(uint32_t opcode)
         [UDXG_SOFT_OP_WAIT] = sizeof(struct udxg_soft_wait),
         [UDXG_SOFT_OP_TIMESTAMP] = sizeof(struct udxg_soft_timestamp),
         [UDXG_SOFT_OP_FAULT] = sizeof(struct udxg_soft_fault),
+        [UDXG_SOFT_OP_SPIN] = sizeof(struct udxg_soft_spin),
     };
     return opcode < sizeof(bytes) ? bytes[opcode] : 0;
 }
@@ -261,6 +276,8 @@ static NTSTATUS dispatch(struct run *run, const union command *command)
         return do_timestamp(run, &command->timestamp);
     case UDXG_SOFT_OP_FAULT:
         return do_fault(run, &command->fault);
+    case UDXG_SOFT_OP_SPIN:
+        return do_spin(run, &command->spin);
     default:
         return illegal(run);
     }
@@ -286,8 +303,10 @@ NTSTATUS soft_execute(const struct soft_adapter *adapter, const struct udxg_subm
                       struct udxg_submit_fault *ret_fault)
 {
     struct run run = {adapter, submission, submission->commands_va & adapter->va_mask, ret_fault};
+    ret_fault->sequence_number = 0;
     for (uint64_t left_bytes = submission->commands_bytes; left_bytes;) {
         union command command;
+        ret_fault->sequence_number++;
         NTSTATUS status = stop_wanted(&run);
         if (status == STATUS_SUCCESS) status = fetch(&run, left_bytes, &command);
         if (status == STATUS_SUCCESS) status = dispatch(&run, &command);
