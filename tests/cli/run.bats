@@ -168,3 +168,29 @@ opens() {
     wait "$pid" || status=$?
     [ "$status" = 7 ]
 }
+
+@test "--inject makes calls fail in the program" {
+    run_apart udxg run --inject EnumAdapters2:status=ACCESS_DENIED -- "$UDXG_BUILD/tests/cli/opens" libdxg.so
+    [ "$status" = 1 ]
+    [[ "$output" == *": status -1073741790, "* ]] # STATUS_ACCESS_DENIED
+    run_apart udxg run --inject EnumAdapters2:status=ACCESS_DENIED:when=2 -- "$UDXG_BUILD/tests/cli/opens" libdxg.so
+    [ "$status" = 0 ]
+    run_apart udxg run --summary --inject '*:status=NO_MEMORY:when=1' -- "$UDXG_BUILD/tests/cli/opens" libdxg.so
+    [ "$status" = 1 ]
+    grep -Ex ' +EnumAdapters2 +1 +1' <<<"$errors"
+}
+
+@test "--inject says what is wrong with a rule and runs nothing" {
+    for rules in nonsense EnumAdapters2:status=SUCCESS engine:explode 'EnumAdapters2:status=NO_MEMORY:when=0'; do
+        run_apart udxg run --inject "$rules" -- touch "$BATS_TEST_TMPDIR/ran"
+        [ "$status" = 125 ]
+        [[ "$errors" == *"--inject $rules: "* ]]
+    done
+    [ ! -e "$BATS_TEST_TMPDIR/ran" ]
+}
+
+@test "UDXG_INJECT that is wrong is told once, and no call works" {
+    UDXG_INJECT=nonsense run_apart udxg run -- "$UDXG_BUILD/tests/cli/opens" libdxg.so
+    [ "$status" = 1 ]
+    [[ "$errors" == *"UDXG_INJECT=nonsense: "* ]]
+}

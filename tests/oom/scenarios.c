@@ -443,6 +443,44 @@ static void update_addresses(void)
     world_close();
 }
 
+/* With a signal that stands in two queues: all or nothing. */
+static void hardware_queue(void)
+{
+    D3DKMT_HANDLE memory, fence, queues[2], progress[2];
+    UINT64 value = 5;
+    open_with_device();
+    create_queue();
+    fence = create_fence();
+    D3DKMT_CREATEHWCONTEXT context = {.hDevice = world.device};
+    GUARDED(CreateHwContext, &context);
+    for (int i = 0; i < 2; i++) {
+        D3DKMT_CREATEHWQUEUE queue = {.hHwContext = context.hHwContext};
+        GUARDED(CreateHwQueue, &queue);
+        queues[i] = queue.hHwQueue;
+        progress[i] = queue.hHwQueueProgressFence;
+    }
+    create_plain(1, &memory);
+    D3DDDI_MAKERESIDENT resident = {.hPagingQueue = world.queue, .NumAllocations = 1, .AllocationList = &memory};
+    fill_commands(memory);
+    GUARDED(MakeResident, &resident);
+    D3DKMT_SUBMITCOMMANDTOHWQUEUE submission = {.hHwQueue = queues[0], .HwQueueProgressFenceId = 1};
+    submission.CommandBuffer = map(memory);
+    submission.CommandLength = 8;
+    GUARDED(SubmitCommandToHwQueue, &submission);
+    D3DKMT_SUBMITSIGNALSYNCOBJECTSTOHWQUEUE signal = {.BroadcastHwQueueCount = 2, .BroadcastHwQueueArray = queues};
+    signal.ObjectCount = 1;
+    signal.ObjectHandleArray = &fence;
+    signal.FenceValueArray = &value;
+    GUARDED(SubmitSignalSyncObjectsToHwQueue, &signal);
+    D3DKMT_SUBMITWAITFORSYNCOBJECTSTOHWQUEUE wait = {.hHwQueue = queues[0], .ObjectCount = 1};
+    wait.ObjectHandleArray = &fence;
+    wait.FenceValueArray = &value;
+    GUARDED(SubmitWaitForSyncObjectsToHwQueue, &wait);
+    wait_for(fence, 5); /* the second queue may be first */
+    wait_for(progress[0], 1);
+    world_close();
+}
+
 static void sync_and_waits(void)
 {
     D3DKMT_HANDLE first, second;
@@ -619,6 +657,7 @@ const struct scenario scenarios[] = {
     {"write watch", write_watch, true},
     {"make resident, map, submit", make_resident_map_submit, false},
     {"update addresses", update_addresses, false},
+    {"hardware queue", hardware_queue, false},
     {"sync objects and waits", sync_and_waits, false},
     {"share", share, false},
     {"notifications", notifications, false},

@@ -14,6 +14,7 @@
 
 #include <udxg/soft.h>
 
+#include "base/os.h"
 #include "ddi/validate.h"
 #include "miniport/soft/soft.h"
 
@@ -654,6 +655,25 @@ static void fault_on_purpose(void **state)
     assert_memory_equal(fake.memory, "\xcd\xab\xcd\xab\0\0\0\0", 8);
 }
 
+/* It ends by itself, or when it is told to; the record says which command of the buffer it was. */
+static void spins(void **state)
+{
+    struct fake fake;
+    (void)state;
+    fake_init(&fake);
+    struct udxg_soft_spin brief = udxg_soft_spin_command(1000000), endless = udxg_soft_spin_command(UINT64_MAX);
+    struct udxg_submit_fault fault;
+    uint64_t begin_ns = udxg_os_now_ns();
+    add(&fake, &brief, sizeof(brief));
+    assert_int_equal(run(&fake, &fault), STATUS_SUCCESS);
+    assert_true(udxg_os_now_ns() - begin_ns >= 1000000);
+    add(&fake, &endless, sizeof(endless));
+    fake.polls_left = 500; /* the brief one takes some of them */
+    assert_int_equal(run(&fake, &fault), STATUS_UNSUCCESSFUL);
+    assert_int_equal(fault.error_code, UDXG_SOFT_ERROR_CANCELLED);
+    assert_int_equal(fault.sequence_number, 2);
+}
+
 static void illegal_commands(void **state)
 {
     (void)state;
@@ -776,6 +796,7 @@ int main(void)
         cmocka_unit_test(timestamp),
         cmocka_unit_test(access_faults),
         cmocka_unit_test(fault_on_purpose),
+        cmocka_unit_test(spins),
         cmocka_unit_test(illegal_commands),
         cmocka_unit_test(cancelled_in_a_long_fill),
         cmocka_unit_test(submissions),
