@@ -53,7 +53,8 @@ static udxg_status prepare(struct udxg_context *context, struct udxg_device *dev
 
     if (desc->node >= adapter->caps.node_count || desc->engine_affinity > 1) return STATUS_INVALID_PARAMETER;
     context->lane.engine = &adapter->engines[desc->node];
-    status = udxg_engine_start(context->lane.engine);
+    status = udxg_watchdog_start(&adapter->watchdog);
+    if (!udxg_failed(status)) status = udxg_engine_start(context->lane.engine);
     if (udxg_failed(status)) return status;
     return adapter->miniport->create_context(adapter->mp_adapter, device->mp_device, desc->node, desc->private_data,
                                              desc->private_data_bytes, &context->lane.mp_context);

@@ -37,9 +37,10 @@ static uint64_t removal_ns(const struct udxg_inject_rules *rules, uint32_t adapt
     return 0;
 }
 
-void udxg_inject_set(struct udxg_kernel *kernel, const struct udxg_inject_rules *rules)
+udxg_status udxg_inject_set(struct udxg_kernel *kernel, const struct udxg_inject_rules *rules)
 {
     struct udxg_inject *inject = &kernel->inject;
+    udxg_status status = STATUS_SUCCESS;
 
     udxg_lock(INJECT, &inject->lock);
     inject->rules = *rules;
@@ -47,8 +48,9 @@ void udxg_inject_set(struct udxg_kernel *kernel, const struct udxg_inject_rules 
     atomic_store(&inject->active, rules->count > 0);
     atomic_fetch_add(&inject->changes, 1);
     udxg_unlock(INJECT, &inject->lock);
-    for (uint32_t i = 0; i < kernel->adapter_count; i++)
-        udxg_watchdog_remove_at(&kernel->adapters[i]->watchdog, removal_ns(rules, i));
+    for (uint32_t i = 0; i < kernel->adapter_count && !udxg_failed(status); i++)
+        status = udxg_watchdog_remove_at(&kernel->adapters[i]->watchdog, removal_ns(rules, i));
+    return status;
 }
 
 /* It has happened once more: whether the rule is about this time. */
@@ -127,6 +129,5 @@ udxg_status thunk_Inject(struct udxg_process *process, struct udxg_inject_text *
 
     if (args->TextBytes && args->pText[args->TextBytes - 1]) return STATUS_INVALID_PARAMETER;
     if (args->TextBytes && udxg_inject_parse(args->pText, UDXG_INJECT_ALL, &rules)) return STATUS_INVALID_PARAMETER;
-    udxg_inject_set(process->kernel, &rules);
-    return STATUS_SUCCESS;
+    return udxg_inject_set(process->kernel, &rules);
 }

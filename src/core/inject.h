@@ -28,8 +28,8 @@ struct udxg_inject {
 void udxg_inject_init(struct udxg_inject *inject);
 void udxg_inject_fini(struct udxg_inject *inject);
 
-/* Replaces the rules and starts their counts and clocks. */
-void udxg_inject_set(struct udxg_kernel *kernel, const struct udxg_inject_rules *rules);
+/* Replaces the rules and starts their counts and clocks. STATUS_NO_MEMORY: there is nobody to look at the clock. */
+udxg_status udxg_inject_set(struct udxg_kernel *kernel, const struct udxg_inject_rules *rules);
 
 /* Before a handler: true when the call is to fail with *ret_status. It may take adapters away. */
 bool udxg_inject_call(struct udxg_kernel *kernel, enum udxg_thunk_id id, udxg_status *ret_status);

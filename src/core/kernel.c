@@ -13,7 +13,7 @@ void udxg_kernel_destroy(struct udxg_kernel *kernel)
     const struct udxg_inject_rules none = {0};
 
     if (!kernel) return;
-    udxg_inject_set(kernel, &none);            /* what hangs by a rule ends */
+    (void)udxg_inject_set(kernel, &none);      /* what hangs by a rule ends; this needs no memory */
     udxg_nt_handles_fini(&kernel->nt_handles); /* first: what they keep belongs to adapters */
     bool alone = true;
     for (uint32_t i = 0; i < kernel->adapter_count; i++) alone &= udxg_adapter_destroy(kernel->adapters[i]);
@@ -75,6 +75,5 @@ udxg_status udxg_kernel_inject(struct udxg_kernel *kernel, const char *text, cha
         snprintf(error, error_bytes, "UDXG_INJECT=%s: %s", text ? text : "", broken);
         return STATUS_INVALID_PARAMETER;
     }
-    udxg_inject_set(kernel, &rules);
-    return STATUS_SUCCESS;
+    return udxg_inject_set(kernel, &rules);
 }

@@ -150,28 +150,38 @@ static void *watchdog_main(void *argument)
     return NULL;
 }
 
-/* Without a thread nothing is watched: then the next packet tries again. */
-static void wake_locked(struct udxg_watchdog *watchdog) UDXG_REQUIRES(WATCHDOG)
+udxg_status udxg_watchdog_start(struct udxg_watchdog *watchdog)
 {
-    if (!watchdog->started)
+    bool started;
+
+    udxg_lock(WATCHDOG, &watchdog->lock);
+    if (!watchdog->started) {
+        atomic_store(&watchdog->armed, true); /* it looks before it sleeps */
         watchdog->started = udxg_os_thread_create(&watchdog->thread, "udxg-watchdog", watchdog_main, watchdog);
-    if (watchdog->started) atomic_store(&watchdog->armed, true);
-    pthread_cond_signal(&watchdog->wake);
+    }
+    started = watchdog->started;
+    udxg_unlock(WATCHDOG, &watchdog->lock);
+    return started ? STATUS_SUCCESS : STATUS_NO_MEMORY;
 }
 
 void udxg_watchdog_wake(struct udxg_watchdog *watchdog)
 {
     udxg_lock(WATCHDOG, &watchdog->lock);
-    wake_locked(watchdog);
+    atomic_store(&watchdog->armed, true);
+    pthread_cond_signal(&watchdog->wake);
     udxg_unlock(WATCHDOG, &watchdog->lock);
 }
 
-void udxg_watchdog_remove_at(struct udxg_watchdog *watchdog, uint64_t at_ns)
+udxg_status udxg_watchdog_remove_at(struct udxg_watchdog *watchdog, uint64_t at_ns)
 {
+    udxg_status status = at_ns ? udxg_watchdog_start(watchdog) : STATUS_SUCCESS;
+
+    if (udxg_failed(status)) return status;
     udxg_lock(WATCHDOG, &watchdog->lock);
     watchdog->remove_ns = at_ns;
-    if (at_ns) wake_locked(watchdog);
+    pthread_cond_signal(&watchdog->wake);
     udxg_unlock(WATCHDOG, &watchdog->lock);
+    return STATUS_SUCCESS;
 }
 
 void udxg_watchdog_init(struct udxg_watchdog *watchdog, struct udxg_adapter *adapter) UDXG_NO_TSA

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The watchdog of an adapter: timeout detection and recovery, as WDDM calls it, and whatever else happens to an
- * adapter after a time. It is one thread, made with the first packet that is watched, and asleep: for good while no
- * engine executes anything, until the earliest limit while one does. Nothing wakes it when a packet ends, and nothing
+ * adapter after a time. It is one thread, made with the first context, and asleep: for good while no engine
+ * executes anything, until the earliest limit while one does. Nothing wakes it when a packet ends, and nothing
  * is asked of a packet that ends in time.
  *
  * A packet that has run for the adapter's tdr_delay_ms is told to stop, and its device is HUNG: an engine reset. One
@@ -18,6 +18,7 @@
 #include <stdint.h>
 
 #include "base/lock.h"
+#include "base/status.h"
 
 struct udxg_adapter;
 
@@ -41,13 +42,15 @@ void udxg_watchdog_init(struct udxg_watchdog *watchdog, struct udxg_adapter *ada
 /* Ends the thread. */
 void udxg_watchdog_fini(struct udxg_watchdog *watchdog);
 
+/* Makes the thread unless it is there; packets are submitted after that. STATUS_NO_MEMORY. */
+udxg_status udxg_watchdog_start(struct udxg_watchdog *watchdog) UDXG_MUST_CHECK;
 /* Something has begun that has a limit. Costs one load while the watchdog is about anyway. */
 void udxg_watchdog_wake(struct udxg_watchdog *watchdog);
 static inline void udxg_watchdog_arm(struct udxg_watchdog *watchdog)
 {
     if (!atomic_load(&watchdog->armed)) udxg_watchdog_wake(watchdog);
 }
-/* The adapter is stopped at that time, as by udxg_stop_adapter(); 0 takes it back. */
-void udxg_watchdog_remove_at(struct udxg_watchdog *watchdog, uint64_t at_ns);
+/* The adapter is stopped at that time, as by udxg_stop_adapter(); 0 takes it back. STATUS_NO_MEMORY. */
+udxg_status udxg_watchdog_remove_at(struct udxg_watchdog *watchdog, uint64_t at_ns) UDXG_MUST_CHECK;
 
 #endif
