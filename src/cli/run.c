@@ -81,13 +81,13 @@ static const struct argp argp = {
            "The exit status is PROGRAM's; 125 if udxg itself fails, 126 if PROGRAM cannot be executed, 127 if it "
            "is not found. Statically linked programs and those that change user cannot be served.\n\n"
            "Rules of --inject, in the manner of strace; WHEN is N, N+ or N+M, counted in the program:\n"
-           "  CALL:status=NAME[:when=WHEN]           the call, without D3DKMT, or * for all, fails\n"
-           "  engine:fault|hang|stuck[:when=WHEN]    a packet faults, hangs, or cannot even be stopped\n"
-           "  adapter:remove:when=N|after=MS         the adapters are taken away\n\n"
+           "  CALL:status=NAME[:when=WHEN]       a call without D3DKMT, or *, fails\n"
+           "  engine:fault|hang|stuck[:when=...] a packet faults, hangs, for good\n"
+           "  adapter:remove:when=N|after=MS     the adapters are taken away\n\n"
            "Examples:\n"
            "  udxg run -- clinfo -l\n"
            "  udxg run --adapter soft-discrete --summary -- ./my_tests --fast\n"
-           "  udxg run --inject CreateAllocation2:status=NO_VIDEO_MEMORY:when=3+ -- ./my_tests\n",
+           "  udxg run --inject CreateAllocation2:status=NO_MEMORY:when=3+ -- ./tests\n",
 };
 
 /* Puts VALUE in front of what the variable holds, separated by colons. */
