@@ -22,6 +22,7 @@
 #include "base/status.h"
 
 struct udxg_companion;
+struct udxg_device;
 
 /* Embeddable: in the adapter. */
 struct udxg_updater {
