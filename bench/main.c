@@ -16,6 +16,7 @@
 #include "measure.h"
 #include "report.h"
 #include "row.h"
+#include "scaling.h"
 
 #define PROGRESS_AFTER_NS 300000000u
 
@@ -24,7 +25,7 @@ enum { EXIT_FINDING = 1, EXIT_USAGE = 2 };
 struct options {
     const char *filter; /* ids, with commas; NULL: all */
     unsigned repetitions;
-    bool json, gate;
+    bool json, gate, scaling;
 };
 
 const char *argp_program_version = "udxg-bench " UDXG_VERSION;
@@ -36,6 +37,8 @@ static const struct argp_option options_table[] = {
     {"repetitions", 'r', "N", 0, "Repeat each side at least N times, N being 11 or more; the default is 51", 0},
     {"json", 'j', NULL, 0, "Write one JSON document, schema udxg.bench/1", 0},
     {"gate", 'g', NULL, 0, "Exit with status 1 when a row misses its \"must\"", 0},
+    {"scaling", 's', NULL, 0, "Instead, write the cost of a residency decision by the number of allocations, as CSV",
+     0},
     {0},
 };
 
@@ -100,6 +103,9 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
         return 0;
     case 'g':
         options->gate = true;
+        return 0;
+    case 's':
+        options->scaling = true;
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -193,6 +199,10 @@ int main(int argc, char **argv)
     struct options options = {.repetitions = 51};
     argp_err_exit_status = EXIT_USAGE;
     argp_parse(&argp, argc, argv, 0, NULL, &options);
+    if (options.scaling) {
+        scaling_print();
+        return 0;
+    }
 
     struct conditions conditions = {.repetitions = options.repetitions, .cpus = measure_cpus()};
     conditions.cpu = first_choice();

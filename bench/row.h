@@ -53,6 +53,10 @@ void row_live_make_resident(unsigned repetitions, struct row_figures *ret);
 /* bench/gpuva.c */
 void row_map_small(unsigned repetitions, struct row_figures *ret);
 void row_map_large(unsigned repetitions, struct row_figures *ret);
+/* bench/paging.c */
+void row_paging_small(unsigned repetitions, struct row_figures *ret);
+void row_paging_large(unsigned repetitions, struct row_figures *ret);
+void row_over_commit(unsigned repetitions, struct row_figures *ret);
 /* bench/range.c */
 void row_range_speed(unsigned repetitions, struct row_figures *ret);
 void row_range_fill(unsigned repetitions, struct row_figures *ret);

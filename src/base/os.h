@@ -49,12 +49,19 @@ udxg_status udxg_os_punch(int fd, uint64_t offset, uint64_t size_bytes) UDXG_MUS
 /* The RAM of the machine, in bytes. */
 uint64_t udxg_os_ram_bytes(void);
 
+/* How many processors this process may use; at least 1. */
+unsigned udxg_os_cpu_count(void);
+
 /* CLOCK_MONOTONIC in nanoseconds. */
 uint64_t udxg_os_now_ns(void);
 /* CLOCK_MONOTONIC_RAW in nanoseconds: the clock that profiling clients read. */
 uint64_t udxg_os_now_raw_ns(void);
 /* Sleeps for about that long; may return early. */
 void udxg_os_nap_ns(uint64_t duration_ns);
+
+/* A condition variable whose timed waits go by CLOCK_MONOTONIC, and such a wait; it may return early. */
+void udxg_os_cond_init(pthread_cond_t *cond);
+void udxg_os_cond_wait_until(pthread_cond_t *cond, pthread_mutex_t *mutex, uint64_t deadline_ns);
 
 /* Sleeps while *WORD is VALUE, or returns for no reason. */
 void udxg_os_futex_wait(_Atomic uint32_t *word, uint32_t value);

@@ -40,17 +40,27 @@ static void put_all(uint32_t count, struct udxg_allocation *const *allocations)
     for (uint32_t i = 0; i < count; i++) udxg_allocation_put(allocations[i]);
 }
 
-/* All or none. */
+/*
+ * All or none. Handles are looked up before any allocation is looked at, so that of many the memory behind them is
+ * fetched all at once: among a million, none is in a cache.
+ */
 static bool get_all(struct udxg_device *device, uint32_t count, const D3DKMT_HANDLE *handles,
                     struct udxg_allocation **ret_allocations)
 {
-    for (uint32_t i = 0; i < count; i++) {
-        ret_allocations[i] = udxg_allocation_get(device, handles[i]);
-        if (ret_allocations[i]) continue;
-        put_all(i, ret_allocations);
-        return false;
+    struct udxg_handle_table *table = &device->process->handles;
+    uint32_t found = 0;
+    bool ours = true;
+
+    for (; found < count; found++) {
+        ret_allocations[found] = udxg_handle_get(table, handles[found], UDXG_HANDLE_ALLOCATION);
+        if (!ret_allocations[found]) break;
+        __builtin_prefetch(&ret_allocations[found]->child.device);
+        __builtin_prefetch(&ret_allocations[found]->vidmm.count, 1);
     }
-    return true;
+    for (uint32_t i = 0; i < found && ours; i++) ours = ret_allocations[i]->child.device == device;
+    if (ours && found == count) return true;
+    while (found > 0) udxg_handle_put(table, handles[--found]);
+    return false;
 }
 
 static void free_unless_few(struct udxg_pinned *pinned, struct udxg_allocation **allocations)

@@ -250,13 +250,16 @@ static void describe(struct udxg_lane *lane, const struct command_packet *comman
 
 enum gate { GATE_PASSED, GATE_LATER, GATE_DISCARD };
 
-/* Whether the device's memory is in place; if not, the lane is gated and the packet is back in its queue. */
+/*
+ * Whether the device's memory is in place, and stays so until vidmm_device_end_run(); if not, the lane is gated and the
+ * packet is back in its queue.
+ */
 static enum gate pass_gate(struct udxg_lane *lane, struct udxg_packet *packet)
 {
     struct vidmm_device *vidmm = &lane->child.device->vidmm;
     enum gate gate = GATE_LATER;
 
-    if (vidmm_device_is_ready(vidmm)) return GATE_PASSED;
+    if (vidmm_device_begin_run(vidmm)) return GATE_PASSED;
     udxg_lock(NODE, &lane->engine->lock);
     if (is_cancelled(lane)) {
         gate = GATE_DISCARD;
@@ -265,7 +268,10 @@ static enum gate pass_gate(struct udxg_lane *lane, struct udxg_packet *packet)
         count_locked(lane, packet, 1);
         set_state_locked(lane, UDXG_LANE_GATED);
         /* Asked again: it may have become ready before we were seen to be gated. */
-        if (vidmm_device_is_ready(vidmm)) set_state_locked(lane, UDXG_LANE_RUNNABLE);
+        if (vidmm_device_begin_run(vidmm)) {
+            vidmm_device_end_run(vidmm);
+            set_state_locked(lane, UDXG_LANE_RUNNABLE);
+        }
     }
     udxg_unlock(NODE, &lane->engine->lock);
     return gate;
@@ -276,6 +282,7 @@ static void command_over(struct udxg_packet *packet, udxg_status status, const s
 {
     struct udxg_lane *lane = packet->lane;
 
+    vidmm_device_end_run(&lane->child.device->vidmm);
     udxg_stats_executed(udxg_failed(status));
     if (udxg_failed(status) && !is_cancelled(lane))
         udxg_device_fail(lane->child.device,

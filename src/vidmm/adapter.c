@@ -5,10 +5,12 @@
 #include <stdlib.h>
 
 #include "base/os.h"
+#include "vidmm/admission.h"
 #include "vidmm/budget.h"
 #include "vidmm/offer.h"
 #include "vidmm/residency.h"
 #include "vidmm/vaspace.h"
+#include "vidmm/victim.h"
 
 #define LEAST_SYSTEM_BYTES (UINT64_C(64) << 20)
 
@@ -100,6 +102,8 @@ udxg_status vidmm_adapter_create(const struct udxg_adapter_caps *caps, struct vi
     udxg_mutex_init_VIDMM(&adapter->lock);
     pthread_cond_init(&adapter->changed, NULL);
     udxg_list_init(&adapter->processes);
+    udxg_list_init(&adapter->waiting);
+    udxg_list_init(&adapter->arriving);
     vidmm_pager_init(&adapter->pager);
     vidmm_notifier_init(&adapter->notifier);
     adapter->gpu_va_bits = caps->gpu_va_bits;
@@ -188,6 +192,8 @@ static const char *check_locked(struct vidmm_adapter *adapter) UDXG_REQUIRES(VID
     if (!wrong) wrong = vidmm_budget_check_locked(adapter);
     if (!wrong) wrong = vidmm_notifier_check_locked(adapter);
     if (!wrong) wrong = vidmm_offer_check_locked(adapter);
+    if (!wrong) wrong = vidmm_victim_check_locked(adapter);
+    if (!wrong) wrong = vidmm_admission_check_locked(adapter);
     return wrong ? wrong : vidmm_pager_check_locked(adapter);
 }
 

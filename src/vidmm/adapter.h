@@ -38,6 +38,10 @@ struct vidmm_adapter {
     enum vidmm_offer_policy offer_policy UDXG_GUARDED_BY(VIDMM);
     uint64_t offer_order UDXG_GUARDED_BY(VIDMM); /* of the newest offer in effect */
     struct vidmm_offer_counters offer_counters UDXG_GUARDED_BY(VIDMM);
+    struct udxg_list waiting UDXG_GUARDED_BY(VIDMM);  /* devices at the gate, first come first served: admission.h */
+    struct udxg_list arriving UDXG_GUARDED_BY(VIDMM); /* those of them that have been promised all they need */
+    uint64_t runs UDXG_GUARDED_BY(VIDMM);             /* ends of runs so far, the clock of "least recently used" */
+    uint64_t homesick UDXG_GUARDED_BY(VIDMM);         /* allocations that are demoted or suspended */
     struct vidmm_pager pager;
     struct vidmm_notifier notifier;
 };

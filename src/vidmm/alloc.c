@@ -45,6 +45,7 @@ void vidmm_alloc_set_place_locked(struct vidmm_alloc *alloc, enum vidmm_place pl
     count_place_locked(alloc, 1);
     struct vidmm_segment *segment = vidmm_adapter_segment_of(alloc->process->adapter, segment_id);
     if (segment) vidmm_segment_relink_locked(segment, alloc);
+    vidmm_residency_moved_locked(alloc);
 }
 
 bool vidmm_alloc_is_moving_locked(const struct vidmm_alloc *alloc)
@@ -54,6 +55,7 @@ bool vidmm_alloc_is_moving_locked(const struct vidmm_alloc *alloc)
 
 bool vidmm_alloc_targets_home_locked(const struct vidmm_alloc *alloc)
 {
+    if (!alloc->promised) return false;
     if (alloc->target_id == VIDMM_SYSTEM_ID) return true;
     struct vidmm_segment *segment = vidmm_adapter_segment_of(alloc->process->adapter, alloc->target_id);
     return segment && segment->aperture;
@@ -62,8 +64,8 @@ bool vidmm_alloc_targets_home_locked(const struct vidmm_alloc *alloc)
 bool vidmm_alloc_is_settled_locked(const struct vidmm_alloc *alloc)
 {
     if (!alloc->target_id) return true;
-    return (alloc->place == VIDMM_PLACE_SEGMENT || alloc->place == VIDMM_PLACE_APERTURE) &&
-           alloc->segment_id == alloc->target_id;
+    return alloc->promised && alloc->segment_id == alloc->target_id &&
+           (alloc->place == VIDMM_PLACE_SEGMENT || alloc->place == VIDMM_PLACE_APERTURE);
 }
 
 void vidmm_alloc_settle_home_locked(struct vidmm_alloc *alloc)
@@ -147,6 +149,7 @@ udxg_status vidmm_alloc_init(struct vidmm_alloc *alloc, struct vidmm_process *pr
     for (unsigned i = 0; i < 5; i++)
         alloc->preferred[i] = desc->preferred[i].segment_id | (desc->preferred[i].from_end ? VIDMM_FROM_END : 0);
     udxg_list_init(&alloc->link);
+    udxg_list_init(&alloc->in_bucket);
     return find_home(alloc, desc);
 }
 
@@ -234,6 +237,8 @@ static udxg_status count_lock_locked(struct vidmm_alloc *alloc) UDXG_REQUIRES(VI
     if (alloc->target_id && !vidmm_alloc_targets_home_locked(alloc)) {
         vidmm_residency_retarget_locked(alloc);
         vidmm_alloc_retargeted_locked(alloc);
+    } else {
+        vidmm_residency_rehang_locked(alloc);
     }
     return STATUS_SUCCESS;
 }
@@ -258,7 +263,7 @@ udxg_status vidmm_alloc_unlock(struct vidmm_alloc *alloc)
     udxg_status status = STATUS_INVALID_PARAMETER;
     udxg_lock(VIDMM, &adapter->lock);
     if (alloc->lock_count) {
-        alloc->lock_count--;
+        if (--alloc->lock_count == 0) vidmm_residency_rehang_locked(alloc);
         status = STATUS_SUCCESS;
     }
     udxg_unlock(VIDMM, &adapter->lock);
@@ -280,6 +285,7 @@ void vidmm_alloc_set_priority(struct vidmm_alloc *alloc, uint32_t priority)
 {
     udxg_lock(VIDMM, &alloc->process->adapter->lock);
     alloc->priority = priority;
+    vidmm_residency_rehang_locked(alloc);
     udxg_unlock(VIDMM, &alloc->process->adapter->lock);
 }
 

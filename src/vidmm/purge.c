@@ -11,17 +11,14 @@
 /* Begins to take something out of the segment; false when nothing is in it. */
 static bool begin_locked(struct vidmm_segment *segment, struct vidmm_copy *ret_copy) UDXG_REQUIRES(VIDMM)
 {
-    struct udxg_list *lists[] = {&segment->listed, &segment->kept, &segment->leaving};
+    struct udxg_list *first = udxg_list_first(&segment->settled);
+    struct vidmm_alloc *alloc =
+        first ? udxg_container_of(first, struct vidmm_alloc, link) : vidmm_segment_victim_locked(segment);
 
-    for (int i = 0; i < 3; i++) {
-        struct udxg_list *first = udxg_list_first(lists[i]);
-        if (!first) continue;
-        struct vidmm_alloc *alloc = udxg_container_of(first, struct vidmm_alloc, link);
-        alloc->clean = true;
-        vidmm_copy_begin_out_locked(alloc, ret_copy);
-        return true;
-    }
-    return false;
+    if (!alloc) return false;
+    alloc->clean = true;
+    vidmm_copy_begin_out_locked(alloc, ret_copy);
+    return true;
 }
 
 static void purge(struct vidmm_adapter *adapter, struct vidmm_segment *segment)

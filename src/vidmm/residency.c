@@ -2,51 +2,31 @@
 /*
  * Devices, bindings, MakeResident and Evict: which allocations are listed, and the target of each.
  *
- * A target is the first segment, by preference, that has room in its promise (segment.h); unlisted allocations
- * in the way do not count, they leave. The budget of the first choice's group decides whether the process may
- * have it at all: being over budget is a failure that the client answers by trimming, whereas a segment that
- * other processes have filled sends the allocation to its next choice, the aperture last.
+ * A target is, by preference, a memory segment with room; then one in which those have room to give who have less of
+ * a right to it; then the aperture; then the first choice without a promise: the device has to wait until others have
+ * made room (admission.h). The budget of the first choice's group decides whether the process may have it at all: being
+ * over budget is a failure that the client answers by trimming. What others have listed never is; only what one device
+ * alone lists has to fit.
  *
- * Locks: VIDMM. Nothing waits and nothing is copied here. It does not take listed allocations out of their
- * segment for the good of others.
+ * Locks: VIDMM. Nothing waits and nothing is copied here.
  */
 #include "vidmm/residency.h"
 
 #include <stdlib.h>
 
+#include "base/os.h"
+#include "vidmm/admission.h"
 #include "vidmm/alloc.h"
 #include "vidmm/budget.h"
 #include "vidmm/notify.h"
 #include "vidmm/offer.h"
+#include "vidmm/victim.h"
 
 /* ---- targets ---- */
 
 static bool must_be_home_locked(const struct vidmm_alloc *alloc) UDXG_REQUIRES(VIDMM)
 {
     return alloc->lock_count || !alloc->home_range;
-}
-
-static void set_target_locked(struct vidmm_alloc *alloc, uint32_t target_id) UDXG_REQUIRES(VIDMM);
-
-/* Adds the allocation to the demand of its target, or takes it away. */
-static void charge_target_locked(const struct vidmm_alloc *alloc, int64_t sign) UDXG_REQUIRES(VIDMM)
-{
-    struct vidmm_adapter *adapter = alloc->process->adapter;
-    struct vidmm_segment *segment = vidmm_adapter_segment_of(adapter, alloc->target_id);
-    if (!segment) return;
-    uint64_t bytes = (uint64_t)sign * vidmm_segment_need(segment, alloc->size_bytes);
-    segment->demand_bytes += bytes;
-    if (segment->aperture) adapter->aperture_bytes += bytes;
-    if (segment->group == VIDMM_GROUP_COUNT) return;
-    alloc->process->usage_bytes[segment->group] += bytes;
-    vidmm_budget_usage_changed_locked(alloc->process, segment->group);
-}
-
-static void set_target_locked(struct vidmm_alloc *alloc, uint32_t target_id)
-{
-    charge_target_locked(alloc, -1);
-    alloc->target_id = (uint8_t)target_id;
-    charge_target_locked(alloc, 1);
 }
 
 static bool has_room_locked(const struct vidmm_adapter *adapter, const struct vidmm_segment *segment,
@@ -86,25 +66,187 @@ static void find_candidates_locked(const struct vidmm_alloc *alloc, struct candi
                 add_candidate(ret, adapter->segments[i], alloc->size_bytes);
 }
 
-bool vidmm_residency_retarget_locked(struct vidmm_alloc *alloc)
+/* The memory segment that one in system memory would rather be in; NULL when it is where it belongs. */
+static struct vidmm_segment *wish_of_locked(const struct vidmm_alloc *alloc) UDXG_REQUIRES(VIDMM)
 {
-    const struct vidmm_adapter *adapter = alloc->process->adapter;
-    uint32_t target_id = VIDMM_SYSTEM_ID;
-    set_target_locked(alloc, VIDMM_SYSTEM_ID);
-    for (uint32_t i = adapter->segment_count; i-- > 0;) {
-        const struct vidmm_segment *segment = adapter->segments[i];
-        if (!(alloc->supported_segments & adapter->aperture_set & (1u << i))) continue;
-        if (has_room_locked(adapter, segment, vidmm_segment_need(segment, alloc->size_bytes))) target_id = segment->id;
-    }
-    set_target_locked(alloc, target_id);
-    return alloc->supported_segments & adapter->aperture_set;
+    struct candidates candidates;
+    if (alloc->stays || !(alloc->supported_segments & ~alloc->process->adapter->aperture_set)) return NULL;
+    find_candidates_locked(alloc, &candidates);
+    return candidates.count && !candidates.segments[0]->aperture ? candidates.segments[0] : NULL;
 }
 
-/* ---- claims ---- */
+/* ---- claims: who is promised what ---- */
+
+/* Adds the allocation to what its target counts, or takes it away. */
+static void charge_locked(const struct vidmm_alloc *alloc, int64_t sign) UDXG_REQUIRES(VIDMM)
+{
+    struct vidmm_adapter *adapter = alloc->process->adapter;
+    struct vidmm_segment *segment = vidmm_adapter_segment_of(adapter, alloc->target_id);
+    if (!segment) return;
+    uint64_t bytes = (uint64_t)sign * vidmm_segment_need(segment, alloc->size_bytes);
+    if (alloc->promised) {
+        segment->demand_bytes += bytes;
+        if (segment->aperture) adapter->aperture_bytes += bytes;
+    }
+    if (segment->group < VIDMM_GROUP_COUNT) {
+        alloc->process->usage_bytes[segment->group] += bytes;
+        vidmm_budget_usage_changed_locked(alloc->process, segment->group);
+    }
+    for (const struct vidmm_binding *lister = alloc->listers; lister; lister = lister->next_lister)
+        lister->device->segments[segment->id - 1].listed_bytes += bytes;
+}
+
+void vidmm_residency_rehang_locked(struct vidmm_alloc *alloc)
+{
+    struct vidmm_segment *segment = vidmm_adapter_segment_of(alloc->process->adapter, alloc->target_id);
+    struct vidmm_segment *wish = NULL;
+    if (!alloc->listers || vidmm_offer_in_effect_locked(alloc)) {
+        vidmm_bucket_remove_locked(alloc);
+        return;
+    }
+    if (alloc->promised && (!segment || segment->aperture)) wish = wish_of_locked(alloc);
+    if (wish)
+        vidmm_bucket_put_locked(alloc, VIDMM_SHELF_DEMOTED, wish);
+    else if (segment)
+        vidmm_bucket_put_locked(alloc, alloc->promised ? VIDMM_SHELF_HELD : VIDMM_SHELF_SUSPENDED, segment);
+    else
+        vidmm_bucket_remove_locked(alloc);
+}
+
+static enum vidmm_listing listing_of_locked(const struct vidmm_alloc *alloc) UDXG_REQUIRES(VIDMM)
+{
+    if (!alloc->promised) return VIDMM_LISTED_SUSPENDED;
+    return vidmm_alloc_is_settled_locked(alloc) ? VIDMM_LISTED_SETTLED : VIDMM_LISTED_PROMISED;
+}
+
+void vidmm_residency_moved_locked(struct vidmm_alloc *alloc)
+{
+    enum vidmm_listing listing = listing_of_locked(alloc);
+    if (!alloc->listers || listing == alloc->listing) return;
+    alloc->listing = (uint8_t)listing;
+    for (struct vidmm_binding *lister = alloc->listers; lister; lister = lister->next_lister) {
+        udxg_list_remove(&lister->required);
+        udxg_list_append(&lister->device->listed[listing], &lister->required);
+        lister->listing = (uint8_t)listing;
+        vidmm_gate_moved_locked(lister->device);
+    }
+}
+
+/* The only writer of target and promise of what is listed. */
+static void claim_locked(struct vidmm_alloc *alloc, uint32_t target_id, bool promised) UDXG_REQUIRES(VIDMM)
+{
+    bool gives_back = alloc->promised;
+    charge_locked(alloc, -1);
+    alloc->target_id = (uint8_t)target_id;
+    alloc->promised = promised;
+    charge_locked(alloc, 1);
+    vidmm_residency_rehang_locked(alloc);
+    vidmm_residency_moved_locked(alloc);
+    if (gives_back) vidmm_room_freed_locked(alloc->process->adapter);
+}
+
+/* An aperture with room for the allocation; NULL: none. */
+static struct vidmm_segment *aperture_for_locked(const struct vidmm_alloc *alloc) UDXG_REQUIRES(VIDMM)
+{
+    const struct vidmm_adapter *adapter = alloc->process->adapter;
+    for (uint32_t i = 0; i < adapter->segment_count; i++) {
+        struct vidmm_segment *segment = adapter->segments[i];
+        if (!(alloc->supported_segments & adapter->aperture_set & (1u << i))) continue;
+        if (has_room_locked(adapter, segment, vidmm_segment_need(segment, alloc->size_bytes))) return segment;
+    }
+    return NULL;
+}
+
+bool vidmm_residency_retarget_locked(struct vidmm_alloc *alloc)
+{
+    alloc->stays = true;
+    claim_locked(alloc, VIDMM_SYSTEM_ID, true);
+    const struct vidmm_segment *aperture = aperture_for_locked(alloc);
+    if (aperture) claim_locked(alloc, aperture->id, true);
+    return alloc->supported_segments & alloc->process->adapter->aperture_set;
+}
+
+/* ---- others give way ---- */
+
+static void give_way_locked(struct vidmm_alloc *victim) UDXG_REQUIRES(VIDMM)
+{
+    const struct vidmm_segment *segment = vidmm_adapter_segment_of(victim->process->adapter, victim->target_id);
+    const struct vidmm_segment *aperture = segment && segment->aperture ? NULL : aperture_for_locked(victim);
+    if (aperture)
+        claim_locked(victim, aperture->id, true);
+    else if (segment)
+        claim_locked(victim, victim->target_id, false);
+    else
+        claim_locked(victim, wish_of_locked(victim)->id, false);
+    vidmm_alloc_retargeted_locked(victim);
+}
+
+/* Out of an aperture also those may go who would rather be elsewhere. */
+static struct vidmm_alloc *victim_for_locked(struct vidmm_segment *segment, struct vidmm_quest *quest)
+    UDXG_REQUIRES(VIDMM)
+{
+    const struct vidmm_adapter *adapter = quest->device->process->adapter;
+    struct vidmm_alloc *victim = vidmm_victim_locked(segment, VIDMM_SHELF_HELD, quest);
+    for (uint32_t i = 0; i < adapter->segment_count && !victim && segment->aperture; i++)
+        victim = vidmm_victim_locked(adapter->segments[i], VIDMM_SHELF_DEMOTED, quest);
+    return victim;
+}
+
+bool vidmm_residency_displace_locked(struct vidmm_segment *segment, struct vidmm_quest *quest)
+{
+    struct vidmm_alloc *victim = victim_for_locked(segment, quest);
+    if (!victim) return false;
+    segment->pressed_ns = quest->now_ns;
+    give_way_locked(victim);
+    return true;
+}
+
+bool vidmm_residency_promise_locked(struct vidmm_alloc *alloc, struct vidmm_quest *quest)
+{
+    const struct vidmm_adapter *adapter = alloc->process->adapter;
+    struct candidates candidates;
+    find_candidates_locked(alloc, &candidates);
+    struct vidmm_segment *segment = NULL;
+    for (uint32_t i = 0; i < candidates.count && !segment; i++)
+        if (has_room_locked(adapter, candidates.segments[i],
+                            vidmm_segment_need(candidates.segments[i], alloc->size_bytes)))
+            segment = candidates.segments[i];
+    if (!segment) {
+        segment = vidmm_adapter_segment_of(adapter, alloc->target_id);
+        segment->pressed_ns = quest->now_ns;
+        while (!has_room_locked(adapter, segment, vidmm_segment_need(segment, alloc->size_bytes)))
+            if (!vidmm_residency_displace_locked(segment, quest)) return false;
+    }
+    claim_locked(alloc, segment->id, true);
+    vidmm_alloc_retargeted_locked(alloc);
+    return true;
+}
+
+/*
+ * One that found room in system memory alone, while its first choice holds what has less of a right to be there.
+ * Nobody is moved unless it helps.
+ */
+static void improve_locked(struct vidmm_device *device, struct vidmm_alloc *alloc) UDXG_REQUIRES(VIDMM)
+{
+    if (!alloc->bucket || alloc->bucket->shelf != VIDMM_SHELF_DEMOTED) return;
+    const struct vidmm_adapter *adapter = alloc->process->adapter;
+    struct vidmm_segment *segment = alloc->bucket->segment;
+    uint64_t need = vidmm_segment_need(segment, alloc->size_bytes);
+    struct vidmm_quest quest = {.device = device, .now_ns = udxg_os_now_ns(), .polite = true};
+    quest.class_index = vidmm_class_of(alloc->priority);
+    uint64_t free_bytes = segment->capacity_bytes - segment->demand_bytes;
+    if (!udxg_list_empty(&adapter->waiting) || free_bytes + vidmm_victims_bytes_locked(segment, &quest) < need) return;
+    while (!has_room_locked(adapter, segment, need))
+        if (!vidmm_residency_displace_locked(segment, &quest)) return;
+    claim_locked(alloc, segment->id, true);
+}
+
+/* ---- MakeResident: claims ---- */
 
 /* One MakeResident: the limits of the process looked at last, and what was found missing. */
 struct claims {
     bool cant_trim_further;
+    bool open; /* not everything has been in place before */
     const struct vidmm_process *process;
     uint64_t limit_bytes[VIDMM_GROUP_COUNT];
     bool failed;
@@ -140,48 +282,99 @@ static bool is_within_budget_locked(const struct claims *claims, const struct vi
     return process->usage_bytes[segment->group] + need_bytes <= claims->limit_bytes[segment->group];
 }
 
-/* The best segment that may and can take the allocation; NULL when there is none. */
-static struct vidmm_segment *choose_locked(const struct claims *claims, const struct vidmm_alloc *alloc,
-                                           const struct candidates *candidates) UDXG_REQUIRES(VIDMM)
+/* Whether everything that the device lists could be in the segment at once, and so much more. */
+static bool fits_device_locked(const struct vidmm_device *device, const struct vidmm_segment *segment,
+                               uint64_t need_bytes) UDXG_REQUIRES(VIDMM)
 {
+    const struct vidmm_adapter *adapter = device->process->adapter;
+    uint64_t limit = segment->capacity_bytes;
+    if (segment->aperture && adapter->sizes.shared_system_bytes < limit) limit = adapter->sizes.shared_system_bytes;
+    return device->segments[segment->id - 1].listed_bytes + need_bytes <= limit;
+}
+
+bool vidmm_residency_may_return_locked(const struct vidmm_alloc *alloc, const struct vidmm_segment *segment)
+{
+    struct claims claims = {0};
+    uint64_t need = vidmm_segment_need(segment, alloc->size_bytes);
+    if (!has_room_locked(alloc->process->adapter, segment, need)) return false;
+    if (!alloc->promised) return true; /* it is counted there already */
+    look_at_process_locked(&claims, alloc->process);
+    if (!is_within_budget_locked(&claims, alloc->process, segment, need)) return false;
+    for (const struct vidmm_binding *lister = alloc->listers; lister; lister = lister->next_lister)
+        if (!fits_device_locked(lister->device, segment, need)) return false;
+    return true;
+}
+
+void vidmm_residency_return_locked(struct vidmm_alloc *alloc, const struct vidmm_segment *segment)
+{
+    claim_locked(alloc, segment->id, true);
+    vidmm_alloc_retargeted_locked(alloc);
+}
+
+struct choice {
+    struct vidmm_segment *segment; /* NULL: the claim fails */
+    bool promised;
+};
+
+/* Who comes while others wait for room does not get it before them. */
+static struct choice choose_locked(const struct claims *claims, const struct vidmm_device *device,
+                                   const struct vidmm_alloc *alloc, const struct candidates *candidates)
+    UDXG_REQUIRES(VIDMM)
+{
+    const struct vidmm_adapter *adapter = alloc->process->adapter;
+    struct choice choice = {0};
     for (uint32_t i = 0; i < candidates->count; i++) {
         struct vidmm_segment *segment = candidates->segments[i];
         uint64_t need = vidmm_segment_need(segment, alloc->size_bytes);
         bool within = is_within_budget_locked(claims, alloc->process, segment, need);
-        if (!within && i == 0) return NULL;
-        if (within && has_room_locked(alloc->process->adapter, segment, need)) return segment;
+        if (!within && i == 0) return choice;
+        if (!within || !fits_device_locked(device, segment, need)) continue;
+        if (has_room_locked(adapter, segment, need) && (segment->aperture || udxg_list_empty(&adapter->waiting)))
+            return (struct choice){segment, true};
+        if (!choice.segment) choice.segment = segment;
     }
-    return NULL;
+    return choice;
 }
 
 /* The claim has failed; goes on as if it had not, so that what is missing is known for all of them. */
-static void note_missing_locked(struct claims *claims, const struct vidmm_alloc *alloc,
-                                const struct vidmm_segment *segment) UDXG_REQUIRES(VIDMM)
+static void note_missing_locked(struct claims *claims, const struct vidmm_device *device,
+                                const struct vidmm_alloc *alloc) UDXG_REQUIRES(VIDMM)
 {
-    const struct vidmm_adapter *adapter = alloc->process->adapter;
+    const struct vidmm_segment *segment = vidmm_adapter_segment_of(alloc->process->adapter, alloc->target_id);
     claims->failed = true;
     if (segment->group < VIDMM_GROUP_COUNT) {
         uint64_t over = rest_of(alloc->process->usage_bytes[segment->group], claims->limit_bytes[segment->group]);
         claims->over_bytes[segment->group] = max_of(claims->over_bytes[segment->group], over);
     }
-    claims->short_bytes = max_of(claims->short_bytes, rest_of(segment->demand_bytes, segment->capacity_bytes));
-    if (segment->aperture)
-        claims->short_bytes =
-            max_of(claims->short_bytes, rest_of(adapter->aperture_bytes, adapter->sizes.shared_system_bytes));
+    uint64_t listed = device->segments[segment->id - 1].listed_bytes;
+    claims->short_bytes = max_of(claims->short_bytes, rest_of(listed, segment->capacity_bytes));
 }
 
-static void claim_locked(struct claims *claims, struct vidmm_alloc *alloc) UDXG_REQUIRES(VIDMM)
+/* The binding lists it first. */
+static void claim_new_locked(struct claims *claims, const struct vidmm_binding *binding) UDXG_REQUIRES(VIDMM)
 {
+    struct vidmm_alloc *alloc = binding->alloc;
     struct candidates candidates;
+    alloc->stays = false;
     find_candidates_locked(alloc, &candidates);
     if (!candidates.count) {
-        set_target_locked(alloc, VIDMM_SYSTEM_ID); /* locked, or the caller's memory, and no aperture */
+        claim_locked(alloc, VIDMM_SYSTEM_ID, true); /* locked, or the caller's memory, and no aperture */
         return;
     }
     look_at_process_locked(claims, alloc->process);
-    struct vidmm_segment *segment = choose_locked(claims, alloc, &candidates);
-    set_target_locked(alloc, segment ? segment->id : candidates.segments[0]->id);
-    if (!segment) note_missing_locked(claims, alloc, candidates.segments[0]);
+    struct choice choice = choose_locked(claims, binding->device, alloc, &candidates);
+    claim_locked(alloc, choice.segment ? choice.segment->id : candidates.segments[0]->id, choice.promised);
+    if (!choice.segment) note_missing_locked(claims, binding->device, alloc);
+}
+
+/* Another device has listed it before: it is where it is, and has to fit. */
+static void claim_shared_locked(struct claims *claims, const struct vidmm_binding *binding) UDXG_REQUIRES(VIDMM)
+{
+    const struct vidmm_alloc *alloc = binding->alloc;
+    const struct vidmm_segment *segment = vidmm_adapter_segment_of(alloc->process->adapter, alloc->target_id);
+    if (!segment || fits_device_locked(binding->device, segment, 0)) return;
+    look_at_process_locked(claims, alloc->process);
+    note_missing_locked(claims, binding->device, alloc);
 }
 
 static uint64_t trim_bytes(const struct claims *claims)
@@ -193,73 +386,126 @@ static uint64_t trim_bytes(const struct claims *claims)
 
 /* ---- MakeResident ---- */
 
-static void count_up_locked(struct claims *claims, struct vidmm_binding *binding) UDXG_REQUIRES(VIDMM)
+static void list_locked(struct claims *claims, struct vidmm_binding *binding) UDXG_REQUIRES(VIDMM)
 {
-    vidmm_alloc_manage(binding->alloc);
-    if (binding->count++ || binding->alloc->resident_count++) return;
-    if (!vidmm_offer_in_effect_locked(binding->alloc)) claim_locked(claims, binding->alloc);
+    struct vidmm_alloc *alloc = binding->alloc;
+    const struct vidmm_segment *segment = vidmm_adapter_segment_of(alloc->process->adapter, alloc->target_id);
+    bool first = alloc->resident_count++ == 0;
+    vidmm_alloc_manage(alloc);
+    if (first) alloc->listing = VIDMM_LISTED_SUSPENDED;
+    binding->next_lister = alloc->listers;
+    alloc->listers = binding;
+    binding->listing = alloc->listing;
+    claims->open = true;
+    udxg_list_append(&binding->device->listed[alloc->listing], &binding->required);
+    if (segment)
+        binding->device->segments[segment->id - 1].listed_bytes += vidmm_segment_need(segment, alloc->size_bytes);
+    if (vidmm_offer_in_effect_locked(alloc))
+        claim_locked(alloc, 0, true); /* it takes nothing and holds nobody up until it is reclaimed */
+    else if (first)
+        claim_new_locked(claims, binding);
+    else
+        claim_shared_locked(claims, binding);
+    vidmm_gate_moved_locked(binding->device);
+}
+
+/* The binding's reference to its allocation's residency goes. */
+static void unlist_locked(struct vidmm_binding *binding) UDXG_REQUIRES(VIDMM)
+{
+    struct vidmm_alloc *alloc = binding->alloc;
+    const struct vidmm_segment *segment = vidmm_adapter_segment_of(alloc->process->adapter, alloc->target_id);
+    struct vidmm_binding **link = &alloc->listers;
+    while (*link != binding) link = &(*link)->next_lister;
+    *link = binding->next_lister;
+    udxg_list_remove(&binding->required);
+    vidmm_gate_moved_locked(binding->device);
+    if (segment)
+        binding->device->segments[segment->id - 1].listed_bytes -= vidmm_segment_need(segment, alloc->size_bytes);
+    if (--alloc->resident_count)
+        vidmm_residency_rehang_locked(alloc);
+    else
+        claim_locked(alloc, 0, false);
 }
 
 /* Undoes the first COUNT; nothing has moved since. */
 static void count_back_locked(uint32_t count, struct vidmm_binding *const *bindings) UDXG_REQUIRES(VIDMM)
 {
-    while (count-- > 0) {
-        struct vidmm_binding *binding = bindings[count];
-        if (--binding->count == 0 && --binding->alloc->resident_count == 0) set_target_locked(binding->alloc, 0);
-    }
+    while (count-- > 0)
+        if (--bindings[count]->count == 0) unlist_locked(bindings[count]);
 }
 
 static udxg_status count_all_up_locked(struct claims *claims, uint32_t count, struct vidmm_binding *const *bindings)
     UDXG_REQUIRES(VIDMM)
 {
-    udxg_status status = STATUS_SUCCESS;
-    uint32_t done;
-    for (done = 0; done < count && !udxg_failed(status); done++) {
-        if (bindings[done]->count == UINT32_MAX || vidmm_offer_is_gone_locked(bindings[done]->alloc))
-            status = STATUS_INVALID_PARAMETER;
-        else
-            count_up_locked(claims, bindings[done]);
-    }
-    if (udxg_failed(status)) {
-        count_back_locked(done - 1, bindings);
-        return status;
+    for (uint32_t done = 0; done < count; done++) {
+        if (bindings[done]->count == UINT32_MAX || vidmm_offer_is_gone_locked(bindings[done]->alloc)) {
+            count_back_locked(done, bindings);
+            return STATUS_INVALID_PARAMETER;
+        }
+        if (bindings[done]->count++ == 0)
+            list_locked(claims, bindings[done]);
+        else if (bindings[done]->listing != VIDMM_LISTED_SETTLED)
+            claims->open = true;
     }
     if (!claims->failed) return STATUS_SUCCESS;
     count_back_locked(count, bindings);
     return STATUS_NO_MEMORY;
 }
 
-/* Whether bringing it in place takes the paging thread. */
-static bool needs_paging_locked(const struct vidmm_alloc *alloc) UDXG_REQUIRES(VIDMM)
+/* Whether bringing it in place may take the paging threads; it is not in place just because nobody has looked. */
+static bool may_need_paging_locked(const struct vidmm_alloc *alloc) UDXG_REQUIRES(VIDMM)
 {
-    if (vidmm_alloc_is_settled_locked(alloc)) return false;
     bool home = alloc->place == VIDMM_PLACE_HOME || alloc->place == VIDMM_PLACE_APERTURE;
-    return !(home && vidmm_alloc_targets_home_locked(alloc));
+    if (alloc->bucket && alloc->bucket->shelf == VIDMM_SHELF_DEMOTED) return true;
+    return !vidmm_alloc_is_settled_locked(alloc) && !(home && vidmm_alloc_targets_home_locked(alloc));
 }
 
 static uint32_t count_paging_locked(uint32_t count, struct vidmm_binding *const *bindings) UDXG_REQUIRES(VIDMM)
 {
     uint32_t paging = 0;
-    for (uint32_t i = 0; i < count; i++) paging += needs_paging_locked(bindings[i]->alloc);
+    for (uint32_t i = 0; i < count; i++) paging += may_need_paging_locked(bindings[i]->alloc);
     return paging;
 }
 
-static void list_all_locked(uint32_t count, struct vidmm_binding *const *bindings) UDXG_REQUIRES(VIDMM)
+/* The claims stand: from now on things move. */
+static void commit_locked(struct vidmm_queue *queue, uint32_t count, struct vidmm_binding *const *bindings)
+    UDXG_REQUIRES(VIDMM)
 {
     for (uint32_t i = 0; i < count; i++) {
-        struct vidmm_binding *binding = bindings[i];
-        if (!udxg_list_empty(&binding->required)) continue;
-        udxg_list_append(&binding->device->required, &binding->required);
-        vidmm_alloc_retargeted_locked(binding->alloc);
+        struct vidmm_alloc *alloc = bindings[i]->alloc;
+        if (vidmm_alloc_is_settled_locked(alloc) && !may_need_paging_locked(alloc) &&
+            alloc->place != VIDMM_PLACE_SEGMENT)
+            continue;
+        improve_locked(queue->device, alloc);
+        vidmm_alloc_retargeted_locked(alloc);
     }
+}
+
+static udxg_status queue_paging_locked(struct vidmm_queue *queue, uint32_t count, struct vidmm_binding *const *bindings,
+                                       struct vidmm_paging_op *op, uint64_t *ret_fence) UDXG_REQUIRES(VIDMM)
+{
+    for (uint32_t i = 0; i < count && op; i++)
+        if (!vidmm_alloc_is_settled_locked(bindings[i]->alloc)) vidmm_paging_op_add_locked(op, bindings[i]);
+    if (!op || !op->count) {
+        free(op);
+        *ret_fence = 0;
+        return STATUS_SUCCESS;
+    }
+    *ret_fence = vidmm_paging_op_queue_locked(queue, op);
+    return STATUS_PENDING;
 }
 
 static udxg_status make_resident_locked(struct vidmm_queue *queue, uint32_t count,
                                         struct vidmm_binding *const *bindings, struct claims *claims,
                                         uint64_t *ret_fence) UDXG_REQUIRES(VIDMM)
 {
+    if (!vidmm_buckets_create_locked(queue->device)) return STATUS_NO_MEMORY;
     udxg_status status = count_all_up_locked(claims, count, bindings);
     if (udxg_failed(status)) return status;
+    if (!claims->open) {
+        *ret_fence = 0;
+        return STATUS_SUCCESS;
+    }
     uint32_t paging = count_paging_locked(count, bindings);
     struct vidmm_paging_op *op = NULL;
     if (paging) {
@@ -269,13 +515,8 @@ static udxg_status make_resident_locked(struct vidmm_queue *queue, uint32_t coun
             return STATUS_NO_MEMORY;
         }
     }
-    list_all_locked(count, bindings);
-    *ret_fence = 0;
-    if (!op) return STATUS_SUCCESS;
-    for (uint32_t i = 0; i < count; i++)
-        if (needs_paging_locked(bindings[i]->alloc)) vidmm_paging_op_add_locked(op, bindings[i]);
-    *ret_fence = vidmm_paging_op_queue_locked(queue, op);
-    return STATUS_PENDING;
+    commit_locked(queue, count, bindings);
+    return queue_paging_locked(queue, count, bindings, op, ret_fence);
 }
 
 udxg_status vidmm_make_resident(struct vidmm_queue *queue, uint32_t count, struct vidmm_binding *const *bindings,
@@ -297,28 +538,26 @@ udxg_status vidmm_make_resident(struct vidmm_queue *queue, uint32_t count, struc
 
 void vidmm_residency_offered_locked(struct vidmm_alloc *alloc)
 {
-    set_target_locked(alloc, 0);
+    claim_locked(alloc, 0, alloc->resident_count != 0);
     vidmm_alloc_retargeted_locked(alloc);
 }
 
-bool vidmm_residency_reclaimed_locked(struct vidmm_alloc *alloc, bool can_page)
+bool vidmm_residency_reclaimed_locked(struct vidmm_alloc *alloc)
 {
     struct claims claims = {.process = alloc->process, .limit_bytes = {UINT64_MAX, UINT64_MAX}};
-    if (alloc->resident_count) claim_locked(&claims, alloc);
-    if (claims.failed || (!can_page && needs_paging_locked(alloc))) vidmm_residency_retarget_locked(alloc);
+    if (alloc->listers) claim_new_locked(&claims, alloc->listers);
+    if (claims.failed) vidmm_residency_retarget_locked(alloc);
     vidmm_alloc_retargeted_locked(alloc);
-    return can_page && needs_paging_locked(alloc);
+    return !vidmm_alloc_is_settled_locked(alloc);
 }
 
 /* ---- Evict ---- */
 
-/* The binding's last reference to its allocation's residency goes. */
-static void unlist_locked(struct vidmm_binding *binding, bool keep) UDXG_REQUIRES(VIDMM)
+static void leave_list_locked(struct vidmm_binding *binding, bool keep) UDXG_REQUIRES(VIDMM)
 {
     struct vidmm_alloc *alloc = binding->alloc;
-    udxg_list_remove(&binding->required);
-    if (--alloc->resident_count) return;
-    set_target_locked(alloc, 0);
+    unlist_locked(binding);
+    if (alloc->resident_count) return;
     alloc->keep = keep;
     vidmm_alloc_retargeted_locked(alloc);
 }
@@ -347,7 +586,7 @@ static udxg_status evict_locked(uint32_t count, struct vidmm_binding *const *bin
             binding->alloc->clean = true;
         if (binding->count || udxg_list_empty(&binding->required)) continue;
         binding->grace = binding->device->grace_begun;
-        unlist_locked(binding, flags & VIDMM_EVICT_ONLY_IF_NECESSARY);
+        leave_list_locked(binding, flags & VIDMM_EVICT_ONLY_IF_NECESSARY);
     }
     return STATUS_SUCCESS;
 }
@@ -396,7 +635,7 @@ void vidmm_binding_fini(struct vidmm_binding *binding)
     vidmm_paging_forget_locked(binding);
     if (binding->count) {
         binding->count = 0;
-        unlist_locked(binding, true);
+        leave_list_locked(binding, true);
         vidmm_budget_settle_locked(process->adapter);
     }
     udxg_unlock(VIDMM, &process->adapter->lock);
@@ -416,9 +655,10 @@ void vidmm_device_init(struct vidmm_device *device, struct vidmm_process *proces
                        void (*failed)(struct vidmm_device *, udxg_status))
 {
     *device = (struct vidmm_device){.process = process, .ready = ready, .failed = failed};
-    udxg_list_init(&device->required);
+    for (unsigned listing = 0; listing < VIDMM_LISTINGS; listing++) udxg_list_init(&device->listed[listing]);
     udxg_list_init(&device->queues);
     udxg_list_init(&device->offering);
+    udxg_list_init(&device->gate_link);
     udxg_lock(VIDMM, &process->adapter->lock);
     udxg_list_append(&process->devices, &device->siblings);
     udxg_unlock(VIDMM, &process->adapter->lock);
@@ -426,18 +666,13 @@ void vidmm_device_init(struct vidmm_device *device, struct vidmm_process *proces
 
 void vidmm_device_fini(struct vidmm_device *device)
 {
-    udxg_lock(VIDMM, &device->process->adapter->lock);
+    struct vidmm_adapter *adapter = device->process->adapter;
+    udxg_lock(VIDMM, &adapter->lock);
+    vidmm_gate_leave_locked(device);
+    while (device->in_callback) vidmm_adapter_wait_locked(adapter);
     udxg_list_remove(&device->siblings);
-    udxg_unlock(VIDMM, &device->process->adapter->lock);
-}
-
-bool vidmm_device_is_ready(struct vidmm_device *device)
-{
-    udxg_lock(VIDMM, &device->process->adapter->lock);
-    bool ready = device->not_ready == 0;
-    if (ready) vidmm_notify_run_locked(device);
-    udxg_unlock(VIDMM, &device->process->adapter->lock);
-    return ready;
+    vidmm_buckets_destroy_locked(device);
+    udxg_unlock(VIDMM, &adapter->lock);
 }
 
 /* ---- check ---- */
@@ -454,18 +689,59 @@ static int compare_pointers(const void *a, const void *b)
     return left < right ? -1 : left > right;
 }
 
+static bool is_lister_locked(const struct vidmm_binding *binding) UDXG_REQUIRES(VIDMM)
+{
+    const struct vidmm_binding *lister = binding->alloc->listers;
+    while (lister && lister != binding) lister = lister->next_lister;
+    return lister;
+}
+
+static const char *check_binding_locked(const struct vidmm_binding *binding, const struct vidmm_device *device,
+                                        enum vidmm_listing listing) UDXG_REQUIRES(VIDMM)
+{
+    const struct vidmm_alloc *alloc = binding->alloc;
+    if (binding->device != device) return "a binding is on the list of another device";
+    if (!binding->count) return "a binding without a count is listed";
+    if (!is_lister_locked(binding)) return "a listed binding is not known to its allocation";
+    if (alloc->listing != listing || binding->listing != listing || listing_of_locked(alloc) != listing)
+        return "a binding is on the wrong list of its device";
+    if (vidmm_offer_in_effect_locked(alloc)) return alloc->bucket ? "an offered allocation is in a bucket" : NULL;
+    if (!alloc->bucket && alloc->target_id != VIDMM_SYSTEM_ID) return "a listed allocation is in no bucket";
+    return NULL;
+}
+
+/* Adds up what the device lists, segment by segment: few devices list much, and this is a check. */
+static const char *check_load_locked(const struct vidmm_device *device) UDXG_REQUIRES(VIDMM)
+{
+    uint64_t bytes[UDXG_MAX_SEGMENTS] = {0};
+    const struct vidmm_adapter *adapter = device->process->adapter;
+    for (unsigned listing = 0; listing < VIDMM_LISTINGS; listing++) {
+        udxg_list_for_each(it, &device->listed[listing])
+        {
+            const struct vidmm_alloc *alloc = udxg_container_of(it, struct vidmm_binding, required)->alloc;
+            const struct vidmm_segment *segment = vidmm_adapter_segment_of(adapter, alloc->target_id);
+            if (segment) bytes[segment->id - 1] += vidmm_segment_need(segment, alloc->size_bytes);
+        }
+    }
+    for (uint32_t i = 0; i < adapter->segment_count && device->segments; i++)
+        if (device->segments[i].listed_bytes != bytes[i]) return "a device's load is not what it lists";
+    return NULL;
+}
+
 static const char *census_device_locked(struct census *census, struct vidmm_device *device, size_t room)
     UDXG_REQUIRES(VIDMM)
 {
-    udxg_list_for_each(it, &device->required)
-    {
-        const struct vidmm_binding *binding = udxg_container_of(it, struct vidmm_binding, required);
-        if (binding->device != device) return "a binding is on the list of another device";
-        if (!binding->count) return "a binding without a count is listed";
-        if (census->count < room) census->listed[census->count] = binding->alloc;
-        census->count++;
+    for (unsigned listing = 0; listing < VIDMM_LISTINGS; listing++) {
+        udxg_list_for_each(it, &device->listed[listing])
+        {
+            const struct vidmm_binding *binding = udxg_container_of(it, struct vidmm_binding, required);
+            const char *wrong = check_binding_locked(binding, device, (enum vidmm_listing)listing);
+            if (wrong) return wrong;
+            if (census->count < room) census->listed[census->count] = binding->alloc;
+            census->count++;
+        }
     }
-    return NULL;
+    return check_load_locked(device);
 }
 
 static const char *census_locked(struct vidmm_adapter *adapter, struct census *census, size_t room) UDXG_REQUIRES(VIDMM)
@@ -483,7 +759,12 @@ static const char *census_locked(struct vidmm_adapter *adapter, struct census *c
     return NULL;
 }
 
-static const char *check_listed_locked(const struct census *census, uint64_t *demand_bytes) UDXG_REQUIRES(VIDMM)
+/* What is listed, by segment: promised or not, and promised. */
+struct sums {
+    uint64_t listed_bytes[UDXG_MAX_SEGMENTS], demand_bytes[UDXG_MAX_SEGMENTS];
+};
+
+static const char *check_listed_locked(const struct census *census, struct sums *sums) UDXG_REQUIRES(VIDMM)
 {
     size_t repeated;
     for (size_t i = 0; i < census->count; i += repeated) {
@@ -493,21 +774,26 @@ static const char *check_listed_locked(const struct census *census, uint64_t *de
         if (!alloc->target_id == !vidmm_offer_in_effect_locked(alloc))
             return "a listed allocation has no target, or an offered one has";
         struct vidmm_segment *segment = vidmm_adapter_segment_of(alloc->process->adapter, alloc->target_id);
-        if (segment) demand_bytes[segment->id - 1] += vidmm_segment_need(segment, alloc->size_bytes);
+        if (!segment && !alloc->promised) return "a listed allocation is suspended without a segment";
+        if (!segment) continue;
+        sums->listed_bytes[segment->id - 1] += vidmm_segment_need(segment, alloc->size_bytes);
+        if (alloc->promised) sums->demand_bytes[segment->id - 1] += vidmm_segment_need(segment, alloc->size_bytes);
     }
     return NULL;
 }
 
 static const char *check_demand_locked(struct vidmm_adapter *adapter, const struct census *census) UDXG_REQUIRES(VIDMM)
 {
-    uint64_t demand[UDXG_MAX_SEGMENTS] = {0}, grouped[VIDMM_GROUP_COUNT] = {0}, apertures = 0;
-    const char *wrong = check_listed_locked(census, demand);
+    uint64_t grouped[VIDMM_GROUP_COUNT] = {0}, apertures = 0;
+    struct sums sums = {0};
+    const char *wrong = check_listed_locked(census, &sums);
     if (wrong) return wrong;
     for (uint32_t i = 0; i < adapter->segment_count; i++) {
         const struct vidmm_segment *segment = adapter->segments[i];
-        if (segment->demand_bytes != demand[i]) return "a segment's demand is not that of the listed allocations";
-        if (segment->aperture) apertures += demand[i];
-        if (segment->group < VIDMM_GROUP_COUNT) grouped[segment->group] += demand[i];
+        if (segment->demand_bytes != sums.demand_bytes[i])
+            return "a segment's demand is not that of the listed allocations";
+        if (segment->aperture) apertures += sums.demand_bytes[i];
+        if (segment->group < VIDMM_GROUP_COUNT) grouped[segment->group] += sums.listed_bytes[i];
     }
     if (apertures != adapter->aperture_bytes) return "the apertures' demand is not the sum of theirs";
     if (apertures > adapter->sizes.shared_system_bytes) return "the apertures hold more than the adapter allows";
@@ -517,7 +803,7 @@ static const char *check_demand_locked(struct vidmm_adapter *adapter, const stru
         for (unsigned group = 0; group < VIDMM_GROUP_COUNT; group++) grouped[group] -= process->usage_bytes[group];
     }
     for (unsigned group = 0; group < VIDMM_GROUP_COUNT; group++)
-        if (grouped[group]) return "the usage of the processes is not the demand of their group";
+        if (grouped[group]) return "the usage of the processes is not what is listed";
     return NULL;
 }
 

@@ -50,7 +50,9 @@ udxg_status vidmm_segment_create(const struct udxg_segment *desc, uint32_t id, s
     segment->group = group_of(desc->flags);
     segment->granule_bytes = desc->flags & UDXG_SEGMENT_USE_64KB_PAGES ? LARGE_GRANULE_BYTES : UDXG_PAGE_SIZE;
     segment->capacity_bytes = capacity_of(desc, segment->granule_bytes);
-    udxg_list_init(&segment->listed);
+    udxg_list_init(&segment->settled);
+    for (unsigned i = 0; i < VIDMM_SHELVES * VIDMM_CLASSES; i++)
+        udxg_list_init(&segment->shelves[i / VIDMM_CLASSES][i % VIDMM_CLASSES]);
     udxg_list_init(&segment->kept);
     udxg_list_init(&segment->leaving);
     for (unsigned rank = 0; rank < VIDMM_OFFER_RANKS; rank++) udxg_list_init(&segment->offered[rank]);
@@ -189,7 +191,7 @@ struct vidmm_alloc *vidmm_segment_victim_locked(struct vidmm_segment *segment)
 static struct udxg_list *list_for(struct vidmm_segment *segment, const struct vidmm_alloc *alloc) UDXG_REQUIRES(VIDMM)
 {
     if (vidmm_offer_in_effect_locked(alloc)) return &segment->offered[vidmm_offer_rank_locked(alloc)];
-    if (alloc->target_id == segment->id) return &segment->listed;
+    if (alloc->promised && alloc->target_id == segment->id) return &segment->settled;
     if (!alloc->target_id && alloc->keep) return &segment->kept;
     return &segment->leaving;
 }
@@ -232,7 +234,7 @@ const char *vidmm_segment_check_locked(struct vidmm_segment *segment)
     if (segment->demand_bytes > segment->capacity_bytes) return "a segment has promised more than it has";
     if (segment->aperture) return NULL;
     uint64_t held = segment->moving_bytes;
-    const char *wrong = check_list_locked(segment, &segment->listed, &held);
+    const char *wrong = check_list_locked(segment, &segment->settled, &held);
     if (!wrong) wrong = check_list_locked(segment, &segment->kept, &held);
     if (!wrong) wrong = check_list_locked(segment, &segment->leaving, &held);
     for (unsigned rank = 0; rank < VIDMM_OFFER_RANKS && !wrong; rank++)

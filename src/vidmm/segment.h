@@ -3,19 +3,21 @@
  * A segment: video memory, or an aperture. A memory segment is a pool that no client maps; an aperture has no
  * memory of its own, only a limit to what may be resident in it.
  *
- * The promise that placement rests on:
+ * What is listed may be more than fits; what is promised may not:
  *
- *     demand_bytes = sum of need(a) over allocations a with target_id == id    <= capacity_bytes
+ *     demand_bytes = sum of need(a) over allocations a with target_id == id and promised    <= capacity_bytes
  *
  * Ranges of a memory segment need not be contiguous unless the allocation is accessed physically, so whoever
  * was promised room gets it once everything else has left: what is held beyond the demand is on the lists
  * `offered`, `leaving` and `kept`, or on the move.
  *
  *     place SEGMENT, an offer in effect               -> offered, by rank, first offered first
- *     place SEGMENT, target_id == id                  -> listed
+ *     place SEGMENT, target_id == id, promised        -> settled
  *     place SEGMENT, no target, to be kept            -> kept, least recently used first
  *     place SEGMENT, anything else                    -> leaving, to be paged out as soon as may be
  *     PAGING_IN, PAGING_OUT                           -> no list, counted in moving_bytes
+ *
+ * Who has to give up a promise is victim.h's business: the shelves are where it looks.
  *
  * Locks: VIDMM, the caller's. It does not decide who goes where (residency.c) and copies nothing (paging.c).
  */
@@ -36,6 +38,10 @@ struct vidmm_extent {
     uint64_t size_bytes;
 };
 
+/* What victim.h knows a segment's listed allocations by. */
+enum vidmm_shelf { VIDMM_SHELF_HELD, VIDMM_SHELF_DEMOTED, VIDMM_SHELF_SUSPENDED, VIDMM_SHELVES };
+enum { VIDMM_CLASSES = 5 }; /* of priority: from D3DDDI_ALLOCATIONPRIORITY_MINIMUM to ..._MAXIMUM */
+
 struct vidmm_segment {
     struct udxg_segment desc;               /* constant */
     uint32_t id;                            /* 1-based; constant */
@@ -44,10 +50,12 @@ struct vidmm_segment {
     uint64_t capacity_bytes, granule_bytes; /* constant */
     struct vidmm_pool *pool;                /* NULL for an aperture; constant */
     struct udxg_slab *extents;              /* borrowed; constant */
-    struct udxg_list listed UDXG_GUARDED_BY(VIDMM);
+    struct udxg_list settled UDXG_GUARDED_BY(VIDMM);
     struct udxg_list kept UDXG_GUARDED_BY(VIDMM);
     struct udxg_list leaving UDXG_GUARDED_BY(VIDMM);
     struct udxg_list offered[VIDMM_OFFER_RANKS] UDXG_GUARDED_BY(VIDMM);
+    struct udxg_list shelves[VIDMM_SHELVES][VIDMM_CLASSES] UDXG_GUARDED_BY(VIDMM); /* of struct vidmm_bucket */
+    uint64_t pressed_ns UDXG_GUARDED_BY(VIDMM); /* when room was last taken from somebody, or missing */
     uint64_t demand_bytes UDXG_GUARDED_BY(VIDMM);
     uint64_t moving_bytes UDXG_GUARDED_BY(VIDMM);
     uint64_t resident_bytes UDXG_GUARDED_BY(VIDMM); /* place SEGMENT or APERTURE, unrounded */

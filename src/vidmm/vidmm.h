@@ -33,6 +33,9 @@
 
 struct udxg_range;
 struct vidmm_adapter;
+struct vidmm_binding;
+struct vidmm_bucket;
+struct vidmm_device_segment;
 struct vidmm_extent;
 struct vidmm_offer;
 struct vidmm_pool;
@@ -142,6 +145,14 @@ enum vidmm_place {
     VIDMM_PLACE_PAGING_OUT, /* on the way home; the segment is good */
 };
 
+/* What is true of a listed allocation: which of a device's lists its bindings are on. */
+enum vidmm_listing {
+    VIDMM_LISTED_SETTLED,   /* where its target says */
+    VIDMM_LISTED_PROMISED,  /* not there, but room in its target is promised */
+    VIDMM_LISTED_SUSPENDED, /* its target has no room for it: the device cannot run until it has */
+    VIDMM_LISTINGS,
+};
+
 enum { VIDMM_FROM_END = 0x80 }; /* in vidmm_alloc.preferred: DXGK_SEGMENTPREFERENCE.Direction */
 
 /* Embeddable. Fields are vidmm's alone; the core reads size_bytes and flags. Keep it small: there are millions. */
@@ -166,13 +177,19 @@ struct vidmm_alloc {
     uint8_t place UDXG_GUARDED_BY(VIDMM);      /* enum vidmm_place */
     uint8_t segment_id UDXG_GUARDED_BY(VIDMM); /* which it is in, or on the way to or from; 0 in HOME */
     uint8_t target_id UDXG_GUARDED_BY(VIDMM);  /* where it has to be; 0: not listed, or offered */
+    bool promised UDXG_GUARDED_BY(VIDMM);      /* there is room for it in its target */
+    bool stays UDXG_GUARDED_BY(VIDMM); /* in system memory until it is listed anew: it was locked, or did not fit */
+    uint8_t listing UDXG_GUARDED_BY(VIDMM); /* enum vidmm_listing, while it is listed */
     uint32_t priority UDXG_GUARDED_BY(VIDMM);
-    uint32_t lock_count UDXG_GUARDED_BY(VIDMM);          /* Lock2 minus Unlock2 */
-    uint32_t resident_count UDXG_GUARDED_BY(VIDMM);      /* bindings whose count is not 0 */
-    uint32_t access_count UDXG_GUARDED_BY(VIDMM);        /* engines in the middle of an access */
-    struct vidmm_extent *extents UDXG_GUARDED_BY(VIDMM); /* of the segment; NULL in HOME and APERTURE */
-    struct udxg_list link UDXG_GUARDED_BY(VIDMM);        /* in SEGMENT: one of the segment's lists */
-    struct vidmm_offer *offer UDXG_GUARDED_BY(VIDMM);    /* owned; NULL: not offered */
+    uint32_t lock_count UDXG_GUARDED_BY(VIDMM);           /* Lock2 minus Unlock2 */
+    uint32_t resident_count UDXG_GUARDED_BY(VIDMM);       /* bindings whose count is not 0 */
+    uint32_t access_count UDXG_GUARDED_BY(VIDMM);         /* engines in the middle of an access */
+    struct vidmm_extent *extents UDXG_GUARDED_BY(VIDMM);  /* of the segment; NULL in HOME and APERTURE */
+    struct udxg_list link UDXG_GUARDED_BY(VIDMM);         /* in SEGMENT: one of the segment's lists */
+    struct vidmm_binding *listers UDXG_GUARDED_BY(VIDMM); /* the bindings that list it */
+    struct vidmm_bucket *bucket UDXG_GUARDED_BY(VIDMM);   /* of one of their devices; NULL: in none */
+    struct udxg_list in_bucket UDXG_GUARDED_BY(VIDMM);
+    struct vidmm_offer *offer UDXG_GUARDED_BY(VIDMM); /* owned; NULL: not offered */
 };
 
 /* Charges commit, finds a home, zeroes it. STATUS_NO_MEMORY, STATUS_GRAPHICS_NO_VIDEO_MEMORY: nothing kept. */
@@ -199,41 +216,59 @@ enum vidmm_residency vidmm_alloc_residency(struct vidmm_alloc *alloc);
 
 /* ---- devices, bindings, residency ---- */
 
+/* Where a device stands that wanted to run and could not; see admission.h. */
+enum vidmm_gate {
+    VIDMM_GATE_NONE,     /* it does not wait */
+    VIDMM_GATE_WAITING,  /* behind others, for room */
+    VIDMM_GATE_ARRIVING, /* it has been promised all it needs */
+};
+
 /* Embeddable. */
 struct vidmm_device {
     struct vidmm_process *process;
-    struct udxg_list siblings UDXG_GUARDED_BY(VIDMM); /* in the process's list */
-    struct udxg_list required UDXG_GUARDED_BY(VIDMM); /* bindings with a residency count */
+    struct udxg_list siblings UDXG_GUARDED_BY(VIDMM);               /* in the process's list */
+    struct udxg_list listed[VIDMM_LISTINGS] UDXG_GUARDED_BY(VIDMM); /* bindings with a residency count */
+    struct vidmm_device_segment *segments UDXG_GUARDED_BY(VIDMM);   /* by segment; NULL until something is listed */
     struct udxg_list queues UDXG_GUARDED_BY(VIDMM);
-    uint64_t not_ready UDXG_GUARDED_BY(VIDMM); /* paging operations that bring the list in place */
     uint64_t grace_begun, grace_ended UDXG_GUARDED_BY(VIDMM);
-    uint64_t runs UDXG_GUARDED_BY(VIDMM);                         /* how often it began to run work */
-    uint32_t sleepers UDXG_GUARDED_BY(VIDMM);                     /* registrations that the next run wakes */
+    uint64_t runs UDXG_GUARDED_BY(VIDMM);             /* how often it began to run work */
+    uint32_t sleepers UDXG_GUARDED_BY(VIDMM);         /* registrations that the next run wakes */
     struct udxg_list offering UDXG_GUARDED_BY(VIDMM); /* offers that wait for work of the device */
     uint64_t offers_begun UDXG_GUARDED_BY(VIDMM);     /* the number of the newest of them */
-    void (*ready)(struct vidmm_device *device);                   /* called without locks when not_ready falls to 0 */
+    uint32_t running UDXG_GUARDED_BY(VIDMM);      /* begin_run minus end_run */
+    uint64_t last_run UDXG_GUARDED_BY(VIDMM);     /* the adapter's count of runs, then */
+    uint64_t slice_end_ns UDXG_GUARDED_BY(VIDMM); /* of its admission; nothing of it is taken until then */
+    enum vidmm_gate gate UDXG_GUARDED_BY(VIDMM);
+    struct udxg_list gate_link UDXG_GUARDED_BY(VIDMM); /* in the list of its gate */
+    bool in_callback UDXG_GUARDED_BY(VIDMM);
+    bool out_of_memory UDXG_GUARDED_BY(VIDMM);  /* something of it has no place to be; failed() is still to be called */
+    void (*ready)(struct vidmm_device *device); /* called without locks: ask again */
     void (*failed)(struct vidmm_device *device, udxg_status why); /* without locks: the device is in error */
 };
 
 void vidmm_device_init(struct vidmm_device *device, struct vidmm_process *process, void (*ready)(struct vidmm_device *),
                        void (*failed)(struct vidmm_device *, udxg_status));
-/* No binding and no queue of the device may be left. */
+/* No binding and no queue of the device may be left, and it does not run. Waits for ready() to return. */
 void vidmm_device_fini(struct vidmm_device *device);
 /*
- * Whether the whole list is resident: the scheduling gate. When false, ready() will be called later; by then
- * more may have been listed, so ask again.
+ * The scheduling gate. True: all that the device lists is in place, and nobody takes any of it away until
+ * vidmm_device_end_run(). False: ready() will be called, once, when it is worth while to ask again. Several
+ * engines may run one device.
  */
-bool vidmm_device_is_ready(struct vidmm_device *device);
+bool vidmm_device_begin_run(struct vidmm_device *device) UDXG_MUST_CHECK;
+void vidmm_device_end_run(struct vidmm_device *device);
 
 /* Embeddable. */
 struct vidmm_binding {
     struct vidmm_alloc *alloc;
     struct vidmm_device *device;
-    struct udxg_list required UDXG_GUARDED_BY(VIDMM);        /* in the device's list while count > 0 */
-    uint32_t count UDXG_GUARDED_BY(VIDMM);                   /* MakeResident minus Evict */
-    uint32_t queued UDXG_GUARDED_BY(VIDMM);                  /* how often paging operations name it */
-    uint64_t grace UDXG_GUARDED_BY(VIDMM);                   /* grace_begun when it was evicted last */
-    struct vidmm_va_node *mappings UDXG_GUARDED_BY(VASPACE); /* GPU addresses of this binding */
+    struct udxg_list required UDXG_GUARDED_BY(VIDMM);         /* in one of the device's lists while count > 0 */
+    uint32_t count UDXG_GUARDED_BY(VIDMM);                    /* MakeResident minus Evict */
+    uint32_t queued UDXG_GUARDED_BY(VIDMM);                   /* how often paging operations name it */
+    uint8_t listing UDXG_GUARDED_BY(VIDMM);                   /* its allocation's, while listed: saves a look there */
+    struct vidmm_binding *next_lister UDXG_GUARDED_BY(VIDMM); /* of the same allocation */
+    uint64_t grace UDXG_GUARDED_BY(VIDMM);                    /* grace_begun when it was evicted last */
+    struct vidmm_va_node *mappings UDXG_GUARDED_BY(VASPACE);  /* GPU addresses of this binding */
 };
 
 void vidmm_binding_init(struct vidmm_binding *binding, struct vidmm_alloc *alloc, struct vidmm_device *device);
@@ -252,10 +287,12 @@ void vidmm_queue_destroy(struct vidmm_queue *queue);
 enum { VIDMM_CANT_TRIM_FURTHER = 1, VIDMM_MUST_SUCCEED = 2 }; /* D3DDDI_MAKERESIDENT_FLAGS */
 /*
  * Counts up every binding (one may occur twice) and brings what is new in place. All or nothing.
- * STATUS_SUCCESS with fence 0: in place now. STATUS_PENDING: when the queue's fence reaches *ret_fence.
- * STATUS_NO_MEMORY: over budget by *ret_trim_bytes (0 when it is our own memory that is out), nothing has
- * changed; with MUST_SUCCEED the caller then puts the device in error. A budget is that of the process which
- * created an allocation. *ret_fence is written on success only, *ret_trim_bytes always.
+ * STATUS_SUCCESS with fence 0: in place now. STATUS_PENDING: when the queue's fence reaches *ret_fence; others may
+ * have to make room for that first.
+ * STATUS_NO_MEMORY: over budget by *ret_trim_bytes, or the device alone would list more than the segments hold
+ * (0 when it is our own memory that is out); nothing has changed; with MUST_SUCCEED the caller then puts the device
+ * in error. A budget is that of the process which created an allocation. *ret_fence is written on success only,
+ * *ret_trim_bytes always.
  */
 udxg_status vidmm_make_resident(struct vidmm_queue *queue, uint32_t count, struct vidmm_binding *const *bindings,
                                 uint32_t flags, uint64_t *ret_fence, uint64_t *ret_trim_bytes) UDXG_MUST_CHECK;

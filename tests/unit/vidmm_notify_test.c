@@ -18,7 +18,8 @@ static void nap_ms(unsigned ms)
 /* A piece of work begins. */
 static void run_once(struct world *world)
 {
-    assert_true(vidmm_device_is_ready(&world->device));
+    assert_true(vidmm_device_begin_run(&world->device));
+    vidmm_device_end_run(&world->device);
 }
 
 static void await(struct ear *ear, const unsigned *what, unsigned count)

@@ -269,10 +269,10 @@ static void an_engine_writes_while_it_is_demoted(void **state)
         assert_int_equal(pthread_create(&thread, NULL, hammer_run, &hammer), 0);
         assert_int_equal(vidmm_alloc_lock(&thing.alloc, &address), STATUS_SUCCESS);
         assert_int_equal(vidmm_alloc_residency(&thing.alloc), VIDMM_RESIDENT_SHARED);
-        assert_int_equal(vidmm_alloc_unlock(&thing.alloc), STATUS_SUCCESS);
         hammer.stop = true;
         assert_int_equal(pthread_join(thread, NULL), 0);
         assert_true(hammered(&hammer));
+        assert_int_equal(vidmm_alloc_unlock(&thing.alloc), STATUS_SUCCESS);
         evict(&world, &thing, 0);
     }
     thing_destroy(&thing);
