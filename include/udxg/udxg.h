@@ -63,6 +63,30 @@ enum udxg_write_watch_flags {
 NTSTATUS udxg_get_write_watch(D3DKMT_HANDLE device, D3DKMT_HANDLE allocation, uint32_t flags, uint64_t *pages,
                               uint32_t *count, uint32_t *ret_page_bytes);
 
+enum udxg_part_state {
+    UDXG_PART_LISTED,  /* a device requires it there */
+    UDXG_PART_KEPT,    /* evicted, and left until the room is needed */
+    UDXG_PART_LEAVING, /* to be taken home */
+    UDXG_PART_OFFERED  /* its contents may be dropped */
+};
+
+/* A contiguous piece of an allocation in a memory segment. */
+struct udxg_segment_part {
+    uint64_t offset_bytes, size_bytes; /* in the segment */
+    uint32_t process;                  /* the creator's number; 1 is the first process of the adapter */
+    uint32_t device;                   /* the handle of a device that lists it; 0: none does */
+    uint32_t state;                    /* enum udxg_part_state */
+    uint32_t priority;                 /* D3DDDI_ALLOCATIONPRIORITY_*, or between */
+};
+
+/*
+ * Who lives where in a memory segment, at one moment, ascending by offset. What is on the move is left out. *count
+ * is the room in PARTS and becomes the number there are; the first that fit are written. STATUS_INVALID_PARAMETER
+ * for a LUID or a segment that is none, for an aperture, which has no addresses, and for NULL. It looks at every
+ * allocation in the segment: for tools, not for every frame.
+ */
+NTSTATUS udxg_get_segment_map(LUID adapter, uint32_t segment_id, struct udxg_segment_part *parts, uint32_t *count);
+
 #ifdef __cplusplus
 }
 #endif

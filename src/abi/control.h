@@ -6,6 +6,8 @@
 
 #include <dxg/d3dkmthk.h>
 
+#include <udxg/udxg.h>
+
 struct udxg_stop_adapter {
     LUID AdapterLuid;
 };
@@ -26,6 +28,14 @@ struct udxg_get_write_watch {
     UINT Count;
     UINT64 *pPages;
     UINT PageBytes;
+};
+
+struct udxg_get_segment_map {
+    LUID AdapterLuid;
+    UINT SegmentId;
+    UINT Count;
+    struct udxg_segment_part *pParts;
+    UINT Total;
 };
 
 #endif

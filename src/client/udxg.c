@@ -52,3 +52,16 @@ EXPORT NTSTATUS udxg_get_write_watch(D3DKMT_HANDLE device, D3DKMT_HANDLE allocat
     *ret_page_bytes = args.PageBytes;
     return status;
 }
+
+EXPORT NTSTATUS udxg_get_segment_map(LUID adapter, uint32_t segment_id, struct udxg_segment_part *parts,
+                                     uint32_t *count)
+{
+    struct udxg_get_segment_map args = {.AdapterLuid = adapter, .SegmentId = segment_id, .pParts = parts};
+    NTSTATUS status;
+
+    if (!count || (*count && !parts)) return STATUS_INVALID_PARAMETER;
+    args.Count = *count;
+    status = udxg_call(UDXG_THUNK_GetSegmentMap, &args);
+    if (status >= 0) *count = args.Total;
+    return status;
+}

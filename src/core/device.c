@@ -393,7 +393,7 @@ udxg_status thunk_CreateDevice(struct udxg_process *process, D3DKMT_CREATEDEVICE
         udxg_handle_cancel(&process->handles, 1, &handle);
         return status;
     }
-    device->handle = args->hDevice = handle;
+    device->handle = device->vidmm.name = args->hDevice = handle;
     udxg_handle_publish(&process->handles, handle, UDXG_HANDLE_DEVICE, device);
     return STATUS_SUCCESS;
 }

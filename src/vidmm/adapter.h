@@ -32,6 +32,7 @@ struct vidmm_adapter {
     bool foreign_atomic UDXG_GUARDED_BY(VIDMM);     /* an engine's atomic on caller's memory is under way */
     struct udxg_list processes UDXG_GUARDED_BY(VIDMM);
     size_t process_count UDXG_GUARDED_BY(VIDMM);
+    uint32_t processes_made UDXG_GUARDED_BY(VIDMM); /* ever */
     uint64_t reserved_bytes[VIDMM_GROUP_COUNT] UDXG_GUARDED_BY(VIDMM); /* reservations of all processes */
     struct vidmm_fair fair UDXG_GUARDED_BY(VIDMM);                     /* room for process_count claims */
     uint64_t drift_bytes[VIDMM_GROUP_COUNT] UDXG_GUARDED_BY(VIDMM);    /* of all processes' usage: budget.h */

@@ -50,6 +50,7 @@ udxg_status vidmm_process_create(struct vidmm_adapter *adapter, struct vidmm_pro
     vidmm_stocks_init(process);
     vidmm_va_space_init(&process->va, adapter->gpu_va_bits, &adapter->va_nodes);
     udxg_lock(VIDMM, &adapter->lock);
+    process->number = ++adapter->processes_made;
     status = vidmm_budget_join_locked(process);
     vidmm_offers_init_locked(&process->offers);
     udxg_unlock(VIDMM, &adapter->lock);

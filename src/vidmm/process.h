@@ -11,6 +11,7 @@
 
 struct vidmm_process {
     struct vidmm_adapter *adapter; /* constant */
+    uint32_t number;               /* 1 is the adapter's first; constant */
     struct vidmm_pool *homes;      /* constant */
     uint64_t commit_limit_bytes;   /* constant */
     struct vidmm_va_space va;

@@ -77,6 +77,23 @@ enum { VIDMM_TRIM_INTERVAL_DEFAULT = 100 * 1000 * 1000 }; /* ten seconds */
 /* How long after each other the requests for a periodic trim come, in units of 100 ns, beginning now. 0: none. */
 void vidmm_adapter_set_trim_interval(struct vidmm_adapter *adapter, uint64_t interval_100ns);
 
+enum vidmm_part_state { VIDMM_PART_LISTED, VIDMM_PART_KEPT, VIDMM_PART_LEAVING, VIDMM_PART_OFFERED };
+
+/* A contiguous piece of an allocation in a memory segment. */
+struct vidmm_part {
+    uint64_t offset_bytes, size_bytes;
+    uint32_t process, device; /* the creator's number; the name of a device that lists it, 0: none */
+    enum vidmm_part_state state;
+    uint32_t priority;
+};
+/*
+ * Who is in a memory segment now, in no order; what is on the move is left out. At most *count are written, and *count
+ * becomes how many there are. STATUS_INVALID_PARAMETER for an aperture and for one that is not there. Looks at all that
+ * is in the segment.
+ */
+udxg_status vidmm_adapter_parts(struct vidmm_adapter *adapter, uint32_t segment_id, struct vidmm_part *parts,
+                                uint32_t *count) UDXG_MUST_CHECK;
+
 /* ---- process ---- */
 
 udxg_status vidmm_process_create(struct vidmm_adapter *adapter, struct vidmm_process **ret) UDXG_MUST_CHECK;
@@ -226,6 +243,7 @@ enum vidmm_gate {
 /* Embeddable. */
 struct vidmm_device {
     struct vidmm_process *process;
+    uint32_t name; /* what tools know it by; the core's, constant once others see the device */
     struct udxg_list siblings UDXG_GUARDED_BY(VIDMM);               /* in the process's list */
     struct udxg_list listed[VIDMM_LISTINGS] UDXG_GUARDED_BY(VIDMM); /* bindings with a residency count */
     struct vidmm_device_segment *segments UDXG_GUARDED_BY(VIDMM);   /* by segment; NULL until something is listed */

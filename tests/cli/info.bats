@@ -56,3 +56,35 @@ field() {
     run_apart bash -c '"$0" info --json >/dev/full' "$UDXG_BUILD/udxg"
     [ "$status" = 1 ]
 }
+
+svg() {
+    python3 -c 'import sys, xml.dom.minidom as m; d = m.parse(sys.stdin); print(eval(sys.argv[1], {"d": d}))' "$1"
+}
+
+@test "the map of a loaded adapter" {
+    run_apart udxg info --adapter "$UDXG_SOURCE/examples/256-mib.ini" --map "$BATS_TEST_TMPDIR/map.svg" --load 60
+    [ "$status" = 0 ]
+    [ -z "$output" ]
+    [ "$(svg 'd.documentElement.tagName' <"$BATS_TEST_TMPDIR/map.svg")" = svg ]
+    grep -F "Segment 1: memory of 256 MiB, 153." "$BATS_TEST_TMPDIR/map.svg"
+    [ "$(grep -c "process 1, device 0x" "$BATS_TEST_TMPDIR/map.svg")" = 4 ]
+}
+
+@test "the map of all adapters, on standard output" {
+    run_apart udxg info --map -
+    [ "$status" = 0 ]
+    [ "$(svg 'd.documentElement.tagName' <<<"$output")" = svg ]
+    grep -F "Segment 1: " <<<"$output"
+}
+
+@test "a load without a map, a map that cannot be written, a load that cannot be made" {
+    run_apart udxg info --load 50
+    [ "$status" = 2 ]
+    run_apart udxg info --map "$BATS_TEST_TMPDIR/none/map.svg"
+    [ "$status" = 1 ]
+    [[ "$errors" == "error: cannot write "* ]]
+    run_apart udxg info --adapter intel-tgl --map "$BATS_TEST_TMPDIR/map.svg" --load 50
+    [ "$status" = 1 ]
+    [[ "$errors" == "error: --load -> STATUS_"* ]]
+    [ ! -e "$BATS_TEST_TMPDIR/map.svg" ]
+}
