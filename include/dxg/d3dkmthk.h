@@ -2706,7 +2706,7 @@ typedef struct D3DKMT_QUERYSTATISTICS_MEMORY {
 
 typedef struct D3DKMT_QUERYSTATISTICS_SEGMENT_INFORMATION {
     ULONGLONG CommitLimit;    /* bytes */
-    ULONGLONG BytesCommitted; /* bytes of the allocations that may live here */
+    ULONGLONG BytesCommitted; /* bytes of the allocations whose first choice it is */
     ULONGLONG BytesResident;  /* bytes of those that do */
     D3DKMT_QUERYSTATISTICS_MEMORY Memory;
     ULONG Aperture; /* 1: system memory mapped for the GPU */

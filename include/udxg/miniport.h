@@ -184,6 +184,15 @@ struct udxg_submit_fault {
     uint32_t bind_table_entry; /* or DXGK_BIND_TABLE_ENTRY_UNKNOWN */
 };
 
+/* DXGKARG_VALIDATEUPDATEALLOCPROPERTY: the fields that are set are to change. */
+struct udxg_update_property {
+    void *allocation; /* from create_allocation */
+    bool set_supported_segments, set_preferred, set_accessed_physically, set_unmoveable;
+    uint32_t supported_segments;
+    struct udxg_segment_preference preferred[5];
+    bool accessed_physically, unmoveable;
+};
+
 struct udxg_miniport {
     uint32_t version; /* UDXG_MINIPORT_VERSION */
     const char *name; /* what a profile says under miniport */
@@ -243,6 +252,12 @@ struct udxg_miniport {
 
     /* DxgkDdiEscape for D3DKMT_ESCAPE_DRIVERPRIVATE. May be NULL: STATUS_NOT_SUPPORTED. */
     NTSTATUS (*escape)(void *adapter, void *device, void *data, uint32_t size_bytes);
+
+    /*
+     * DxgkDdiValidateUpdateAllocationProperty: whether the allocation can do with it; segments that do not exist have
+     * been refused before. Any failure goes to the client. May be NULL: anything goes.
+     */
+    NTSTATUS (*validate_update_property)(void *adapter, const struct udxg_update_property *args);
 };
 
 #ifdef __cplusplus

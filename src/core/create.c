@@ -287,6 +287,8 @@ static udxg_status judge_system_memory(const struct creation *c, const struct ud
     if (info->size_bytes % UDXG_PAGE_SIZE) return STATUS_INVALID_PARAMETER;
     if (c->section) return STATUS_SUCCESS;
     if (is_a_home(c->device->process, info->system_memory, info->size_bytes)) return STATUS_INVALID_PARAMETER;
+    if (vidmm_adapter_has_fault(c->device->adapter->vidmm, VIDMM_FAULT_PROBE_AND_LOCK))
+        return STATUS_GRAPHICS_CANT_LOCK_MEMORY;
     return udxg_os_probe(info->system_memory, info->size_bytes, !c->args->Flags.ReadOnly);
 }
 

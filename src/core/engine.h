@@ -20,6 +20,7 @@
 #include "base/list.h"
 #include "base/lock.h"
 #include "base/status.h"
+#include "core/node_stats.h"
 
 struct udxg_adapter;
 struct udxg_engine_worker;
@@ -47,6 +48,8 @@ struct udxg_engine {
     _Atomic uint64_t since_ns; /* when it began; 0: nothing executes, or nothing that is watched */
     uint64_t told_serial;      /* the watchdog's own: the packet that was told to stop */
     uint64_t told_ns;          /* the same: when */
+    struct udxg_node_stats stats UDXG_GUARDED_BY(NODE);
+    const struct udxg_lane *picked_last UDXG_GUARDED_BY(NODE); /* only to be compared: it may be gone */
 };
 
 void udxg_engine_init(struct udxg_engine *engine, struct udxg_adapter *adapter, uint32_t node);

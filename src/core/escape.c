@@ -1,42 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * D3DKMTEscape: what goes to the miniport unread (DRIVERPRIVATE), and the memory manager's own questions
- * (VIDMM), of which the segment list is there.
- */
+/* D3DKMTEscape: what goes to the miniport unread (DRIVERPRIVATE), and the memory manager's own (VIDMM). */
 #include "core/context.h"
 #include "core/handlers.h"
-
-static D3DKMT_MEMORY_SEGMENT_GROUP group_of(const struct udxg_segment *segment)
-{
-    return segment->flags & UDXG_SEGMENT_LOCAL_BUDGET_GROUP ? D3DKMT_MEMORY_SEGMENT_GROUP_LOCAL
-                                                            : D3DKMT_MEMORY_SEGMENT_GROUP_NON_LOCAL;
-}
-
-static udxg_status segment_caps(struct udxg_adapter *adapter, D3DKMT_GET_SEGMENT_CAPS *caps)
-{
-    if (caps->PhysicalAdapterIndex) return STATUS_INVALID_PARAMETER;
-    caps->NumSegments = adapter->caps.segment_count;
-    for (uint32_t i = 0; i < adapter->caps.segment_count; i++) {
-        const struct udxg_segment *segment = &adapter->caps.segments[i];
-        caps->SegmentCaps[i] = (D3DKMT_SEGMENT_CAPS){
-            .Size = segment->size_bytes,
-            .PageSize = segment->flags & UDXG_SEGMENT_USE_64KB_PAGES ? 65536 : 4096,
-            .SegmentId = i + 1,
-            .bAperture = (segment->flags & UDXG_SEGMENT_APERTURE) != 0,
-            .BudgetGroup = group_of(segment),
-        };
-    }
-    return STATUS_SUCCESS;
-}
-
-static udxg_status vidmm_escape(struct udxg_adapter *adapter, D3DKMT_VIDMM_ESCAPE *escape, uint32_t bytes)
-{
-    if (bytes < sizeof *escape || !escape) return STATUS_INVALID_PARAMETER;
-    if (escape->Type != D3DKMT_VIDMMESCAPETYPE_GET_VAD_INFO) return STATUS_NOT_SUPPORTED;
-    if (escape->GetVads.Command != D3DKMT_VAD_ESCAPE_GET_SEGMENT_CAPS) return STATUS_NOT_SUPPORTED;
-    escape->GetVads.Status = segment_caps(adapter, &escape->GetVads.GetSegmentCaps);
-    return escape->GetVads.Status;
-}
+#include "core/vidmm_escape.h"
 
 /* Asks the miniport, in the name of DEVICE where there is one. */
 static udxg_status driver_escape(struct udxg_adapter *adapter, struct udxg_device *device, const D3DKMT_ESCAPE *args)
@@ -46,13 +12,14 @@ static udxg_status driver_escape(struct udxg_adapter *adapter, struct udxg_devic
                                      args->PrivateDriverDataSize);
 }
 
-static udxg_status escape(struct udxg_adapter *adapter, struct udxg_device *device, const D3DKMT_ESCAPE *args)
+static udxg_status escape(struct udxg_process *process, struct udxg_adapter *adapter, struct udxg_device *device,
+                          const D3DKMT_ESCAPE *args)
 {
     switch (args->Type) {
     case D3DKMT_ESCAPE_DRIVERPRIVATE:
         return driver_escape(adapter, device, args);
     case D3DKMT_ESCAPE_VIDMM:
-        return vidmm_escape(adapter, args->pPrivateDriverData, args->PrivateDriverDataSize);
+        return udxg_vidmm_escape(process, adapter, args->pPrivateDriverData, args->PrivateDriverDataSize);
     default:
         return STATUS_NOT_SUPPORTED;
     }
@@ -85,7 +52,7 @@ udxg_status thunk_Escape(struct udxg_process *process, D3DKMT_ESCAPE *args)
     }
     status = device && device->adapter != adapter ? STATUS_INVALID_PARAMETER
                                                   : check_context(process, device, args->hContext);
-    if (!udxg_failed(status)) status = escape(adapter, device, args);
+    if (!udxg_failed(status)) status = escape(process, adapter, device, args);
     if (device) udxg_device_put(device);
     return status;
 }

@@ -10,23 +10,23 @@
 #include <string.h>
 
 #include "abi/thunk.h"
+#include "base/os.h"
 #include "core/inject.h"
 #include "core/stats.h"
-
-enum packet_kind { PACKET_COMMAND, PACKET_SIGNAL, PACKET_WAIT };
 
 struct udxg_packet {
     struct udxg_list link; /* NODE, while queued; whoever took it off owns it after */
     struct udxg_timeline_entry timeline;
-    struct udxg_lane *lane; /* referenced; constant */
-    atomic_uint holders;    /* 1; 2 while one has given it up that another's miniport still has */
-    enum packet_kind kind;  /* constant */
-    uint32_t bytes;         /* of private data; constant */
-    uint64_t progress;      /* what the lane's progress fence is after it; 0: what it was; constant */
+    struct udxg_lane *lane;     /* referenced; constant */
+    atomic_uint holders;        /* 1; 2 while one has given it up that another's miniport still has */
+    enum udxg_packet_kind kind; /* constant */
+    uint32_t bytes;             /* of private data; constant */
+    uint64_t progress;          /* what the lane's progress fence is after it; 0: what it was; constant */
 };
 
 struct command_packet {
     struct udxg_packet packet;
+    uint64_t began_ns; /* written before anybody can take it from its thread */
     uint64_t commands_va;
     uint32_t commands_bytes;
     bool null_rendering;
@@ -81,6 +81,7 @@ void udxg_lane_begin_locked(struct udxg_lane *lane)
     /* It is runnable, so it has packets, which have references: there is one to add to. */
     atomic_fetch_add(&lane->refs, 1);
     set_state_locked(lane, UDXG_LANE_RUNNING);
+    udxg_node_picked_locked(lane);
 }
 
 static bool is_cancelled(void *user)
@@ -148,11 +149,11 @@ void udxg_packet_free(struct udxg_packet *packet)
 {
     struct udxg_lane *lane = packet->lane;
 
-    if (packet->kind == PACKET_WAIT) {
+    if (packet->kind == UDXG_PACKET_WAIT) {
         udxg_wait_unref(&((struct wait_packet *)packet)->wait);
         return;
     }
-    if (packet->kind == PACKET_SIGNAL) {
+    if (packet->kind == UDXG_PACKET_SIGNAL) {
         struct signal_packet *signal = (struct signal_packet *)packet;
         for (uint32_t i = 0; i < signal->count; i++) udxg_sync_unref(signal->items[i].sync);
     }
@@ -186,7 +187,7 @@ static void packet_discard(struct udxg_packet *packet)
 {
     struct wait_packet *wait = (struct wait_packet *)packet;
 
-    if (packet->kind == PACKET_WAIT && wait->started) udxg_wait_cancel(&wait->wait);
+    if (packet->kind == UDXG_PACKET_WAIT && wait->started) udxg_wait_cancel(&wait->wait);
     packet_retire(packet);
     packet_put(packet);
 }
@@ -212,7 +213,7 @@ static void store_values(void *user)
 
     if (is_cancelled(lane)) return;
     if (step->packet->progress) udxg_sync_store_collect(lane->progress, step->packet->progress, &step->fired);
-    if (step->packet->kind != PACKET_SIGNAL) return;
+    if (step->packet->kind != UDXG_PACKET_SIGNAL) return;
     struct signal_packet *signal = (struct signal_packet *)step->packet;
     for (uint32_t i = 0; i < signal->count; i++)
         udxg_sync_store_collect(signal->items[i].sync, signal->items[i].value, &step->fired);
@@ -281,8 +282,12 @@ static enum gate pass_gate(struct udxg_lane *lane, struct udxg_packet *packet)
 static void command_over(struct udxg_packet *packet, udxg_status status, const struct udxg_submit_fault *fault)
 {
     struct udxg_lane *lane = packet->lane;
+    uint64_t running_ns = udxg_os_now_ns() - udxg_container_of(packet, struct command_packet, packet)->began_ns;
 
     vidmm_device_end_run(&lane->child.device->vidmm);
+    udxg_lock(NODE, &lane->engine->lock);
+    udxg_node_ran_locked(lane, running_ns, udxg_failed(status));
+    udxg_unlock(NODE, &lane->engine->lock);
     udxg_stats_executed(udxg_failed(status));
     if (udxg_failed(status) && !is_cancelled(lane))
         udxg_device_fail(lane->child.device,
@@ -317,6 +322,7 @@ static bool run_command(struct udxg_lane *lane, struct command_packet *command)
     bool ours;
 
     describe(lane, command, &submission);
+    command->began_ns = udxg_os_now_ns();
     udxg_engine_begin(lane->engine, &command->packet, !lane->no_timeout);
     status = execute(lane, &submission, &fault);
     ours = udxg_engine_end(lane->engine, &command->packet);
@@ -349,6 +355,7 @@ static void wait_done(struct udxg_wait *wait)
     ours = lane->blocked == packet;
     if (ours) {
         lane->blocked = NULL;
+        udxg_node_completed_locked(lane, UDXG_PACKET_WAIT);
         run_if_work_locked(lane);
     }
     udxg_unlock(NODE, &lane->engine->lock);
@@ -396,6 +403,14 @@ static void finish(struct udxg_lane *lane)
     udxg_unlock(NODE, &lane->engine->lock);
 }
 
+static void finish_signal(struct udxg_lane *lane)
+{
+    udxg_lock(NODE, &lane->engine->lock);
+    udxg_node_completed_locked(lane, UDXG_PACKET_SIGNAL);
+    run_if_work_locked(lane);
+    udxg_unlock(NODE, &lane->engine->lock);
+}
+
 static struct udxg_packet *take_packet(struct udxg_lane *lane)
 {
     struct udxg_packet *packet;
@@ -411,18 +426,20 @@ static bool run_packet(struct udxg_lane *lane, struct udxg_packet *packet)
 {
     enum gate gate = is_cancelled(lane) ? GATE_DISCARD : GATE_PASSED;
 
-    if (gate == GATE_PASSED && packet->kind == PACKET_COMMAND) gate = pass_gate(lane, packet);
+    if (gate == GATE_PASSED && packet->kind == UDXG_PACKET_COMMAND) gate = pass_gate(lane, packet);
     if (gate == GATE_LATER) return true;
     if (gate == GATE_DISCARD) {
         packet_discard(packet);
-    } else if (packet->kind == PACKET_WAIT) {
+    } else if (packet->kind == UDXG_PACKET_WAIT) {
         run_wait(lane, (struct wait_packet *)packet);
         return true;
-    } else if (packet->kind == PACKET_COMMAND) {
+    } else if (packet->kind == UDXG_PACKET_COMMAND) {
         if (!run_command(lane, (struct command_packet *)packet)) return false;
     } else {
         retire_and_store(packet);
         packet_put(packet);
+        finish_signal(lane);
+        return true;
     }
     finish(lane);
     return true;
@@ -439,7 +456,7 @@ bool udxg_lane_run(struct udxg_lane *lane)
 
 /* ---- making packets ---- */
 
-static void packet_init(struct udxg_packet *packet, enum packet_kind kind, struct udxg_lane *lane, uint32_t bytes)
+static void packet_init(struct udxg_packet *packet, enum udxg_packet_kind kind, struct udxg_lane *lane, uint32_t bytes)
 {
     packet->kind = kind;
     packet->lane = lane;
@@ -460,7 +477,7 @@ udxg_status udxg_packet_make_command(struct udxg_lane *lane, const struct udxg_c
     udxg_status status;
 
     if (!command) return STATUS_NO_MEMORY;
-    packet_init(&command->packet, PACKET_COMMAND, lane, args->private_data_bytes);
+    packet_init(&command->packet, UDXG_PACKET_COMMAND, lane, args->private_data_bytes);
     command->packet.progress = args->progress;
     command->commands_va = args->commands_va;
     command->commands_bytes = args->commands_bytes;
@@ -484,7 +501,7 @@ udxg_status udxg_packet_make_signal(struct udxg_lane *lane, uint32_t count, stru
     struct signal_packet *signal = malloc(sizeof *signal + count * sizeof signal->items[0]);
 
     if (!signal) return STATUS_NO_MEMORY;
-    packet_init(&signal->packet, PACKET_SIGNAL, lane, 0);
+    packet_init(&signal->packet, UDXG_PACKET_SIGNAL, lane, 0);
     signal->count = count;
     for (uint32_t i = 0; i < count; i++) {
         udxg_sync_ref(syncs[i]);
@@ -501,7 +518,7 @@ udxg_status udxg_packet_make_wait(struct udxg_lane *lane, uint32_t count, struct
     struct wait_packet *wait = malloc(udxg_wait_bytes(offsetof(struct wait_packet, wait), count));
 
     if (!wait) return STATUS_NO_MEMORY;
-    packet_init(&wait->packet, PACKET_WAIT, lane, 0);
+    packet_init(&wait->packet, UDXG_PACKET_WAIT, lane, 0);
     wait->started = false;
     udxg_wait_init(&wait->wait, count, syncs, values, false, wait_done, wait_free);
     *ret_packet = &wait->packet;
@@ -530,6 +547,7 @@ static bool append_locked(struct udxg_lane *lane, struct udxg_packet *packet) UD
         return false;
     }
     udxg_list_append(&lane->packets, &packet->link);
+    udxg_node_submitted_locked(lane, packet->kind);
     if (lane->state == UDXG_LANE_IDLE) set_state_locked(lane, UDXG_LANE_RUNNABLE);
     return true;
 }

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Paging queues, and the calls that go through them: residency and GPU addresses. A queue is vidmm's ordered
- * list of operations, with a monitored fence that clients watch.
+ * Paging queues, and the calls that go through them: residency and GPU addresses; property.c has another. A queue is
+ * vidmm's ordered list of operations, with a monitored fence that clients watch.
  */
+#include "core/paging_queue.h"
+
 #include <stdlib.h>
-#include <string.h>
 
 #include "abi/thunk.h"
 #include "base/cleanup.h"
@@ -12,12 +13,6 @@
 #include "core/handlers.h"
 #include "core/offer.h"
 #include "core/sync.h"
-
-struct udxg_paging_queue {
-    struct udxg_child child;
-    struct vidmm_queue *vidmm; /* constant */
-    struct udxg_sync *sync;    /* referenced; constant */
-};
 
 /* Operations up to VALUE are done. */
 static void queue_completed(void *user, uint64_t value)
@@ -67,8 +62,7 @@ void udxg_paging_queue_release(void *object)
     udxg_device_unref(device);
 }
 
-/* The queue behind a handle, pinned. STATUS_INVALID_PARAMETER, STATUS_DEVICE_REMOVED. */
-static udxg_status queue_get(struct udxg_process *process, uint32_t handle, struct udxg_paging_queue **ret_queue)
+udxg_status udxg_paging_queue_get(struct udxg_process *process, uint32_t handle, struct udxg_paging_queue **ret_queue)
 {
     struct udxg_paging_queue *queue = udxg_handle_get(&process->handles, handle, UDXG_HANDLE_PAGING_QUEUE);
 
@@ -81,7 +75,7 @@ static udxg_status queue_get(struct udxg_process *process, uint32_t handle, stru
     return STATUS_SUCCESS;
 }
 
-static void queue_put(struct udxg_paging_queue *queue)
+void udxg_paging_queue_put(struct udxg_paging_queue *queue)
 {
     udxg_handle_put(&queue->child.device->process->handles, queue->child.handle);
 }
@@ -135,7 +129,7 @@ udxg_status thunk_MakeResident(struct udxg_process *process, D3DDDI_MAKERESIDENT
     udxg_status status;
 
     if (args->Flags.MustSucceed && !args->Flags.CantTrimFurther) return STATUS_INVALID_PARAMETER;
-    status = queue_get(process, args->hPagingQueue, &queue);
+    status = udxg_paging_queue_get(process, args->hPagingQueue, &queue);
     if (udxg_failed(status)) return status;
     status = udxg_pin(queue->child.device, args->NumAllocations, args->AllocationList, &pinned);
     if (!udxg_failed(status)) {
@@ -146,7 +140,7 @@ udxg_status thunk_MakeResident(struct udxg_process *process, D3DDDI_MAKERESIDENT
         if (udxg_failed(status) && args->Flags.MustSucceed)
             udxg_device_fail(queue->child.device, D3DKMT_DEVICEEXECUTION_ERROR_OUTOFMEMORY, NULL);
     }
-    queue_put(queue);
+    udxg_paging_queue_put(queue);
     return status;
 }
 
@@ -214,12 +208,11 @@ udxg_status thunk_ReclaimAllocations2(struct udxg_process *process, D3DKMT_RECLA
 {
     struct udxg_named named = {args->pResources, args->HandleList, args->NumAllocations};
     struct udxg_paging_queue *queue;
-    udxg_status status = queue_get(process, args->hPagingQueue, &queue);
+    udxg_status status = udxg_paging_queue_get(process, args->hPagingQueue, &queue);
 
     if (udxg_failed(status)) return status;
-    status =
-        udxg_offer_take_back(queue->child.device, queue->vidmm, &named, args->pResults, &args->PagingFenceValue);
-    queue_put(queue);
+    status = udxg_offer_take_back(queue->child.device, queue->vidmm, &named, args->pResults, &args->PagingFenceValue);
+    udxg_paging_queue_put(queue);
     return status;
 }
 
@@ -243,12 +236,12 @@ static udxg_status process_of_queue_or_adapter(struct udxg_process *process, uin
                                                struct vidmm_process **ret)
 {
     struct udxg_paging_queue *queue;
-    udxg_status status = queue_get(process, handle, &queue);
+    udxg_status status = udxg_paging_queue_get(process, handle, &queue);
 
     if (status == STATUS_INVALID_PARAMETER) return process_of_adapter(process, handle, ret);
     if (udxg_failed(status)) return status;
     *ret = queue->child.device->pa->vidmm; /* lives as long as the process does */
-    queue_put(queue);
+    udxg_paging_queue_put(queue);
     return STATUS_SUCCESS;
 }
 
@@ -290,7 +283,7 @@ udxg_status thunk_MapGpuVirtualAddress(struct udxg_process *process, D3DDDI_MAPG
     udxg_status status;
 
     if (args->Protection.SystemUseOnly) return STATUS_INVALID_PARAMETER;
-    status = queue_get(process, args->hPagingQueue, &queue);
+    status = udxg_paging_queue_get(process, args->hPagingQueue, &queue);
     if (udxg_failed(status)) return status;
     if (args->hAllocation) {
         allocation = udxg_allocation_get(queue->child.device, args->hAllocation);
@@ -302,7 +295,7 @@ udxg_status thunk_MapGpuVirtualAddress(struct udxg_process *process, D3DDDI_MAPG
     args->PagingFenceValue = 0; /* done */
     if (!udxg_failed(status)) status = vidmm_va_map(queue->child.device->pa->vidmm, &map, &args->VirtualAddress);
     if (allocation) udxg_allocation_put(allocation);
-    queue_put(queue);
+    udxg_paging_queue_put(queue);
     return status;
 }
 
@@ -312,70 +305,4 @@ udxg_status thunk_FreeGpuVirtualAddress(struct udxg_process *process, D3DKMT_FRE
     udxg_status status = process_of_adapter(process, args->hAdapter, &vidmm);
 
     return udxg_failed(status) ? status : vidmm_va_free(vidmm, args->BaseAddress, args->Size);
-}
-
-/* ---- properties ---- */
-
-/* Whether SEGMENTS names segments of the adapter, one at least. */
-static bool is_segment_set(const struct udxg_adapter_caps *caps, uint32_t segments)
-{
-    return segments && !(segments & ~((1ull << caps->segment_count) - 1));
-}
-
-static uint8_t preference(D3DDDI_SEGMENTPREFERENCE preference, uint32_t rank)
-{
-    uint32_t field = preference.Value >> 6 * rank; /* five times SegmentId:5, Direction:1 */
-    return (uint8_t)((field & 0x1f) | (field & 0x20 ? VIDMM_FROM_END : 0));
-}
-
-/* Segments that are preferred must be supported; the list ends with 0. */
-static udxg_status check_preference(D3DDDI_SEGMENTPREFERENCE wanted, uint32_t supported)
-{
-    if (wanted.Reserved) return STATUS_INVALID_PARAMETER;
-    for (uint32_t rank = 0; rank < 5; rank++) {
-        uint8_t id = preference(wanted, rank) & 0x1f;
-        if (id && !(supported & 1u << (id - 1))) return STATUS_INVALID_PARAMETER;
-    }
-    return STATUS_SUCCESS;
-}
-
-static bool is_preference(const struct vidmm_alloc *alloc, D3DDDI_SEGMENTPREFERENCE wanted)
-{
-    for (uint32_t rank = 0; rank < 5; rank++)
-        if (alloc->preferred[rank] != preference(wanted, rank)) return false;
-    return true;
-}
-
-/* Every argument is checked; a change is not there yet, and what changes nothing is done. */
-static udxg_status update_property(const struct udxg_adapter_caps *caps, const struct vidmm_alloc *alloc,
-                                   const D3DDDI_UPDATEALLOCPROPERTY *args)
-{
-    uint32_t supported = args->SetSupportedSegmentSet ? args->SupportedSegmentSet : alloc->supported_segments;
-    bool physical = alloc->flags & UDXG_ALLOCATION_ACCESSED_PHYSICALLY, changes = false;
-
-    if (!is_segment_set(caps, supported)) return STATUS_INVALID_PARAMETER;
-    if (args->SetPreferredSegment) {
-        udxg_status status = check_preference(args->PreferredSegment, supported);
-        if (udxg_failed(status)) return status;
-        changes |= !is_preference(alloc, args->PreferredSegment);
-    }
-    changes |= supported != alloc->supported_segments;
-    changes |= args->SetAccessedPhysically && args->Flags.AccessedPhysically != physical;
-    changes |= args->SetUnmoveable && args->Flags.Unmoveable;
-    return changes ? STATUS_NOT_SUPPORTED : STATUS_SUCCESS;
-}
-
-udxg_status thunk_UpdateAllocationProperty(struct udxg_process *process, D3DDDI_UPDATEALLOCPROPERTY *args)
-{
-    struct udxg_allocation *allocation;
-    struct udxg_paging_queue *queue;
-    udxg_status status = queue_get(process, args->hPagingQueue, &queue);
-
-    if (udxg_failed(status)) return status;
-    allocation = udxg_allocation_get(queue->child.device, args->hAllocation);
-    status = allocation ? update_property(&queue->child.device->adapter->caps, &allocation->memory->vidmm, args)
-                        : STATUS_INVALID_PARAMETER;
-    if (allocation) udxg_allocation_put(allocation);
-    queue_put(queue);
-    return status;
 }

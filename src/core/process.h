@@ -11,6 +11,7 @@
 #include "core/fence_page.h"
 #include "core/kernel.h"
 #include "core/trim.h"
+#include "core/node_stats.h"
 #include "object/handle.h"
 #include "vidmm/vidmm.h"
 
@@ -26,6 +27,7 @@ struct udxg_process_adapter {
     struct vidmm_process *vidmm;    /* constant */
     struct udxg_fence_pages fences; /* locks for itself */
     struct udxg_slab births;        /* of struct udxg_birth; locks for itself */
+    struct udxg_node_stats nodes[UDXG_MAX_NODES] UDXG_GUARDED_BY(NODE); /* each by the lock of its own engine */
 };
 
 struct udxg_process {

@@ -44,6 +44,7 @@ static void reset_engine(struct udxg_engine *engine, uint64_t serial)
     struct udxg_device *device = device_of(engine, serial);
 
     if (!device) return;
+    atomic_fetch_add(&engine->adapter->watchdog.timeouts, 1);
     udxg_device_fail(device, D3DKMT_DEVICEEXECUTION_HUNG, NULL);
     if (adapter->miniport->reset_engine) (void)adapter->miniport->reset_engine(adapter->mp_adapter, engine->node);
     udxg_device_unref(device);

@@ -36,6 +36,7 @@ struct udxg_watchdog {
     uint64_t remove_ns UDXG_GUARDED_BY(WATCHDOG); /* when the adapter is to be taken away; 0: never */
     uint64_t resets_ns[UDXG_WATCHDOG_RESETS];     /* of the last resets; the thread's own */
     uint32_t reset_count;                         /* the same */
+    atomic_uint timeouts;                         /* packets that ran out of time, ever */
 };
 
 void udxg_watchdog_init(struct udxg_watchdog *watchdog, struct udxg_adapter *adapter);

@@ -194,6 +194,7 @@ static const char *check_locked(struct vidmm_adapter *adapter) UDXG_REQUIRES(VID
     if (!wrong) wrong = vidmm_offer_check_locked(adapter);
     if (!wrong) wrong = vidmm_victim_check_locked(adapter);
     if (!wrong) wrong = vidmm_admission_check_locked(adapter);
+    if (!wrong) wrong = vidmm_counters_check_locked(adapter);
     return wrong ? wrong : vidmm_pager_check_locked(adapter);
 }
 

@@ -39,12 +39,16 @@ struct vidmm_adapter {
     enum vidmm_offer_policy offer_policy UDXG_GUARDED_BY(VIDMM);
     uint64_t offer_order UDXG_GUARDED_BY(VIDMM); /* of the newest offer in effect */
     struct vidmm_offer_counters offer_counters UDXG_GUARDED_BY(VIDMM);
-    struct udxg_list waiting UDXG_GUARDED_BY(VIDMM);  /* devices at the gate, first come first served: admission.h */
-    struct udxg_list arriving UDXG_GUARDED_BY(VIDMM); /* those of them that have been promised all they need */
-    uint64_t runs UDXG_GUARDED_BY(VIDMM);             /* ends of runs so far, the clock of "least recently used" */
-    uint64_t homesick UDXG_GUARDED_BY(VIDMM);         /* allocations that are demoted or suspended */
+    struct udxg_list waiting UDXG_GUARDED_BY(VIDMM);    /* devices at the gate, first come first served: admission.h */
+    struct udxg_list arriving UDXG_GUARDED_BY(VIDMM);   /* those of them that have been promised all they need */
+    uint64_t runs UDXG_GUARDED_BY(VIDMM);               /* ends of runs so far, the clock of "least recently used" */
+    uint64_t homesick UDXG_GUARDED_BY(VIDMM);           /* allocations that are demoted or suspended */
+    uint32_t orders UDXG_GUARDED_BY(VIDMM);             /* from outside; nobody begins to run until they are done */
+    bool run_awaited UDXG_GUARDED_BY(VIDMM);            /* the pager has something to do when somebody's run ends */
+    struct vidmm_counters ended UDXG_GUARDED_BY(VIDMM); /* of processes that are gone */
     struct vidmm_pager pager;
     struct vidmm_notifier notifier;
+    atomic_uint faults; /* enum vidmm_fault; written by who tests */
 };
 
 /* The segment with an id, NULL for 0, VIDMM_SYSTEM_ID and one that is not there. */

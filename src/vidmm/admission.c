@@ -35,9 +35,43 @@ static void set_gate_locked(struct vidmm_device *device, enum vidmm_gate gate) U
 
 void vidmm_gate_enter_locked(struct vidmm_device *device)
 {
+    struct vidmm_process *process = device->process;
+    if (process->suspended && process->wakes) vidmm_gate_release_locked(process);
     if (device->gate != VIDMM_GATE_NONE) return;
-    set_gate_locked(device, VIDMM_GATE_WAITING);
-    vidmm_pager_kick_locked(device->process->adapter);
+    set_gate_locked(device, process->suspended ? VIDMM_GATE_HELD : VIDMM_GATE_WAITING);
+    vidmm_pager_kick_locked(process->adapter);
+}
+
+void vidmm_gate_hold_locked(struct vidmm_process *process, bool wakes)
+{
+    process->suspended = true;
+    process->wakes = wakes;
+    udxg_list_for_each(it, &process->devices)
+    {
+        struct vidmm_device *device = udxg_container_of(it, struct vidmm_device, siblings);
+        if (device->gate != VIDMM_GATE_NONE) set_gate_locked(device, VIDMM_GATE_HELD);
+    }
+}
+
+void vidmm_gate_release_locked(struct vidmm_process *process)
+{
+    process->suspended = false;
+    udxg_list_for_each(it, &process->devices)
+    {
+        struct vidmm_device *device = udxg_container_of(it, struct vidmm_device, siblings);
+        if (device->gate == VIDMM_GATE_HELD) set_gate_locked(device, VIDMM_GATE_WAITING);
+    }
+    vidmm_pager_kick_locked(process->adapter);
+}
+
+void vidmm_gate_close_locked(struct vidmm_adapter *adapter)
+{
+    adapter->orders++;
+}
+
+void vidmm_gate_open_locked(struct vidmm_adapter *adapter)
+{
+    if (--adapter->orders == 0) vidmm_pager_kick_locked(adapter);
 }
 
 void vidmm_gate_leave_locked(struct vidmm_device *device)
@@ -47,7 +81,7 @@ void vidmm_gate_leave_locked(struct vidmm_device *device)
 
 void vidmm_gate_moved_locked(struct vidmm_device *device)
 {
-    if (device->gate == VIDMM_GATE_NONE) return;
+    if (device->gate == VIDMM_GATE_NONE || device->gate == VIDMM_GATE_HELD) return;
     if (device->gate == VIDMM_GATE_ARRIVING && is_short_locked(device)) set_gate_locked(device, VIDMM_GATE_WAITING);
     if (device->gate == VIDMM_GATE_WAITING || is_in_place_locked(device))
         vidmm_pager_kick_locked(device->process->adapter);
@@ -62,7 +96,7 @@ void vidmm_room_freed_locked(struct vidmm_adapter *adapter)
 
 static bool may_run_locked(const struct vidmm_device *device) UDXG_REQUIRES(VIDMM)
 {
-    if (!is_in_place_locked(device)) return false;
+    if (device->process->suspended || device->process->adapter->orders || !is_in_place_locked(device)) return false;
     return udxg_list_empty(&device->process->adapter->waiting) || udxg_os_now_ns() < device->slice_end_ns;
 }
 
@@ -87,7 +121,9 @@ void vidmm_device_end_run(struct vidmm_device *device)
     udxg_lock(VIDMM, &adapter->lock);
     device->running--;
     device->last_run = ++adapter->runs;
-    if (!udxg_list_empty(&adapter->waiting)) vidmm_pager_kick_locked(adapter);
+    if (!udxg_list_empty(&adapter->waiting) || adapter->run_awaited) vidmm_pager_kick_locked(adapter);
+    adapter->run_awaited = false;
+    vidmm_adapter_changed_locked(adapter);
     udxg_unlock(VIDMM, &adapter->lock);
 }
 
@@ -140,6 +176,7 @@ const char *vidmm_admission_check_locked(struct vidmm_adapter *adapter)
     udxg_list_for_each(it, &adapter->arriving)
     {
         if (device_at(it)->gate != VIDMM_GATE_ARRIVING) return "a device arrives that did not wait";
+        if (device_at(it)->process->suspended) return "a device of a suspended process arrives";
         if (is_short_locked(device_at(it))) return "an arriving device has not been promised all it lists";
     }
     return NULL;

@@ -13,6 +13,9 @@
  * and queues behind, so those that run drain and nobody starves. A device that nobody waits for pays a look at three
  * lists.
  *
+ * A device whose process is suspended is HELD instead: on no list, in nobody's way, and WAITING once it is resumed.
+ * While an order from outside is carried out the gate is closed: nobody begins to run, is served or is let in.
+ *
  * Locks: VIDMM. It copies nothing; ready() is called by the pager.
  */
 #ifndef UDXG_VIDMM_ADMISSION_H
@@ -25,6 +28,12 @@
 /* The device wants to run, or has an operation that waits for room. */
 void vidmm_gate_enter_locked(struct vidmm_device *device) UDXG_REQUIRES(VIDMM);
 void vidmm_gate_leave_locked(struct vidmm_device *device) UDXG_REQUIRES(VIDMM);
+/* Suspends the process: its devices are held. WAKES: until one of them comes to the gate. */
+void vidmm_gate_hold_locked(struct vidmm_process *process, bool wakes) UDXG_REQUIRES(VIDMM);
+void vidmm_gate_release_locked(struct vidmm_process *process) UDXG_REQUIRES(VIDMM);
+/* Closes the gate for all devices, and opens it when it was closed as often. */
+void vidmm_gate_close_locked(struct vidmm_adapter *adapter) UDXG_REQUIRES(VIDMM);
+void vidmm_gate_open_locked(struct vidmm_adapter *adapter) UDXG_REQUIRES(VIDMM);
 /* Something on the device's lists has changed. */
 void vidmm_gate_moved_locked(struct vidmm_device *device) UDXG_REQUIRES(VIDMM);
 /* A promise was given back: whoever waits for one, or wants to go back to its segment, is to be looked at. */

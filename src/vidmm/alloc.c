@@ -31,7 +31,22 @@ static void count_place_locked(const struct vidmm_alloc *alloc, int64_t sign) UD
     } else {
         segment->resident_bytes += (uint64_t)sign * alloc->size_bytes;
         segment->resident_allocations += (uint64_t)sign;
+        vidmm_count_resident_locked(alloc, (int)sign);
     }
+}
+
+/* It was at PLACE, in SEGMENT_ID. Plain system memory is no segment: nothing is mapped, nothing faults. */
+static void count_step_locked(struct vidmm_alloc *alloc, enum vidmm_place place, uint32_t segment_id)
+    UDXG_REQUIRES(VIDMM)
+{
+    struct vidmm_counters *counters = &alloc->process->counters;
+    bool was_mapped = place == VIDMM_PLACE_APERTURE && segment_id != VIDMM_SYSTEM_ID;
+    bool is_mapped = alloc->place == VIDMM_PLACE_APERTURE && alloc->segment_id != VIDMM_SYSTEM_ID;
+    bool mapped = is_mapped && !was_mapped, unmapped = was_mapped && !is_mapped;
+    if (mapped) counters->mapped_bytes += alloc->size_bytes;
+    if (unmapped) counters->unmapped_bytes += alloc->size_bytes;
+    if (unmapped || place == VIDMM_PLACE_PAGING_OUT) vidmm_count_left_locked(alloc, segment_id, alloc->leaves_for);
+    if (mapped || alloc->place == VIDMM_PLACE_SEGMENT) vidmm_count_fault_locked(alloc);
 }
 
 void vidmm_alloc_set_place_locked(struct vidmm_alloc *alloc, enum vidmm_place place, uint32_t segment_id)
@@ -39,13 +54,22 @@ void vidmm_alloc_set_place_locked(struct vidmm_alloc *alloc, enum vidmm_place pl
     bool legal = legal_steps[alloc->place] & (1u << place);
     assert(legal);
     (void)legal;
+    enum vidmm_place from = alloc->place;
+    uint32_t from_id = alloc->segment_id;
     count_place_locked(alloc, -1);
     alloc->place = (uint8_t)place;
     alloc->segment_id = (uint8_t)segment_id;
     count_place_locked(alloc, 1);
+    count_step_locked(alloc, from, from_id);
     struct vidmm_segment *segment = vidmm_adapter_segment_of(alloc->process->adapter, segment_id);
     if (segment) vidmm_segment_relink_locked(segment, alloc);
     vidmm_residency_moved_locked(alloc);
+}
+
+uint32_t vidmm_alloc_any_choice_locked(const struct vidmm_alloc *alloc)
+{
+    uint32_t supported = alloc->supported_segments, memory = supported & ~alloc->process->adapter->aperture_set;
+    return (uint32_t)__builtin_ctz(memory ? memory : supported) + 1;
 }
 
 bool vidmm_alloc_is_moving_locked(const struct vidmm_alloc *alloc)
@@ -64,6 +88,7 @@ bool vidmm_alloc_targets_home_locked(const struct vidmm_alloc *alloc)
 bool vidmm_alloc_is_settled_locked(const struct vidmm_alloc *alloc)
 {
     if (!alloc->target_id) return true;
+    if (alloc->place == VIDMM_PLACE_SEGMENT && alloc->physical && alloc->extents->next) return false;
     return alloc->promised && alloc->segment_id == alloc->target_id &&
            (alloc->place == VIDMM_PLACE_SEGMENT || alloc->place == VIDMM_PLACE_APERTURE);
 }
@@ -86,7 +111,7 @@ void vidmm_alloc_retargeted_locked(struct vidmm_alloc *alloc)
     } else if (alloc->place == VIDMM_PLACE_SEGMENT) {
         struct vidmm_segment *segment = vidmm_adapter_segment_of(adapter, alloc->segment_id);
         vidmm_segment_relink_locked(segment, alloc);
-        if (!udxg_list_empty(&segment->leaving)) vidmm_pager_kick_locked(adapter);
+        if (!udxg_list_empty(&segment->leaving)) vidmm_pager_leaving_locked(adapter);
     }
 }
 
@@ -111,20 +136,36 @@ static udxg_status check_fit(const struct vidmm_adapter *adapter, const struct v
     return status;
 }
 
+/* Nobody else has the allocation: not yet, or not any more. */
+static struct vidmm_birth birth_of(const struct vidmm_alloc *alloc) UDXG_NO_TSA
+{
+    return (struct vidmm_birth){
+        .size_bytes = alloc->size_bytes,
+        .first_choice = vidmm_alloc_first_choice_locked(alloc),
+        .opened = alloc->opened,
+    };
+}
+
 /* The caller's own memory costs no commit and needs no home. */
 static udxg_status find_home(struct vidmm_alloc *alloc, const struct vidmm_alloc_desc *desc)
 {
+    struct vidmm_birth birth = birth_of(alloc);
     struct vidmm_home home;
     if (desc->system_memory) {
-        vidmm_stock_count(alloc->process, alloc->lane);
+        vidmm_stock_count(alloc->process, alloc->lane, &birth);
         return STATUS_SUCCESS;
     }
-    udxg_status status = vidmm_stock_take(alloc->process, alloc->lane, alloc->size_bytes, desc->alignment_bytes,
-                                          !desc->allow_not_zeroed, &home);
+    udxg_status status =
+        vidmm_stock_take(alloc->process, alloc->lane, &birth, desc->alignment_bytes, !desc->allow_not_zeroed, &home);
     if (udxg_failed(status)) return status;
     alloc->home_range = home.range;
     alloc->home = home.address;
     return STATUS_SUCCESS;
+}
+
+static uint8_t preferred(const struct vidmm_alloc_desc *desc, unsigned rank)
+{
+    return desc->preferred[rank].segment_id | (desc->preferred[rank].from_end ? VIDMM_FROM_END : 0);
 }
 
 udxg_status vidmm_alloc_init(struct vidmm_alloc *alloc, struct vidmm_process *process,
@@ -141,13 +182,14 @@ udxg_status vidmm_alloc_init(struct vidmm_alloc *alloc, struct vidmm_process *pr
         .home = (void *)(uintptr_t)desc->system_memory,
         .flags = desc->flags,
         .supported_segments = desc->supported_segments,
+        .preferred = {preferred(desc, 0), preferred(desc, 1), preferred(desc, 2), preferred(desc, 3),
+                      preferred(desc, 4)},
         .alignment_log2 = log2_of(desc->alignment_bytes),
         .read_only = desc->read_only,
         .lane = desc->lane,
+        .physical = desc->flags & UDXG_ALLOCATION_ACCESSED_PHYSICALLY,
         .priority = desc->priority,
     };
-    for (unsigned i = 0; i < 5; i++)
-        alloc->preferred[i] = desc->preferred[i].segment_id | (desc->preferred[i].from_end ? VIDMM_FROM_END : 0);
     udxg_list_init(&alloc->link);
     udxg_list_init(&alloc->in_bucket);
     return find_home(alloc, desc);
@@ -164,6 +206,7 @@ static bool leave_manager(struct vidmm_alloc *alloc)
         vidmm_segment_give_locked(vidmm_adapter_segment_of(adapter, alloc->segment_id), alloc->extents);
         alloc->extents = NULL;
         count_place_locked(alloc, -1);
+        vidmm_count_left_locked(alloc, alloc->segment_id, alloc->keep ? VIDMM_EVICTED_TO_CLOSE : alloc->leaves_for);
         udxg_list_remove(&alloc->link);
     }
     bool husk = alloc->decommitted;
@@ -175,10 +218,11 @@ static bool leave_manager(struct vidmm_alloc *alloc)
 void vidmm_alloc_fini(struct vidmm_alloc *alloc)
 {
     struct vidmm_home home = {.range = alloc->home_range, .address = alloc->home, .size_bytes = alloc->size_bytes};
+    struct vidmm_birth birth = birth_of(alloc);
     if (atomic_load_explicit(&alloc->managed, memory_order_relaxed) && leave_manager(alloc))
-        vidmm_stock_give_husk(alloc->process, alloc->lane, &home);
+        vidmm_stock_give_husk(alloc->process, alloc->lane, &birth, &home);
     else
-        vidmm_stock_give(alloc->process, alloc->lane, &home);
+        vidmm_stock_give(alloc->process, alloc->lane, &birth, &home);
 }
 
 /* ---- locks ---- */
@@ -203,6 +247,7 @@ static bool is_home_locked(const struct vidmm_alloc *alloc) UDXG_REQUIRES(VIDMM)
 static bool begin_demotion_locked(struct vidmm_alloc *alloc, struct vidmm_copy *copy) UDXG_REQUIRES(VIDMM)
 {
     if (alloc->place == VIDMM_PLACE_SEGMENT) {
+        alloc->leaves_for = VIDMM_EVICTED_TO_LOCK;
         vidmm_copy_begin_out_locked(alloc, copy);
         return true;
     }
@@ -232,9 +277,14 @@ static udxg_status count_lock_locked(struct vidmm_alloc *alloc) UDXG_REQUIRES(VI
 {
     if (alloc->offer || alloc->decommitted) return STATUS_INVALID_PARAMETER;
     if (!is_lockable_locked(alloc)) return STATUS_INVALID_PARAMETER;
+    if (alloc->unmoveable && alloc->target_id && !vidmm_alloc_targets_home_locked(alloc))
+        return STATUS_GRAPHICS_CANT_EVICT_PINNED_ALLOCATION;
+    if (vidmm_adapter_has_fault(alloc->process->adapter, VIDMM_FAULT_USER_MODE_MAPPING)) return STATUS_NO_MEMORY;
     if (alloc->lock_count == UINT32_MAX) return STATUS_GRAPHICS_TOO_MANY_REFERENCES;
     alloc->lock_count++;
+    alloc->process->counters.locks++;
     if (alloc->target_id && !vidmm_alloc_targets_home_locked(alloc)) {
+        alloc->leaves_for = VIDMM_EVICTED_TO_LOCK;
         vidmm_residency_retarget_locked(alloc);
         vidmm_alloc_retargeted_locked(alloc);
     } else {
@@ -284,7 +334,9 @@ enum vidmm_residency vidmm_alloc_residency(struct vidmm_alloc *alloc)
 void vidmm_alloc_set_priority(struct vidmm_alloc *alloc, uint32_t priority)
 {
     udxg_lock(VIDMM, &alloc->process->adapter->lock);
+    vidmm_count_demoted_locked(alloc, -1);
     alloc->priority = priority;
+    vidmm_count_demoted_locked(alloc, 1);
     vidmm_residency_rehang_locked(alloc);
     udxg_unlock(VIDMM, &alloc->process->adapter->lock);
 }

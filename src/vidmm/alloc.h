@@ -29,4 +29,25 @@ void vidmm_alloc_settle_home_locked(struct vidmm_alloc *alloc) UDXG_REQUIRES(VID
 /* After a change of target or keep: the right list of its segment, and the pager if it has to leave. */
 void vidmm_alloc_retargeted_locked(struct vidmm_alloc *alloc) UDXG_REQUIRES(VIDMM);
 
+/* ---- counting that is on hot paths ---- */
+
+static inline void vidmm_count_add(struct vidmm_count *count, const struct vidmm_alloc *alloc, int64_t sign)
+{
+    count->count += (uint64_t)sign;
+    count->bytes += (uint64_t)sign * alloc->size_bytes;
+}
+
+/* One that prefers nothing it supports: a memory segment before an aperture, the first of them. */
+uint32_t vidmm_alloc_any_choice_locked(const struct vidmm_alloc *alloc) UDXG_REQUIRES(VIDMM);
+
+/* The segment that its commitment counts for: where it would be if there were room. */
+static inline uint32_t vidmm_alloc_first_choice_locked(const struct vidmm_alloc *alloc) UDXG_REQUIRES(VIDMM)
+{
+    for (unsigned rank = 0; rank < VIDMM_PREFERENCES; rank++) {
+        uint32_t id = alloc->preferred[rank] & ~VIDMM_FROM_END;
+        if (id && alloc->supported_segments & 1u << (id - 1)) return id;
+    }
+    return vidmm_alloc_any_choice_locked(alloc);
+}
+
 #endif

@@ -56,6 +56,14 @@ static uint64_t reservable_locked(const struct vidmm_process *process, enum vidm
     return min_of(rest_of(total / 2, reserved_by_others), process->budget_bytes[group]);
 }
 
+uint64_t vidmm_process_excess(struct vidmm_process *process)
+{
+    udxg_lock(VIDMM, &process->adapter->lock);
+    uint64_t excess = vidmm_budget_excess_locked(process);
+    udxg_unlock(VIDMM, &process->adapter->lock);
+    return excess;
+}
+
 void vidmm_process_budget(struct vidmm_process *process, enum vidmm_group group, struct vidmm_budget *ret)
 {
     udxg_lock(VIDMM, &process->adapter->lock);

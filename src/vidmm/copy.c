@@ -92,6 +92,7 @@ void vidmm_copy_run(struct vidmm_copy *copy)
 static void done_in_locked(struct vidmm_alloc *alloc, struct vidmm_segment *segment) UDXG_REQUIRES(VIDMM)
 {
     segment->paged_in_bytes += alloc->size_bytes;
+    alloc->process->counters.paged_in_bytes += alloc->size_bytes;
     alloc->clean = true;
     vidmm_alloc_set_place_locked(alloc, VIDMM_PLACE_SEGMENT, segment->id);
     vidmm_alloc_retargeted_locked(alloc);
@@ -99,10 +100,9 @@ static void done_in_locked(struct vidmm_alloc *alloc, struct vidmm_segment *segm
 
 static void done_out_locked(struct vidmm_alloc *alloc, struct vidmm_segment *segment, bool discard) UDXG_REQUIRES(VIDMM)
 {
-    if (discard)
-        segment->discarded_bytes += alloc->size_bytes;
-    else
-        segment->paged_out_bytes += alloc->size_bytes;
+    struct vidmm_counters *counters = &alloc->process->counters;
+    *(discard ? &segment->discarded_bytes : &segment->paged_out_bytes) += alloc->size_bytes;
+    *(discard ? &counters->discarded_bytes : &counters->paged_out_bytes) += alloc->size_bytes;
     vidmm_segment_give_locked(segment, alloc->extents);
     alloc->extents = NULL;
     alloc->clean = false;

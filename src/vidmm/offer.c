@@ -150,10 +150,12 @@ static void begin_taking_locked(struct vidmm_offer *offer, bool decommit, struct
     struct vidmm_alloc *alloc = offer->alloc;
     *ret = (struct taking){.offer = offer, .from_segment = alloc->place == VIDMM_PLACE_SEGMENT};
     offer->busy = true;
-    if (ret->from_segment)
+    if (ret->from_segment) {
+        alloc->leaves_for = VIDMM_EVICTED_FOR_ROOM;
         vidmm_copy_begin_out_locked(alloc, &ret->copy);
-    else
+    } else {
         (void)vidmm_offer_lose_locked(alloc); /* false for a husk */
+    }
     if (decommit) decommit_locked(offer);
 }
 
@@ -550,8 +552,7 @@ udxg_status vidmm_reclaim(struct vidmm_device *device, struct vidmm_queue *queue
     struct vidmm_adapter *adapter = device->process->adapter;
     udxg_lock(VIDMM, &adapter->lock);
     udxg_status status = get_hold_locked(adapter, count, bindings);
-    if (!udxg_failed(status))
-        status = reclaim_all_locked(queue, count, bindings, ret_results, ret_fence);
+    if (!udxg_failed(status)) status = reclaim_all_locked(queue, count, bindings, ret_results, ret_fence);
     vidmm_budget_settle_locked(adapter);
     udxg_unlock(VIDMM, &adapter->lock);
     return status;

@@ -8,6 +8,7 @@
 #include "vidmm/admission.h"
 #include "vidmm/alloc.h"
 #include "vidmm/budget.h"
+#include "vidmm/offer.h"
 #include "vidmm/residency.h"
 #include "vidmm/victim.h"
 
@@ -51,6 +52,8 @@ static enum step evict_for_locked(struct vidmm_segment *segment, struct vidmm_co
 {
     struct vidmm_alloc *victim = vidmm_segment_victim_locked(segment);
     if (!victim) return STEP_BLOCKED;
+    bool leaving = !vidmm_offer_in_effect_locked(victim) && (victim->target_id || !victim->keep);
+    if (!leaving) victim->leaves_for = VIDMM_EVICTED_FOR_ROOM; /* it had not to leave by itself */
     vidmm_copy_begin_out_locked(victim, copy);
     return STEP_COPY;
 }
@@ -60,7 +63,7 @@ static bool displace_for_locked(struct vidmm_device *device, struct vidmm_segmen
                                 const struct vidmm_alloc *alloc) UDXG_REQUIRES(VIDMM)
 {
     struct vidmm_quest quest = {.device = device, .now_ns = udxg_os_now_ns(), .retry_ns = UINT64_MAX};
-    return (alloc->flags & UDXG_ALLOCATION_ACCESSED_PHYSICALLY) && vidmm_residency_displace_locked(segment, &quest);
+    return alloc->physical && vidmm_residency_displace_locked(segment, &quest);
 }
 
 /*
@@ -71,6 +74,7 @@ static bool displace_for_locked(struct vidmm_device *device, struct vidmm_segmen
 static enum step give_up_locked(struct vidmm_device *device, struct vidmm_alloc *alloc) UDXG_REQUIRES(VIDMM)
 {
     if (!vidmm_residency_retarget_locked(alloc)) device->out_of_memory = true;
+    alloc->unfit = true;
     vidmm_alloc_settle_home_locked(alloc);
     return STEP_ADVANCED;
 }
@@ -80,6 +84,10 @@ static enum step page_in_locked(struct vidmm_device *device, struct vidmm_alloc 
 {
     struct vidmm_segment *segment = vidmm_adapter_segment_of(alloc->process->adapter, alloc->target_id);
     struct vidmm_extent *extents;
+    if (vidmm_adapter_has_fault(alloc->process->adapter, VIDMM_FAULT_PREPARATION)) {
+        device->out_of_memory = true;
+        return give_up_locked(device, alloc);
+    }
     udxg_status status = vidmm_segment_take_locked(segment, alloc, &extents);
     if (!udxg_failed(status)) {
         vidmm_copy_begin_in_locked(alloc, extents, copy);
@@ -87,7 +95,7 @@ static enum step page_in_locked(struct vidmm_device *device, struct vidmm_alloc 
     }
     while (status == STATUS_GRAPHICS_NO_VIDEO_MEMORY) {
         if (evict_for_locked(segment, copy) == STEP_COPY) return STEP_COPY;
-        if (segment->moving_bytes) return STEP_BLOCKED;
+        if (segment->moving_bytes || !udxg_list_empty(&segment->leaving)) return STEP_BLOCKED; /* or in use */
         if (!displace_for_locked(device, segment, alloc)) break;
     }
     return give_up_locked(device, alloc);
@@ -100,20 +108,29 @@ static enum step bring_in_place_locked(struct vidmm_device *device, struct vidmm
     if (vidmm_alloc_is_settled_locked(alloc)) return STEP_ADVANCED;
     if (alloc->place == VIDMM_PLACE_PAGING_IN && alloc->segment_id == alloc->target_id) return STEP_ADVANCED;
     if (vidmm_alloc_is_moving_locked(alloc)) return STEP_BLOCKED;
+    if (alloc->place != VIDMM_PLACE_HOME && vidmm_residency_is_in_use_locked(alloc)) {
+        alloc->process->adapter->run_awaited = true;
+        return STEP_BLOCKED;
+    }
     if (alloc->place == VIDMM_PLACE_SEGMENT) {
         vidmm_copy_begin_out_locked(alloc, copy);
         return STEP_COPY;
     }
+    vidmm_alloc_settle_home_locked(alloc); /* to an aperture, or out of one */
+    if (vidmm_alloc_is_settled_locked(alloc)) return STEP_ADVANCED;
     return page_in_locked(device, alloc, copy);
 }
 
 /* ---- operations ---- */
 
-/* Whether a binding of an operation is still to be looked at: it is listed, and its promise kept or waited for. */
+/*
+ * Whether a binding of an operation is still to be looked at: it is listed, and its promise kept or waited for. Nobody
+ * waits for what is to be away: it comes when the process is resumed, before the device runs.
+ */
 static bool is_open_locked(const struct vidmm_queue *queue, const struct vidmm_binding *binding) UDXG_REQUIRES(VIDMM)
 {
     if (!binding || !binding->count || vidmm_alloc_is_settled_locked(binding->alloc)) return false;
-    return binding->alloc->promised || !queue->closing;
+    return binding->alloc->promised || !(queue->closing || queue->device->process->suspended);
 }
 
 /* Begins what can be begun: STEP_ADVANCED when that was all. */
@@ -146,6 +163,23 @@ static enum step op_step_locked(struct vidmm_queue *queue, struct vidmm_paging_o
     }
 }
 
+static void look_again_at(struct work *work, uint64_t time_ns)
+{
+    if (time_ns < work->retry_ns) work->retry_ns = time_ns;
+}
+
+/* The turn of the operation has come: whether it is to wait nevertheless. */
+static bool is_delayed_locked(const struct vidmm_queue *queue, struct vidmm_paging_op *op, struct work *work)
+    UDXG_REQUIRES(VIDMM)
+{
+    if (!op->delay_ns || queue->closing) return false;
+    uint64_t now_ns = udxg_os_now_ns();
+    if (!op->due_ns) op->due_ns = now_ns + op->delay_ns;
+    if (op->due_ns <= now_ns) return false;
+    look_again_at(work, op->due_ns);
+    return true;
+}
+
 static enum step queues_step_locked(struct vidmm_pager *pager, struct work *work) UDXG_REQUIRES(VIDMM)
 {
     for (unsigned rank = VIDMM_QUEUE_PRIORITIES; rank-- > 0;) {
@@ -153,6 +187,7 @@ static enum step queues_step_locked(struct vidmm_pager *pager, struct work *work
         {
             struct vidmm_queue *queue = queue_of(it);
             struct vidmm_paging_op *op = op_of(udxg_list_first(&queue->ops));
+            if (is_delayed_locked(queue, op, work)) continue;
             enum step step = op_step_locked(queue, op, &work->copy);
             work->queue = queue;
             work->op = op;
@@ -168,20 +203,22 @@ static enum step queues_step_locked(struct vidmm_pager *pager, struct work *work
 static enum step arrive_locked(struct vidmm_device *device, struct vidmm_copy *copy) UDXG_REQUIRES(VIDMM)
 {
     struct udxg_list *promised = &device->listed[VIDMM_LISTED_PROMISED];
-    for (unsigned i = 0; i < MANY_MOVING && !udxg_list_empty(promised); i++) {
+    unsigned moving = 0;
+    while (moving < MANY_MOVING && !udxg_list_empty(promised)) {
         struct udxg_list *first = udxg_list_pop(promised);
         struct vidmm_alloc *alloc = udxg_container_of(first, struct vidmm_binding, required)->alloc;
         udxg_list_append(promised, first);
-        if (vidmm_alloc_is_moving_locked(alloc)) continue;
         enum step step = bring_in_place_locked(device, alloc, copy);
-        if (step != STEP_ADVANCED) return step;
+        if (step == STEP_COPY) return step;
+        if (!vidmm_alloc_is_settled_locked(alloc)) moving++;
     }
     return STEP_BLOCKED;
 }
 
 static enum step gate_step_locked(struct vidmm_adapter *adapter, struct work *work) UDXG_REQUIRES(VIDMM)
 {
-    if (udxg_list_empty(&adapter->waiting) && udxg_list_empty(&adapter->arriving)) return STEP_IDLE;
+    if (adapter->orders || (udxg_list_empty(&adapter->waiting) && udxg_list_empty(&adapter->arriving)))
+        return STEP_IDLE;
     uint64_t now_ns = udxg_os_now_ns();
     vidmm_gate_serve_locked(adapter, now_ns, &work->retry_ns);
     udxg_list_for_each(it, &adapter->arriving)
@@ -195,12 +232,17 @@ static enum step gate_step_locked(struct vidmm_adapter *adapter, struct work *wo
 
 /* ---- those who leave, and those who come back ---- */
 
-static enum step leave_step_locked(struct vidmm_adapter *adapter, struct vidmm_copy *copy) UDXG_REQUIRES(VIDMM)
+/* What somebody needs the room of leaves in any case, by evict_for_locked(). */
+static enum step leave_step_locked(struct vidmm_adapter *adapter, struct work *work) UDXG_REQUIRES(VIDMM)
 {
+    if (adapter->pager.leave_ns && udxg_os_now_ns() < adapter->pager.leave_ns) {
+        look_again_at(work, adapter->pager.leave_ns);
+        return STEP_IDLE;
+    }
     for (uint32_t i = 0; i < adapter->segment_count; i++) {
         struct vidmm_alloc *leaver = vidmm_segment_leaver_locked(adapter->segments[i]);
         if (!leaver) continue;
-        vidmm_copy_begin_out_locked(leaver, copy);
+        vidmm_copy_begin_out_locked(leaver, &work->copy);
         return STEP_COPY;
     }
     return STEP_IDLE;
@@ -235,7 +277,7 @@ static enum step return_to_locked(struct vidmm_segment *segment, struct work *wo
     struct vidmm_alloc *alloc = vidmm_returner_locked(segment, &busy);
     uint64_t quiet_ns = (busy ? now_ns : segment->pressed_ns) + QUIET_NS;
     if (busy || (alloc && now_ns < quiet_ns)) {
-        if (quiet_ns < work->retry_ns) work->retry_ns = quiet_ns;
+        look_again_at(work, quiet_ns);
         return STEP_IDLE;
     }
     if (!alloc || vidmm_alloc_is_moving_locked(alloc) || !vidmm_residency_may_return_locked(alloc, segment))
@@ -247,7 +289,7 @@ static enum step return_to_locked(struct vidmm_segment *segment, struct work *wo
 
 static enum step return_step_locked(struct vidmm_adapter *adapter, struct work *work) UDXG_REQUIRES(VIDMM)
 {
-    if (!adapter->homesick || !udxg_list_empty(&adapter->waiting)) return STEP_IDLE;
+    if (!adapter->homesick || adapter->orders || !udxg_list_empty(&adapter->waiting)) return STEP_IDLE;
     for (uint32_t i = 0; i < adapter->segment_count; i++) {
         enum step step = return_to_locked(adapter->segments[i], work);
         if (step == STEP_COPY || step == STEP_ADVANCED) return step;
@@ -262,17 +304,33 @@ static enum step step_locked(struct vidmm_adapter *adapter, struct work *work) U
     if (adapter->pager.stop) return STEP_STOP;
     if ((step = gate_step_locked(adapter, work)) != STEP_IDLE) return step;
     if ((step = queues_step_locked(&adapter->pager, work)) != STEP_IDLE) return step;
-    if ((step = leave_step_locked(adapter, &work->copy)) != STEP_IDLE) return step;
+    if ((step = leave_step_locked(adapter, work)) != STEP_IDLE) return step;
     return return_step_locked(adapter, work);
 }
 
 /* ---- the end of an operation, and of a wait ---- */
+
+/* A late failure puts the device in error. */
+static void end_migration_locked(const struct vidmm_queue *queue, const struct vidmm_paging_op *op) UDXG_REQUIRES(VIDMM)
+{
+    struct vidmm_counters *counters = &queue->device->process->counters;
+    const struct vidmm_alloc *alloc = op->bindings[0] ? op->bindings[0]->alloc : NULL;
+    struct vidmm_count *count = &counters->migrated;
+    if (!alloc || !alloc->target_id) {
+        count = &counters->migrations_abandoned;
+    } else if (alloc->unfit) {
+        count = &counters->migrations_failed;
+        queue->device->out_of_memory = true;
+    }
+    vidmm_count_bytes(count, op->migrating_bytes, 1);
+}
 
 /* Takes the finished operation off its queue, which gives way to others of its rank. */
 static void take_done_locked(struct vidmm_adapter *adapter, struct vidmm_queue *queue, struct vidmm_paging_op *op)
     UDXG_REQUIRES(VIDMM)
 {
     udxg_list_remove(&op->link);
+    if (op->migrating_bytes) end_migration_locked(queue, op);
     for (uint32_t i = 0; i < op->count; i++)
         if (op->bindings[i]) op->bindings[i]->queued--;
     udxg_list_remove(&queue->busy_link);
@@ -365,6 +423,7 @@ static void sleep_locked(struct vidmm_adapter *adapter, uint64_t until_ns) UDXG_
 {
     struct vidmm_pager *pager = &adapter->pager;
     pager->sleeping++;
+    vidmm_adapter_changed_locked(adapter); /* for who waits until there is nothing to do */
     if (until_ns == UINT64_MAX)
         pthread_cond_wait(&pager->work, &adapter->lock.mutex);
     else
@@ -411,6 +470,36 @@ void vidmm_pager_kick_locked(struct vidmm_adapter *adapter)
     if (pager->deciding) return;
     if (!pager->started) start_locked(adapter);
     if (pager->sleeping) pthread_cond_signal(&pager->work);
+}
+
+void vidmm_pager_leaving_locked(struct vidmm_adapter *adapter)
+{
+    struct vidmm_pager *pager = &adapter->pager;
+    if (pager->eviction_delay_ns) pager->leave_ns = udxg_os_now_ns() + pager->eviction_delay_ns;
+    vidmm_pager_kick_locked(adapter);
+}
+
+void vidmm_adapter_set_eviction_delay(struct vidmm_adapter *adapter, uint64_t delay_ns)
+{
+    udxg_lock(VIDMM, &adapter->lock);
+    adapter->pager.eviction_delay_ns = delay_ns;
+    if (!delay_ns) adapter->pager.leave_ns = 0;
+    vidmm_pager_kick_locked(adapter);
+    udxg_unlock(VIDMM, &adapter->lock);
+}
+
+static bool is_idle_locked(const struct vidmm_pager *pager) UDXG_REQUIRES(VIDMM)
+{
+    return !pager->kicked && pager->sleeping == pager->started;
+}
+
+void vidmm_adapter_wake(struct vidmm_adapter *adapter, bool flush)
+{
+    udxg_lock(VIDMM, &adapter->lock);
+    adapter->pager.leave_ns = 0;
+    vidmm_pager_kick_locked(adapter);
+    while (flush && adapter->pager.started && !is_idle_locked(&adapter->pager)) vidmm_adapter_wait_locked(adapter);
+    udxg_unlock(VIDMM, &adapter->lock);
 }
 
 void vidmm_pager_init(struct vidmm_pager *pager)
@@ -502,6 +591,19 @@ udxg_status vidmm_queue_create(struct vidmm_device *device, int priority,
     udxg_unlock(VIDMM, &adapter->lock);
     *ret = queue;
     return STATUS_SUCCESS;
+}
+
+udxg_status vidmm_queue_delay(struct vidmm_queue *queue, uint32_t milliseconds, uint64_t *ret_fence)
+{
+    struct vidmm_adapter *adapter = queue->device->process->adapter;
+    udxg_lock(VIDMM, &adapter->lock);
+    struct vidmm_paging_op *op = vidmm_paging_op_create_locked(adapter, 0);
+    if (op) {
+        op->delay_ns = UINT64_C(1000000) * milliseconds;
+        *ret_fence = vidmm_paging_op_queue_locked(queue, op);
+    }
+    udxg_unlock(VIDMM, &adapter->lock);
+    return op ? STATUS_SUCCESS : STATUS_NO_MEMORY;
 }
 
 void vidmm_queue_destroy(struct vidmm_queue *queue)

@@ -28,7 +28,8 @@ struct vidmm_paging_op {
     uint32_t count;
     uint32_t begun;                   /* all before it are in place, or on their way */
     uint32_t next;                    /* all before it have been in place; at most begun */
-    bool failed;                      /* one of them could not be brought in */
+    uint64_t delay_ns, due_ns;        /* not done before DELAY has passed since its turn; due_ns 0: not begun */
+    uint64_t migrating_bytes;         /* a migration of its only binding; 0: none */
     struct vidmm_binding *bindings[]; /* NULL once gone */
 };
 
@@ -58,6 +59,8 @@ struct vidmm_pager {
     bool stop UDXG_GUARDED_BY(VIDMM);
     pthread_t threads[VIDMM_PAGERS] UDXG_GUARDED_BY(VIDMM);
     struct udxg_list busy[VIDMM_QUEUE_PRIORITIES] UDXG_GUARDED_BY(VIDMM); /* queues with operations, by rank */
+    uint64_t eviction_delay_ns UDXG_GUARDED_BY(VIDMM);
+    uint64_t leave_ns UDXG_GUARDED_BY(VIDMM); /* when what leaves may do so at the earliest */
     pthread_cond_t work;
 };
 
@@ -75,6 +78,8 @@ uint64_t vidmm_paging_op_queue_locked(struct vidmm_queue *queue, struct vidmm_pa
 void vidmm_paging_forget_locked(struct vidmm_binding *binding) UDXG_REQUIRES(VIDMM);
 /* There may be something to do: starts a thread when none runs and one can be started, and wakes one. */
 void vidmm_pager_kick_locked(struct vidmm_adapter *adapter) UDXG_REQUIRES(VIDMM);
+/* The same, because something has to leave its segment. */
+void vidmm_pager_leaving_locked(struct vidmm_adapter *adapter) UDXG_REQUIRES(VIDMM);
 
 const char *vidmm_pager_check_locked(struct vidmm_adapter *adapter) UDXG_REQUIRES(VIDMM);
 

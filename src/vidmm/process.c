@@ -65,9 +65,12 @@ udxg_status vidmm_process_create(struct vidmm_adapter *adapter, struct vidmm_pro
 void vidmm_process_destroy(struct vidmm_process *process)
 {
     if (!process) return;
+    struct vidmm_counters counters;
+    vidmm_process_counters(process, &counters);
     vidmm_stocks_fini(process);
     udxg_lock(VIDMM, &process->adapter->lock);
     vidmm_budget_leave_locked(process);
+    vidmm_counters_add(&process->adapter->ended, &counters);
     udxg_unlock(VIDMM, &process->adapter->lock);
     process_free(process);
 }
@@ -101,8 +104,7 @@ static const char *check_commit_locked(struct vidmm_process *process) UDXG_REQUI
     vidmm_stocks_sum(process, &stocked);
     if (stocked.commit_bytes > process->commit_bytes) return "stocks hold more commit than the process has charged";
     uint64_t committed = process->commit_bytes - stocked.commit_bytes + process->offers.decommitted_bytes;
-    if (stats.used_bytes - stocked.home_bytes != committed)
-        return "a process's commit is not what its homes take";
+    if (stats.used_bytes - stocked.home_bytes != committed) return "a process's commit is not what its homes take";
     return NULL;
 }
 

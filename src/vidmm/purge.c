@@ -12,11 +12,13 @@
 static bool begin_locked(struct vidmm_segment *segment, struct vidmm_copy *ret_copy) UDXG_REQUIRES(VIDMM)
 {
     struct udxg_list *first = udxg_list_first(&segment->settled);
+    if (!first) first = udxg_list_first(&segment->leaving); /* also what is in use: it is lost */
     struct vidmm_alloc *alloc =
         first ? udxg_container_of(first, struct vidmm_alloc, link) : vidmm_segment_victim_locked(segment);
 
     if (!alloc) return false;
     alloc->clean = true;
+    alloc->leaves_for = VIDMM_EVICTED_TO_PURGE;
     vidmm_copy_begin_out_locked(alloc, ret_copy);
     return true;
 }

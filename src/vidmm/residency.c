@@ -105,7 +105,9 @@ void vidmm_residency_rehang_locked(struct vidmm_alloc *alloc)
         return;
     }
     if (alloc->promised && (!segment || segment->aperture)) wish = wish_of_locked(alloc);
-    if (wish)
+    if (alloc->unmoveable && alloc->promised)
+        vidmm_bucket_remove_locked(alloc); /* nobody's victim, and at home where it is */
+    else if (wish)
         vidmm_bucket_put_locked(alloc, VIDMM_SHELF_DEMOTED, wish);
     else if (segment)
         vidmm_bucket_put_locked(alloc, alloc->promised ? VIDMM_SHELF_HELD : VIDMM_SHELF_SUSPENDED, segment);
@@ -132,14 +134,25 @@ void vidmm_residency_moved_locked(struct vidmm_alloc *alloc)
     }
 }
 
+/* It is in some segment, and is to be in another one's memory: that is no eviction. */
+static bool changes_segment_locked(const struct vidmm_alloc *alloc) UDXG_REQUIRES(VIDMM)
+{
+    const struct vidmm_segment *segment = vidmm_adapter_segment_of(alloc->process->adapter, alloc->target_id);
+    return segment && !segment->aperture && alloc->segment_id && alloc->segment_id != segment->id;
+}
+
 /* The only writer of target and promise of what is listed. */
 static void claim_locked(struct vidmm_alloc *alloc, uint32_t target_id, bool promised) UDXG_REQUIRES(VIDMM)
 {
     bool gives_back = alloc->promised;
+    vidmm_count_demoted_locked(alloc, -1);
     charge_locked(alloc, -1);
     alloc->target_id = (uint8_t)target_id;
     alloc->promised = promised;
     charge_locked(alloc, 1);
+    vidmm_count_demoted_locked(alloc, 1);
+    if (promised && changes_segment_locked(alloc)) alloc->leaves_for = VIDMM_MIGRATED;
+    if (target_id && !promised) alloc->leaves_for = VIDMM_EVICTED_FOR_ROOM;
     vidmm_residency_rehang_locked(alloc);
     vidmm_residency_moved_locked(alloc);
     if (gives_back) vidmm_room_freed_locked(alloc->process->adapter);
@@ -172,6 +185,8 @@ static void give_way_locked(struct vidmm_alloc *victim) UDXG_REQUIRES(VIDMM)
 {
     const struct vidmm_segment *segment = vidmm_adapter_segment_of(victim->process->adapter, victim->target_id);
     const struct vidmm_segment *aperture = segment && segment->aperture ? NULL : aperture_for_locked(victim);
+    if (vidmm_adapter_has_fault(victim->process->adapter, VIDMM_FAULT_NO_DEMOTION)) aperture = NULL;
+    victim->leaves_for = VIDMM_EVICTED_FOR_ROOM;
     if (aperture)
         claim_locked(victim, aperture->id, true);
     else if (segment)
@@ -228,7 +243,7 @@ bool vidmm_residency_promise_locked(struct vidmm_alloc *alloc, struct vidmm_ques
  */
 static void improve_locked(struct vidmm_device *device, struct vidmm_alloc *alloc) UDXG_REQUIRES(VIDMM)
 {
-    if (!alloc->bucket || alloc->bucket->shelf != VIDMM_SHELF_DEMOTED) return;
+    if (!alloc->bucket || alloc->bucket->shelf != VIDMM_SHELF_DEMOTED || device->process->suspended) return;
     const struct vidmm_adapter *adapter = alloc->process->adapter;
     struct vidmm_segment *segment = alloc->bucket->segment;
     uint64_t need = vidmm_segment_need(segment, alloc->size_bytes);
@@ -316,7 +331,7 @@ struct choice {
     bool promised;
 };
 
-/* Who comes while others wait for room does not get it before them. */
+/* Who comes while others wait for room does not get it before them; nobody comes while its process is suspended. */
 static struct choice choose_locked(const struct claims *claims, const struct vidmm_device *device,
                                    const struct vidmm_alloc *alloc, const struct candidates *candidates)
     UDXG_REQUIRES(VIDMM)
@@ -328,8 +343,10 @@ static struct choice choose_locked(const struct claims *claims, const struct vid
         uint64_t need = vidmm_segment_need(segment, alloc->size_bytes);
         bool within = is_within_budget_locked(claims, alloc->process, segment, need);
         if (!within && i == 0) return choice;
+        if (i && vidmm_adapter_has_fault(adapter, VIDMM_FAULT_NO_DEMOTION)) return choice;
         if (!within || !fits_device_locked(device, segment, need)) continue;
-        if (has_room_locked(adapter, segment, need) && (segment->aperture || udxg_list_empty(&adapter->waiting)))
+        if (!device->process->suspended && has_room_locked(adapter, segment, need) &&
+            (segment->aperture || udxg_list_empty(&adapter->waiting)))
             return (struct choice){segment, true};
         if (!choice.segment) choice.segment = segment;
     }
@@ -356,6 +373,7 @@ static void claim_new_locked(struct claims *claims, const struct vidmm_binding *
     struct vidmm_alloc *alloc = binding->alloc;
     struct candidates candidates;
     alloc->stays = false;
+    alloc->unfit = false;
     find_candidates_locked(alloc, &candidates);
     if (!candidates.count) {
         claim_locked(alloc, VIDMM_SYSTEM_ID, true); /* locked, or the caller's memory, and no aperture */
@@ -382,6 +400,61 @@ static uint64_t trim_bytes(const struct claims *claims)
     uint64_t over = 0;
     for (unsigned group = 0; group < VIDMM_GROUP_COUNT; group++) over += claims->over_bytes[group];
     return over ? over : claims->short_bytes;
+}
+
+/* ---- others who change what decides a target ---- */
+
+struct vidmm_standing vidmm_residency_unclaim_locked(struct vidmm_alloc *alloc)
+{
+    struct vidmm_standing former = {.target_id = alloc->target_id, .promised = alloc->promised, .stays = alloc->stays};
+    claim_locked(alloc, 0, true);
+    return former;
+}
+
+bool vidmm_residency_claim_locked(struct vidmm_device *device, struct vidmm_alloc *alloc, uint32_t *ret_first_id)
+{
+    struct candidates candidates;
+    struct claims claims = {0};
+    find_candidates_locked(alloc, &candidates);
+    *ret_first_id = candidates.count ? candidates.segments[0]->id : VIDMM_SYSTEM_ID;
+    for (const struct vidmm_binding *lister = alloc->listers; lister; lister = lister->next_lister) {
+        if (lister == alloc->listers)
+            claim_new_locked(&claims, lister);
+        else
+            claim_shared_locked(&claims, lister);
+    }
+    if (claims.failed) return false;
+    improve_locked(device, alloc);
+    return true;
+}
+
+void vidmm_residency_reclaim_locked(struct vidmm_alloc *alloc, const struct vidmm_standing *former)
+{
+    alloc->stays = former->stays;
+    claim_locked(alloc, former->target_id, former->promised);
+}
+
+bool vidmm_residency_is_in_use_locked(const struct vidmm_alloc *alloc)
+{
+    const struct vidmm_binding *lister = alloc->listers;
+    while (lister && !lister->device->running) lister = lister->next_lister;
+    return lister;
+}
+
+bool vidmm_residency_is_of_process_locked(const struct vidmm_alloc *alloc, const struct vidmm_process *process)
+{
+    const struct vidmm_binding *lister = alloc->listers;
+    if (!lister) return alloc->process == process;
+    while (lister && lister->device->process == process) lister = lister->next_lister;
+    return !lister;
+}
+
+void vidmm_residency_suspend_locked(struct vidmm_alloc *alloc)
+{
+    if (!alloc->promised || !vidmm_adapter_segment_of(alloc->process->adapter, alloc->target_id)) return;
+    claim_locked(alloc, alloc->target_id, false);
+    alloc->leaves_for = VIDMM_EVICTED_TO_SUSPEND;
+    vidmm_alloc_retargeted_locked(alloc);
 }
 
 /* ---- MakeResident ---- */
@@ -452,8 +525,7 @@ static udxg_status count_all_up_locked(struct claims *claims, uint32_t count, st
     return STATUS_NO_MEMORY;
 }
 
-/* Whether bringing it in place may take the paging threads; it is not in place just because nobody has looked. */
-static bool may_need_paging_locked(const struct vidmm_alloc *alloc) UDXG_REQUIRES(VIDMM)
+bool vidmm_residency_needs_paging_locked(const struct vidmm_alloc *alloc)
 {
     bool home = alloc->place == VIDMM_PLACE_HOME || alloc->place == VIDMM_PLACE_APERTURE;
     if (alloc->bucket && alloc->bucket->shelf == VIDMM_SHELF_DEMOTED) return true;
@@ -463,7 +535,7 @@ static bool may_need_paging_locked(const struct vidmm_alloc *alloc) UDXG_REQUIRE
 static uint32_t count_paging_locked(uint32_t count, struct vidmm_binding *const *bindings) UDXG_REQUIRES(VIDMM)
 {
     uint32_t paging = 0;
-    for (uint32_t i = 0; i < count; i++) paging += may_need_paging_locked(bindings[i]->alloc);
+    for (uint32_t i = 0; i < count; i++) paging += vidmm_residency_needs_paging_locked(bindings[i]->alloc);
     return paging;
 }
 
@@ -473,7 +545,7 @@ static void commit_locked(struct vidmm_queue *queue, uint32_t count, struct vidm
 {
     for (uint32_t i = 0; i < count; i++) {
         struct vidmm_alloc *alloc = bindings[i]->alloc;
-        if (vidmm_alloc_is_settled_locked(alloc) && !may_need_paging_locked(alloc) &&
+        if (vidmm_alloc_is_settled_locked(alloc) && !vidmm_residency_needs_paging_locked(alloc) &&
             alloc->place != VIDMM_PLACE_SEGMENT)
             continue;
         improve_locked(queue->device, alloc);
@@ -538,6 +610,7 @@ udxg_status vidmm_make_resident(struct vidmm_queue *queue, uint32_t count, struc
 
 void vidmm_residency_offered_locked(struct vidmm_alloc *alloc)
 {
+    alloc->leaves_for = VIDMM_EVICTED_ON_REQUEST;
     claim_locked(alloc, 0, alloc->resident_count != 0);
     vidmm_alloc_retargeted_locked(alloc);
 }
@@ -553,12 +626,13 @@ bool vidmm_residency_reclaimed_locked(struct vidmm_alloc *alloc)
 
 /* ---- Evict ---- */
 
-static void leave_list_locked(struct vidmm_binding *binding, bool keep) UDXG_REQUIRES(VIDMM)
+static void leave_list_locked(struct vidmm_binding *binding, bool keep, enum vidmm_eviction why) UDXG_REQUIRES(VIDMM)
 {
     struct vidmm_alloc *alloc = binding->alloc;
     unlist_locked(binding);
     if (alloc->resident_count) return;
     alloc->keep = keep;
+    alloc->leaves_for = (uint8_t)why;
     vidmm_alloc_retargeted_locked(alloc);
 }
 
@@ -586,7 +660,7 @@ static udxg_status evict_locked(uint32_t count, struct vidmm_binding *const *bin
             binding->alloc->clean = true;
         if (binding->count || udxg_list_empty(&binding->required)) continue;
         binding->grace = binding->device->grace_begun;
-        leave_list_locked(binding, flags & VIDMM_EVICT_ONLY_IF_NECESSARY);
+        leave_list_locked(binding, flags & VIDMM_EVICT_ONLY_IF_NECESSARY, VIDMM_EVICTED_ON_REQUEST);
     }
     return STATUS_SUCCESS;
 }
@@ -624,18 +698,24 @@ void vidmm_binding_init(struct vidmm_binding *binding, struct vidmm_alloc *alloc
 {
     *binding = (struct vidmm_binding){.alloc = alloc, .device = device};
     udxg_list_init(&binding->required);
+    if (!alloc->opened) { /* counted with the creation */
+        alloc->opened = true;
+        return;
+    }
+    vidmm_stock_opened(alloc->process, alloc->lane, alloc->size_bytes);
 }
 
 /* Kept in its segment: the allocation is probably about to go too, and need not be copied home first. */
 void vidmm_binding_fini(struct vidmm_binding *binding)
 {
     struct vidmm_process *process = binding->device->process;
+    vidmm_stock_closed(binding->alloc->process, binding->alloc->lane, binding->alloc->size_bytes);
     if (!atomic_load_explicit(&binding->alloc->managed, memory_order_relaxed)) return;
     udxg_lock(VIDMM, &process->adapter->lock);
     vidmm_paging_forget_locked(binding);
     if (binding->count) {
         binding->count = 0;
-        leave_list_locked(binding, true);
+        leave_list_locked(binding, true, VIDMM_EVICTED_TO_CLOSE);
         vidmm_budget_settle_locked(process->adapter);
     }
     udxg_unlock(VIDMM, &process->adapter->lock);
@@ -706,6 +786,7 @@ static const char *check_binding_locked(const struct vidmm_binding *binding, con
     if (alloc->listing != listing || binding->listing != listing || listing_of_locked(alloc) != listing)
         return "a binding is on the wrong list of its device";
     if (vidmm_offer_in_effect_locked(alloc)) return alloc->bucket ? "an offered allocation is in a bucket" : NULL;
+    if (alloc->unmoveable && alloc->promised) return alloc->bucket ? "an unmoveable allocation is in a bucket" : NULL;
     if (!alloc->bucket && alloc->target_id != VIDMM_SYSTEM_ID) return "a listed allocation is in no bucket";
     return NULL;
 }

@@ -39,6 +39,32 @@ void vidmm_residency_offered_locked(struct vidmm_alloc *alloc) UDXG_REQUIRES(VID
  */
 bool vidmm_residency_reclaimed_locked(struct vidmm_alloc *alloc) UDXG_REQUIRES(VIDMM);
 
+/* Whether bringing it in place may take the paging threads; it is not in place just because nobody has looked. */
+bool vidmm_residency_needs_paging_locked(const struct vidmm_alloc *alloc) UDXG_REQUIRES(VIDMM);
+
+/*
+ * For who changes what decides the target of a listed allocation that is not offered: give up the claim; then claim
+ * anew, within the budget, for DEVICE, false when that cannot be; or claim what it had. *RET_FIRST_ID is where it
+ * would rather be.
+ */
+struct vidmm_standing {
+    uint8_t target_id;
+    bool promised, stays;
+};
+struct vidmm_standing vidmm_residency_unclaim_locked(struct vidmm_alloc *alloc) UDXG_REQUIRES(VIDMM);
+bool vidmm_residency_claim_locked(struct vidmm_device *device, struct vidmm_alloc *alloc, uint32_t *ret_first_id)
+    UDXG_REQUIRES(VIDMM);
+void vidmm_residency_reclaim_locked(struct vidmm_alloc *alloc, const struct vidmm_standing *former)
+    UDXG_REQUIRES(VIDMM);
+
+/* A device that lists it runs. */
+bool vidmm_residency_is_in_use_locked(const struct vidmm_alloc *alloc) UDXG_REQUIRES(VIDMM);
+/* Devices of PROCESS list it and nobody else does; or it is the process's own, and nobody lists it. */
+bool vidmm_residency_is_of_process_locked(const struct vidmm_alloc *alloc, const struct vidmm_process *process)
+    UDXG_REQUIRES(VIDMM);
+/* Takes the promise away of one whose process is suspended. It begins to leave, and out of an aperture has left. */
+void vidmm_residency_suspend_locked(struct vidmm_alloc *alloc) UDXG_REQUIRES(VIDMM);
+
 const char *vidmm_residency_check_locked(struct vidmm_adapter *adapter) UDXG_REQUIRES(VIDMM);
 
 #endif

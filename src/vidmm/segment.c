@@ -8,6 +8,7 @@
 #include "base/os.h"
 #include "base/slab.h"
 #include "vidmm/offer.h"
+#include "vidmm/residency.h"
 
 #define LARGE_GRANULE_BYTES 0x10000u
 
@@ -142,8 +143,10 @@ static udxg_status take_pieces(struct vidmm_segment *segment, uint64_t need_byte
     return STATUS_SUCCESS;
 }
 
-static enum udxg_range_end end_for(const struct vidmm_segment *segment, const struct vidmm_alloc *alloc)
+static enum udxg_range_end end_for_locked(const struct vidmm_segment *segment, const struct vidmm_alloc *alloc)
+    UDXG_REQUIRES(VIDMM)
 {
+    if (segment->packing) return segment->packing == VIDMM_DEFRAG_TO_END ? UDXG_RANGE_FROM_END : UDXG_RANGE_FROM_START;
     if (alloc->flags & UDXG_ALLOCATION_FROM_END_OF_SEGMENT) return UDXG_RANGE_FROM_END;
     for (unsigned i = 0; i < 5; i++)
         if ((alloc->preferred[i] & ~VIDMM_FROM_END) == segment->id && (alloc->preferred[i] & VIDMM_FROM_END))
@@ -157,10 +160,9 @@ udxg_status vidmm_segment_take_locked(struct vidmm_segment *segment, const struc
     uint64_t need = vidmm_segment_need(segment, alloc->size_bytes);
     uint64_t alignment = UINT64_C(1) << alloc->alignment_log2;
     if (alignment < segment->granule_bytes) alignment = segment->granule_bytes;
-    enum udxg_range_end end = end_for(segment, alloc);
+    enum udxg_range_end end = end_for_locked(segment, alloc);
     udxg_status status = take_one(segment, need, alignment, end, ret);
-    if (status != STATUS_GRAPHICS_NO_VIDEO_MEMORY || (alloc->flags & UDXG_ALLOCATION_ACCESSED_PHYSICALLY))
-        return status;
+    if (status != STATUS_GRAPHICS_NO_VIDEO_MEMORY || alloc->physical) return status;
     return take_pieces(segment, need, end, ret);
 }
 
@@ -175,9 +177,16 @@ static struct vidmm_alloc *first_of(struct udxg_list *list)
     return first ? udxg_container_of(first, struct vidmm_alloc, link) : NULL;
 }
 
+/* What an engine may be using leaves when the run is over. */
 struct vidmm_alloc *vidmm_segment_leaver_locked(struct vidmm_segment *segment)
 {
-    return first_of(&segment->leaving);
+    udxg_list_for_each(it, &segment->leaving)
+    {
+        struct vidmm_alloc *alloc = udxg_container_of(it, struct vidmm_alloc, link);
+        if (!vidmm_residency_is_in_use_locked(alloc)) return alloc;
+        alloc->process->adapter->run_awaited = true;
+    }
+    return NULL;
 }
 
 struct vidmm_alloc *vidmm_segment_victim_locked(struct vidmm_segment *segment)

@@ -57,6 +57,7 @@ struct vidmm_segment {
     struct udxg_list shelves[VIDMM_SHELVES][VIDMM_CLASSES] UDXG_GUARDED_BY(VIDMM); /* of struct vidmm_bucket */
     uint64_t pressed_ns UDXG_GUARDED_BY(VIDMM); /* when room was last taken from somebody, or missing */
     uint64_t demand_bytes UDXG_GUARDED_BY(VIDMM);
+    uint8_t packing UDXG_GUARDED_BY(VIDMM); /* enum vidmm_defrag: whoever comes in is put at that end */
     uint64_t moving_bytes UDXG_GUARDED_BY(VIDMM);
     uint64_t resident_bytes UDXG_GUARDED_BY(VIDMM); /* place SEGMENT or APERTURE, unrounded */
     uint64_t resident_allocations UDXG_GUARDED_BY(VIDMM);

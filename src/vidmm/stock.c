@@ -232,77 +232,119 @@ static udxg_status find_home_in_pool(struct vidmm_process *process, uint64_t ali
 
 /* ---- take and give ---- */
 
-static void count_one(struct vidmm_stock *stock)
+/* All numbers that an allocation changes when it begins (SIGN 1), or when its beginning is undone. */
+static void count_locked(struct vidmm_stock *stock, const struct vidmm_birth *birth, bool zeroed, int sign)
+    UDXG_REQUIRES(STOCK)
+{
+    vidmm_count_bytes(&stock->births.committed[birth->first_choice - 1], birth->size_bytes, sign);
+    if (zeroed) stock->births.zeroed_bytes += (uint64_t)(int64_t)sign * birth->size_bytes;
+}
+
+static void count_end_locked(struct vidmm_stock *stock, const struct vidmm_birth *birth) UDXG_REQUIRES(STOCK)
+{
+    count_locked(stock, birth, false, -1);
+    vidmm_count_bytes(&stock->births.destroyed, birth->size_bytes, 1);
+    if (!birth->opened) vidmm_count_bytes(&stock->births.opened_again, birth->size_bytes, -1); /* never at all */
+}
+
+static void count_one(struct vidmm_stock *stock, const struct vidmm_birth *birth, bool zeroed)
 {
     udxg_lock(STOCK, &stock->lock);
-    stock->allocations++;
+    count_locked(stock, birth, zeroed, 1);
     udxg_unlock(STOCK, &stock->lock);
 }
 
 /* The rare way: what the stock has is not enough, or does not fit. */
-static udxg_status take_elsewhere(struct vidmm_process *process, unsigned lane, bool charged, uint64_t alignment_bytes,
-                                  bool zeroed, struct vidmm_home *home)
+static udxg_status take_elsewhere(struct vidmm_process *process, unsigned lane, const struct vidmm_birth *birth,
+                                  bool charged, uint64_t alignment_bytes, bool zeroed, struct vidmm_home *home)
 {
     struct vidmm_stock *stock = &process->stocks[lane];
     if (!charged) {
         if (!charge(process, stock, home->size_bytes)) return STATUS_NO_MEMORY;
-        count_one(stock);
+        count_one(stock, birth, zeroed);
     }
     udxg_status status = find_home_in_pool(process, alignment_bytes, zeroed, home);
     if (!udxg_failed(status)) return status;
     udxg_lock(STOCK, &stock->lock);
-    stock->allocations--;
+    count_locked(stock, birth, zeroed, -1);
     enum excess excess = put_commit_locked(stock, home->size_bytes);
     udxg_unlock(STOCK, &stock->lock);
     settle(process, stock, home->size_bytes, excess);
     return status;
 }
 
-udxg_status vidmm_stock_take(struct vidmm_process *process, unsigned lane, uint64_t size_bytes,
+udxg_status vidmm_stock_take(struct vidmm_process *process, unsigned lane, const struct vidmm_birth *birth,
                              uint64_t alignment_bytes, bool zeroed, struct vidmm_home *ret_home)
 {
     struct vidmm_stock *stock = &process->stocks[lane];
-    struct vidmm_home home = {.size_bytes = size_bytes};
+    struct vidmm_home home = {.size_bytes = birth->size_bytes};
     udxg_lock(STOCK, &stock->lock);
-    bool charged = stock->commit_bytes >= size_bytes;
+    bool charged = stock->commit_bytes >= birth->size_bytes;
     bool found = charged && find_home_locked(stock, alignment_bytes, &home);
     if (charged) {
-        stock->commit_bytes -= size_bytes;
-        stock->allocations++;
+        stock->commit_bytes -= birth->size_bytes;
+        count_locked(stock, birth, zeroed, 1);
     }
     udxg_unlock(STOCK, &stock->lock);
     if (!found) {
-        udxg_status status = take_elsewhere(process, lane, charged, alignment_bytes, zeroed, &home);
+        udxg_status status = take_elsewhere(process, lane, birth, charged, alignment_bytes, zeroed, &home);
         if (udxg_failed(status)) return status;
     } else if (zeroed) {
-        memset(home.address, 0, size_bytes);
+        memset(home.address, 0, birth->size_bytes);
     }
     *ret_home = home;
     return STATUS_SUCCESS;
 }
 
-void vidmm_stock_count(struct vidmm_process *process, unsigned lane)
+void vidmm_stock_count(struct vidmm_process *process, unsigned lane, const struct vidmm_birth *birth)
 {
-    count_one(&process->stocks[lane]);
+    count_one(&process->stocks[lane], birth, false);
 }
 
-void vidmm_stock_give_husk(struct vidmm_process *process, unsigned lane, const struct vidmm_home *home)
+void vidmm_stock_recount(struct vidmm_process *process, unsigned lane, const struct vidmm_birth *birth,
+                         uint32_t first_choice)
 {
     struct vidmm_stock *stock = &process->stocks[lane];
     udxg_lock(STOCK, &stock->lock);
-    stock->allocations--;
+    vidmm_count_bytes(&stock->births.committed[birth->first_choice - 1], birth->size_bytes, -1);
+    vidmm_count_bytes(&stock->births.committed[first_choice - 1], birth->size_bytes, 1);
+    udxg_unlock(STOCK, &stock->lock);
+}
+
+void vidmm_stock_opened(struct vidmm_process *process, unsigned lane, uint64_t size_bytes)
+{
+    struct vidmm_stock *stock = &process->stocks[lane];
+    udxg_lock(STOCK, &stock->lock);
+    vidmm_count_bytes(&stock->births.opened_again, size_bytes, 1);
+    udxg_unlock(STOCK, &stock->lock);
+}
+
+void vidmm_stock_closed(struct vidmm_process *process, unsigned lane, uint64_t size_bytes)
+{
+    struct vidmm_stock *stock = &process->stocks[lane];
+    atomic_fetch_add_explicit(&stock->closings.count, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&stock->closings.bytes, size_bytes, memory_order_relaxed);
+}
+
+void vidmm_stock_give_husk(struct vidmm_process *process, unsigned lane, const struct vidmm_birth *birth,
+                           const struct vidmm_home *home)
+{
+    struct vidmm_stock *stock = &process->stocks[lane];
+    udxg_lock(STOCK, &stock->lock);
+    count_end_locked(stock, birth);
     udxg_unlock(STOCK, &stock->lock);
     vidmm_pool_free(process->homes, home->range);
 }
 
-void vidmm_stock_give(struct vidmm_process *process, unsigned lane, const struct vidmm_home *home)
+void vidmm_stock_give(struct vidmm_process *process, unsigned lane, const struct vidmm_birth *birth,
+                      const struct vidmm_home *home)
 {
     struct vidmm_stock *stock = &process->stocks[lane];
     struct leaving leaving;
     enum excess excess = NO_EXCESS;
     leaving.count = 0; /* and no more: the rest would be most of the work */
     udxg_lock(STOCK, &stock->lock);
-    stock->allocations--;
+    count_end_locked(stock, birth);
     if (home->range) {
         excess = put_commit_locked(stock, home->size_bytes);
         keep_home_locked(stock, home, &leaving);
@@ -331,7 +373,23 @@ void vidmm_stocks_sum(struct vidmm_process *process, struct vidmm_stocked *ret)
         udxg_lock(STOCK, &stock->lock);
         ret->commit_bytes += stock->commit_bytes;
         ret->home_bytes += stock->home_bytes;
-        ret->allocations += (uint64_t)stock->allocations;
+        for (unsigned segment = 0; segment < UDXG_MAX_SEGMENTS; segment++)
+            ret->allocations += stock->births.committed[segment].count;
         udxg_unlock(STOCK, &stock->lock);
     }
+}
+
+/* What was closed is read first: so it is never more than what was opened. */
+static void add_counters_of(struct vidmm_stock *stock, struct vidmm_counters *counters)
+{
+    counters->closed.count += atomic_load(&stock->closings.count);
+    counters->closed.bytes += atomic_load(&stock->closings.bytes);
+    udxg_lock(STOCK, &stock->lock);
+    vidmm_counters_add_births(counters, &stock->births);
+    udxg_unlock(STOCK, &stock->lock);
+}
+
+void vidmm_stocks_add_counters(struct vidmm_process *process, struct vidmm_counters *counters)
+{
+    for (unsigned i = 0; i < UDXG_LANES; i++) add_counters_of(&process->stocks[i], counters);
 }

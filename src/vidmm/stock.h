@@ -13,12 +13,14 @@
 #ifndef UDXG_VIDMM_STOCK_H
 #define UDXG_VIDMM_STOCK_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "base/lane.h"
 #include "base/lock.h"
 #include "base/status.h"
+#include "vidmm/counters.h"
 
 struct udxg_range;
 struct vidmm_adapter;
@@ -41,7 +43,10 @@ struct vidmm_stock {
     bool closed UDXG_GUARDED_BY(STOCK);           /* called back: takes no commit until the limits are far again */
     uint64_t home_bytes UDXG_GUARDED_BY(STOCK);   /* of homes */
     uint64_t commit_bytes UDXG_GUARDED_BY(STOCK); /* charged, not used */
-    int64_t allocations UDXG_GUARDED_BY(STOCK);   /* begun through this lane minus ended through it */
+    struct vidmm_births births UDXG_GUARDED_BY(STOCK);
+    struct {
+        atomic_uint_least64_t count, bytes;
+    } closings; /* openings of its allocations; counted without a lock, by whoever closes */
     struct vidmm_home homes[VIDMM_STOCK_HOMES] UDXG_GUARDED_BY(STOCK); /* a ring; the first is the oldest */
     char behind[UDXG_LANE_GAP];
 };
@@ -50,19 +55,34 @@ void vidmm_stocks_init(struct vidmm_process *process);
 /* Gives everything back: commit and homes. */
 void vidmm_stocks_fini(struct vidmm_process *process);
 
+/* What is to be known of an allocation in order to count it. */
+struct vidmm_birth {
+    uint64_t size_bytes;
+    uint32_t first_choice; /* segment id: its commitment counts there */
+    bool opened;           /* at its end: it has been, once at least */
+};
+
 /*
  * Counts an allocation, charges its commit and finds its home. With ZEROED it reads as zero, otherwise it may hold what
  * an earlier owner of the same process left. STATUS_NO_MEMORY over a limit of the process or the adapter,
  * STATUS_GRAPHICS_NO_VIDEO_MEMORY when there is no room.
  */
-udxg_status vidmm_stock_take(struct vidmm_process *process, unsigned lane, uint64_t size_bytes,
+udxg_status vidmm_stock_take(struct vidmm_process *process, unsigned lane, const struct vidmm_birth *birth,
                              uint64_t alignment_bytes, bool zeroed, struct vidmm_home *ret_home) UDXG_MUST_CHECK;
 /* The same for the caller's memory: it is only counted. */
-void vidmm_stock_count(struct vidmm_process *process, unsigned lane);
-/* Ends what one of the two began, through any lane. The home is taken. */
-void vidmm_stock_give(struct vidmm_process *process, unsigned lane, const struct vidmm_home *home);
+void vidmm_stock_count(struct vidmm_process *process, unsigned lane, const struct vidmm_birth *birth);
+/* Ends what one of the two began, through the same lane. The home is taken. */
+void vidmm_stock_give(struct vidmm_process *process, unsigned lane, const struct vidmm_birth *birth,
+                      const struct vidmm_home *home);
 /* The same for a home whose commit went before it (offer.h). */
-void vidmm_stock_give_husk(struct vidmm_process *process, unsigned lane, const struct vidmm_home *home);
+void vidmm_stock_give_husk(struct vidmm_process *process, unsigned lane, const struct vidmm_birth *birth,
+                           const struct vidmm_home *home);
+/* Its first choice is another. */
+void vidmm_stock_recount(struct vidmm_process *process, unsigned lane, const struct vidmm_birth *birth,
+                         uint32_t first_choice);
+/* An allocation was opened again; and closed, the first opening or another. */
+void vidmm_stock_opened(struct vidmm_process *process, unsigned lane, uint64_t size_bytes);
+void vidmm_stock_closed(struct vidmm_process *process, unsigned lane, uint64_t size_bytes);
 /* Commit of an allocation in use goes back to process and adapter, past all stocks. */
 void vidmm_stock_decommit_locked(struct vidmm_process *process, uint64_t size_bytes) UDXG_REQUIRES(VIDMM);
 
@@ -71,5 +91,7 @@ struct vidmm_stocked {
 };
 /* What lies in all stocks of the process, and what they have counted; each lane at another moment. */
 void vidmm_stocks_sum(struct vidmm_process *process, struct vidmm_stocked *ret);
+/* Adds what all stocks of the process have counted. */
+void vidmm_stocks_add_counters(struct vidmm_process *process, struct vidmm_counters *counters);
 
 #endif

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "vidmm/budget.h"
+#include "vidmm/residency.h"
 
 /* ---- buckets ---- */
 
@@ -215,9 +216,8 @@ static struct vidmm_alloc *returner_of_locked(struct udxg_list *shelf, bool *ret
     {
         const struct vidmm_bucket *bucket = bucket_on(it);
         struct vidmm_alloc *alloc = first_of_locked(bucket);
-        const struct vidmm_binding *lister = alloc->listers;
-        while (lister && !lister->device->running) lister = lister->next_lister;
-        if (!lister) return alloc;
+        if (bucket->device->process->suspended) continue;
+        if (!vidmm_residency_is_in_use_locked(alloc)) return alloc;
         *ret_busy = true;
     }
     return NULL;

@@ -30,6 +30,8 @@
 #include "base/lock.h"
 #include "base/status.h"
 #include "range/tree.h"
+#include "vidmm/counters.h"
+#include "vidmm/fault.h"
 
 struct udxg_range;
 struct vidmm_adapter;
@@ -174,15 +176,16 @@ enum { VIDMM_FROM_END = 0x80 }; /* in vidmm_alloc.preferred: DXGK_SEGMENTPREFERE
 
 /* Embeddable. Fields are vidmm's alone; the core reads size_bytes and flags. Keep it small: there are millions. */
 struct vidmm_alloc {
-    struct vidmm_process *process;      /* the creator's; constant */
-    uint64_t size_bytes;                /* rounded to pages; constant */
-    void *home;                         /* address of the home or of the caller's memory; constant */
-    struct udxg_range *home_range;      /* in the process's pool; NULL for the caller's memory; constant */
-    uint32_t flags, supported_segments; /* constant */
-    uint8_t preferred[5];               /* segment id, with VIDMM_FROM_END; 0 is none; constant */
-    uint8_t alignment_log2;             /* constant */
-    bool read_only;                     /* constant */
-    uint8_t lane;                       /* constant */
+    struct vidmm_process *process; /* the creator's; constant */
+    uint64_t size_bytes;           /* rounded to pages; constant */
+    void *home;                    /* address of the home or of the caller's memory; constant */
+    struct udxg_range *home_range; /* in the process's pool; NULL for the caller's memory; constant */
+    uint32_t flags;                /* constant */
+    uint32_t supported_segments UDXG_GUARDED_BY(VIDMM);
+    uint8_t preferred[5] UDXG_GUARDED_BY(VIDMM); /* segment id, with VIDMM_FROM_END; 0 is none */
+    uint8_t alignment_log2;                      /* constant */
+    bool read_only;                              /* constant */
+    uint8_t lane;                                /* constant */
     /*
      * Whether a binding of it ever had a residency count or a GPU address. Who sets it refers to such a binding in its
      * call, so that the end of a binding sees what concerns it: most that nobody uses before end without a lock.
@@ -196,7 +199,13 @@ struct vidmm_alloc {
     uint8_t target_id UDXG_GUARDED_BY(VIDMM);  /* where it has to be; 0: not listed, or offered */
     bool promised UDXG_GUARDED_BY(VIDMM);      /* there is room for it in its target */
     bool stays UDXG_GUARDED_BY(VIDMM); /* in system memory until it is listed anew: it was locked, or did not fit */
-    uint8_t listing UDXG_GUARDED_BY(VIDMM); /* enum vidmm_listing, while it is listed */
+    uint8_t listing UDXG_GUARDED_BY(VIDMM);       /* enum vidmm_listing, while it is listed */
+    uint8_t leaves_for UDXG_GUARDED_BY(VIDMM);    /* enum vidmm_eviction: why it left its segment last, or does now */
+    bool was_resident : 1 UDXG_GUARDED_BY(VIDMM); /* at any time */
+    bool physical : 1 UDXG_GUARDED_BY(VIDMM);     /* ACCESSED_PHYSICALLY: in one piece in its segment */
+    bool unmoveable : 1 UDXG_GUARDED_BY(VIDMM);   /* listed, it stays where its target is */
+    bool unfit : 1 UDXG_GUARDED_BY(VIDMM);        /* its last target in a memory segment could not take it */
+    bool opened;                                  /* by its creator's binding, before anybody else can see it */
     uint32_t priority UDXG_GUARDED_BY(VIDMM);
     uint32_t lock_count UDXG_GUARDED_BY(VIDMM);           /* Lock2 minus Unlock2 */
     uint32_t resident_count UDXG_GUARDED_BY(VIDMM);       /* bindings whose count is not 0 */
@@ -238,6 +247,7 @@ enum vidmm_gate {
     VIDMM_GATE_NONE,     /* it does not wait */
     VIDMM_GATE_WAITING,  /* behind others, for room */
     VIDMM_GATE_ARRIVING, /* it has been promised all it needs */
+    VIDMM_GATE_HELD,     /* its process is suspended */
 };
 
 /* Embeddable. */
@@ -253,9 +263,9 @@ struct vidmm_device {
     uint32_t sleepers UDXG_GUARDED_BY(VIDMM);         /* registrations that the next run wakes */
     struct udxg_list offering UDXG_GUARDED_BY(VIDMM); /* offers that wait for work of the device */
     uint64_t offers_begun UDXG_GUARDED_BY(VIDMM);     /* the number of the newest of them */
-    uint32_t running UDXG_GUARDED_BY(VIDMM);      /* begin_run minus end_run */
-    uint64_t last_run UDXG_GUARDED_BY(VIDMM);     /* the adapter's count of runs, then */
-    uint64_t slice_end_ns UDXG_GUARDED_BY(VIDMM); /* of its admission; nothing of it is taken until then */
+    uint32_t running UDXG_GUARDED_BY(VIDMM);          /* begin_run minus end_run */
+    uint64_t last_run UDXG_GUARDED_BY(VIDMM);         /* the adapter's count of runs, then */
+    uint64_t slice_end_ns UDXG_GUARDED_BY(VIDMM);     /* of its admission; nothing of it is taken until then */
     enum vidmm_gate gate UDXG_GUARDED_BY(VIDMM);
     struct udxg_list gate_link UDXG_GUARDED_BY(VIDMM); /* in the list of its gate */
     bool in_callback UDXG_GUARDED_BY(VIDMM);
@@ -389,6 +399,67 @@ struct vidmm_offer_counters {
 };
 void vidmm_adapter_offer_counters(struct vidmm_adapter *adapter, struct vidmm_offer_counters *ret);
 
+/* ---- properties ---- */
+
+/* UpdateAllocationProperty: the fields whose `set` is true are to have the new value. */
+struct vidmm_property {
+    bool set_supported, set_preferred, set_physical, set_unmoveable;
+    uint32_t supported_segments;
+    uint8_t preferred[5]; /* as in struct vidmm_alloc */
+    bool physical, unmoveable;
+};
+/* STATUS_INVALID_PARAMETER for what the allocation cannot be; otherwise whether it would be a change. */
+udxg_status vidmm_alloc_check_property(struct vidmm_alloc *alloc, const struct vidmm_property *property,
+                                       bool *ret_changes) UDXG_MUST_CHECK;
+/*
+ * Changes them. A listed allocation gets a new target by them, and goes there: STATUS_PENDING until the queue's fence
+ * reaches *ret_fence, after which a device whose allocation could not be brought in is in error; STATUS_SUCCESS with
+ * fence 0 when nothing has to move. STATUS_NO_MEMORY, nothing changed: the first choice is full or over budget.
+ */
+udxg_status vidmm_alloc_update_property(struct vidmm_queue *queue, struct vidmm_binding *binding,
+                                        const struct vidmm_property *property, uint64_t *ret_fence) UDXG_MUST_CHECK;
+
+/* ---- orders from outside: tests and tools ---- */
+
+/*
+ * Takes ALLOC home, now; for one that a device is using, when it has done so. What is listed keeps its promise of room
+ * and is brought back before its devices run next.
+ * STATUS_GRAPHICS_CANT_EVICT_PINNED_ALLOCATION for one that is unmoveable and listed.
+ */
+udxg_status vidmm_alloc_evict(struct vidmm_alloc *alloc, enum vidmm_eviction why) UDXG_MUST_CHECK;
+
+/*
+ * Takes home what the process's devices list, and nobody else's, and what of its own nobody lists; first it waits for
+ * what runs. Nothing of it runs, nor comes back, until it is resumed, or with WAKES until one of its devices wants to
+ * run. STATUS_INVALID_PARAMETER when it is in that state already.
+ */
+udxg_status vidmm_process_suspend(struct vidmm_process *process, bool wakes) UDXG_MUST_CHECK;
+udxg_status vidmm_process_resume(struct vidmm_process *process) UDXG_MUST_CHECK;
+/* How far it is over its budgets. */
+uint64_t vidmm_process_excess(struct vidmm_process *process);
+
+/* An operation that ends MILLISECONDS after its turn has come, at the latest when the queue is destroyed. */
+udxg_status vidmm_queue_delay(struct vidmm_queue *queue, uint32_t milliseconds, uint64_t *ret_fence) UDXG_MUST_CHECK;
+/* How long what leaves a segment unasked-for stays there before it is taken home; 0: not at all. */
+void vidmm_adapter_set_eviction_delay(struct vidmm_adapter *adapter, uint64_t delay_ns);
+/* Wakes the paging thread; with FLUSH, returns when it has nothing more to do. */
+void vidmm_adapter_wake(struct vidmm_adapter *adapter, bool flush);
+
+enum vidmm_defrag { VIDMM_DEFRAG_NOT, VIDMM_DEFRAG_TO_START, VIDMM_DEFRAG_TO_END };
+struct vidmm_fragmentation {
+    uint64_t used_bytes, free_bytes, gap_before_bytes, gap_after_bytes; /* gaps: the largest free range */
+};
+/*
+ * Moves what is listed in a memory segment together, and takes the rest home. STATUS_INVALID_PARAMETER for an
+ * aperture and for one that is not there, STATUS_GRAPHICS_TRY_AGAIN_LATER while another call does it.
+ */
+udxg_status vidmm_adapter_defrag(struct vidmm_adapter *adapter, uint32_t segment_id, enum vidmm_defrag how,
+                                 struct vidmm_fragmentation *ret) UDXG_MUST_CHECK;
+
+/* Faults that are provoked, enum vidmm_fault: all others end. */
+void vidmm_adapter_set_faults(struct vidmm_adapter *adapter, uint32_t faults);
+bool vidmm_adapter_has_fault(const struct vidmm_adapter *adapter, uint32_t fault);
+
 /* ---- GPU addresses ---- */
 
 enum vidmm_va_type { VIDMM_VA_NO_ACCESS, VIDMM_VA_ZERO }; /* D3DDDIGPUVIRTUALADDRESS_RESERVATION_TYPE */
@@ -507,6 +578,12 @@ udxg_status vidmm_register(struct vidmm_registration *registration, struct vidmm
 void vidmm_unregister(struct vidmm_registration *registration, bool wait);
 /* The same, and waits, for all registrations of the device, which remain to be unregistered. */
 void vidmm_device_silence(struct vidmm_device *device);
+
+/* ---- statistics ---- */
+
+/* Of what the process has created, and of all that the adapter's processes have, ended ones too. */
+void vidmm_process_counters(struct vidmm_process *process, struct vidmm_counters *ret);
+void vidmm_adapter_counters(struct vidmm_adapter *adapter, struct vidmm_counters *ret);
 
 /* ---- checks ---- */
 

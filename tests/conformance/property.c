@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * UpdateAllocationProperty: what it refuses, and that what changes nothing succeeds at once. Changes themselves are
- * marked until they are there.
+ * UpdateAllocationProperty: what it refuses, that what changes nothing succeeds at once, and where an allocation is
+ * after a change.
  */
 #include "creation.h"
-
-#define TODO_CHANGE "changes of properties come with migration"
+#include "escape.h"
 
 enum mask { ACCESSED_PHYSICALLY = 1, SUPPORTED_SET = 2, PREFERRED = 4, UNMOVEABLE = 8 };
 
@@ -200,48 +199,211 @@ static void nothing(void)
 
 /* ------------------------------------------------------------------------------------------------- changes */
 
+static void check_place(const struct gpu *gpu, D3DKMT_HANDLE allocation, D3DKMT_ALLOCATIONRESIDENCYSTATUS want)
+{
+    check_u64(want, residency_of(gpu->device, allocation));
+}
+
+/* A change that takes the paging queue; the fence is as large as it says, and reached. */
+static void check_pending(const struct gpu *gpu, D3DDDI_UPDATEALLOCPROPERTY *args)
+{
+    require_status(STATUS_PENDING, D3DKMTUpdateAllocationProperty(args));
+    check_true(args->PagingFenceValue > 0 && args->PagingFenceValue != SENTINEL64);
+    wait_paging(&gpu->queue, args->PagingFenceValue);
+}
+
+static D3DDDI_UPDATEALLOCPROPERTY prefer(const struct gpu *gpu, D3DKMT_HANDLE allocation, UINT first, UINT second)
+{
+    D3DDDI_UPDATEALLOCPROPERTY args = update(gpu, allocation, PREFERRED);
+    args.PreferredSegment.SegmentId0 = first & 0x1f;
+    args.PreferredSegment.SegmentId1 = second & 0x1f;
+    return args;
+}
+
+/* Nothing that is not listed has to move. */
 static void changes(void)
 {
     struct gpu gpu;
     gpu_open(&gpu);
     udxg_case("to the aperture alone") {
-        udxg_todo(TODO_CHANGE);
         D3DDDI_UPDATEALLOCPROPERTY args = update(&gpu, create_buffer(gpu.device, KIB(64)), SUPPORTED_SET);
         args.SupportedSegmentSet = aperture_set();
-        NTSTATUS status = D3DKMTUpdateAllocationProperty(&args);
-        check_true(status == STATUS_SUCCESS || status == STATUS_PENDING);
+        check_nothing(&args);
+        make_resident(&gpu.queue, args.hAllocation);
+        check_place(&gpu, args.hAllocation, IN_SHARED_MEMORY);
     }
     udxg_case("other preferences") {
-        udxg_todo(TODO_CHANGE);
-        D3DDDI_UPDATEALLOCPROPERTY args = update(&gpu, create_buffer(gpu.device, KIB(64)), PREFERRED);
-        args.PreferredSegment.SegmentId0 = 2;
-        args.PreferredSegment.SegmentId1 = 1;
-        NTSTATUS status = D3DKMTUpdateAllocationProperty(&args);
-        check_true(status == STATUS_SUCCESS || status == STATUS_PENDING);
+        D3DDDI_UPDATEALLOCPROPERTY args = prefer(&gpu, create_buffer(gpu.device, KIB(64)), on_discrete() ? 2 : 1, 0);
+        check_nothing(&args);
+        make_resident(&gpu.queue, args.hAllocation);
+        check_place(&gpu, args.hAllocation, IN_SHARED_MEMORY);
     }
-    udxg_case("unmoveable") {
-        udxg_todo(TODO_CHANGE);
+    udxg_case("unmoveable, and moveable again") {
         D3DDDI_UPDATEALLOCPROPERTY args = update(&gpu, create_buffer(gpu.device, KIB(64)), UNMOVEABLE);
         args.Flags.Unmoveable = 1;
-        NTSTATUS status = D3DKMTUpdateAllocationProperty(&args);
-        check_true(status == STATUS_SUCCESS || status == STATUS_PENDING);
+        check_nothing(&args);
+        args.Flags.Unmoveable = 0;
+        check_nothing(&args);
     }
     udxg_case("accessed physically") {
-        udxg_todo(TODO_CHANGE);
         D3DDDI_UPDATEALLOCPROPERTY args = update(&gpu, create_buffer(gpu.device, KIB(64)), ACCESSED_PHYSICALLY);
         args.Flags.AccessedPhysically = 1;
-        NTSTATUS status = D3DKMTUpdateAllocationProperty(&args);
-        check_true(status == STATUS_SUCCESS || status == STATUS_PENDING);
+        check_nothing(&args);
+    }
+    udxg_case("the caller's memory stays in the aperture") {
+        struct creation creation;
+        creation_heap(&creation, 2, gpu.device, map_pages(1), PAGE_BYTES);
+        creation_succeeds(&creation);
+        D3DDDI_UPDATEALLOCPROPERTY args = update(&gpu, creation.info2[0].hAllocation, SUPPORTED_SET);
+        args.SupportedSegmentSet = segment_set();
+        if (on_discrete())
+            check_refused(&args, STATUS_INVALID_PARAMETER);
+        else
+            check_nothing(&args);
+    }
+}
+
+/* ----------------------------------------------------------------------------------------------- migration */
+
+static void fill(const struct gpu *gpu, D3DKMT_HANDLE allocation, int byte)
+{
+    memset(lock(gpu->device, allocation), byte, KIB(64));
+    require_success(unlock(gpu->device, allocation));
+}
+
+static void check_filled(const struct gpu *gpu, D3DKMT_HANDLE allocation, uint8_t byte)
+{
+    check_true(filled_with(lock(gpu->device, allocation), KIB(64), byte));
+    require_success(unlock(gpu->device, allocation));
+}
+
+static UINT64 usage(const struct gpu *gpu, D3DKMT_MEMORY_SEGMENT_GROUP group)
+{
+    return memory_info(gpu->adapter, group).CurrentUsage;
+}
+
+static void migration(void)
+{
+    struct gpu gpu;
+    gpu_open(&gpu);
+    udxg_case("out of video memory and back") {
+        D3DKMT_HANDLE allocation = create_buffer(gpu.device, KIB(64));
+        fill(&gpu, allocation, 0x51);
+        make_resident(&gpu.queue, allocation);
+        check_place(&gpu, allocation, IN_GPU_MEMORY);
+        UINT64 local = usage(&gpu, D3DKMT_MEMORY_SEGMENT_GROUP_LOCAL);
+        UINT64 non_local = usage(&gpu, D3DKMT_MEMORY_SEGMENT_GROUP_NON_LOCAL);
+        D3DDDI_UPDATEALLOCPROPERTY args = prefer(&gpu, allocation, 2, 1);
+        check_pending(&gpu, &args);
+        check_place(&gpu, allocation, IN_SHARED_MEMORY);
+        check_u64(local - KIB(64), usage(&gpu, D3DKMT_MEMORY_SEGMENT_GROUP_LOCAL));
+        check_u64(non_local + KIB(64), usage(&gpu, D3DKMT_MEMORY_SEGMENT_GROUP_NON_LOCAL));
+        args = prefer(&gpu, allocation, 1, 2);
+        check_pending(&gpu, &args);
+        check_place(&gpu, allocation, IN_GPU_MEMORY);
+        check_u64(local, usage(&gpu, D3DKMT_MEMORY_SEGMENT_GROUP_LOCAL));
+        check_u64(non_local, usage(&gpu, D3DKMT_MEMORY_SEGMENT_GROUP_NON_LOCAL));
+        check_filled(&gpu, allocation, 0x51);
+    }
+    udxg_case("the same again is ignored") {
+        D3DKMT_HANDLE allocation = create_buffer(gpu.device, KIB(64));
+        make_resident(&gpu.queue, allocation);
+        D3DDDI_UPDATEALLOCPROPERTY args = prefer(&gpu, allocation, 2, 1);
+        check_pending(&gpu, &args);
+        args = prefer(&gpu, allocation, 2, 1);
+        check_nothing(&args);
+        check_place(&gpu, allocation, IN_SHARED_MEMORY);
+    }
+    udxg_case("by the supported set") {
+        D3DKMT_HANDLE allocation = create_buffer(gpu.device, KIB(64));
+        make_resident(&gpu.queue, allocation);
+        D3DDDI_UPDATEALLOCPROPERTY args = update(&gpu, allocation, SUPPORTED_SET);
+        args.SupportedSegmentSet = aperture_set();
+        check_pending(&gpu, &args);
+        check_place(&gpu, allocation, IN_SHARED_MEMORY);
+        args.SupportedSegmentSet = segment_set();
+        check_pending(&gpu, &args);
+        check_place(&gpu, allocation, IN_GPU_MEMORY);
+    }
+    udxg_case("what is unmoveable stays") {
+        D3DKMT_HANDLE allocation = create_buffer(gpu.device, KIB(64));
+        make_resident(&gpu.queue, allocation);
+        D3DDDI_UPDATEALLOCPROPERTY args = update(&gpu, allocation, UNMOVEABLE);
+        args.Flags.Unmoveable = 1;
+        check_nothing(&args);
+        args = prefer(&gpu, allocation, 2, 1);
+        check_refused(&args, STATUS_INVALID_PARAMETER);
+        check_place(&gpu, allocation, IN_GPU_MEMORY);
+        void *data = NULL;
+        check_status(STATUS_GRAPHICS_CANT_EVICT_PINNED_ALLOCATION, try_lock(gpu.device, allocation, &data));
+        args = prefer(&gpu, allocation, 2, 1);
+        args.SetUnmoveable = 1;
+        check_pending(&gpu, &args);
+        check_place(&gpu, allocation, IN_SHARED_MEMORY);
+        require_success(evict(gpu.device, allocation));
+    }
+    udxg_case("the GPU finds its bytes on both sides") {
+        struct gpu_buffer buffer = create_gpu_buffer(&gpu, KIB(64));
+        for (uint32_t round = 1; round < 5; round++) {
+            struct udxg_soft_fill fill = udxg_soft_fill_command(buffer.va, KIB(64), 0x01010101u * round);
+            D3DDDI_UPDATEALLOCPROPERTY args = prefer(&gpu, buffer.allocation, round % 2 ? 2 : 1, 0);
+            require_status(STATUS_PENDING, D3DKMTUpdateAllocationProperty(&args));
+            require_success(submit(&gpu, &fill, sizeof(fill)));
+            gpu_finish(&gpu);
+            check_place(&gpu, buffer.allocation, round % 2 ? IN_SHARED_MEMORY : IN_GPU_MEMORY);
+        }
+        check_filled(&gpu, buffer.allocation, 4);
+    }
+}
+
+static void no_room(void)
+{
+    use_profile(little_profile);
+    struct gpu gpu;
+    gpu_open(&gpu);
+    udxg_case("a full segment takes nobody") {
+        D3DKMT_HANDLE full = create_buffer(gpu.device, MIB(1)), allocation = create_buffer(gpu.device, KIB(64));
+        make_resident(&gpu.queue, full);
+        D3DDDI_UPDATEALLOCPROPERTY args = prefer(&gpu, allocation, 2, 1);
+        check_nothing(&args);
+        make_resident(&gpu.queue, allocation);
+        args = prefer(&gpu, allocation, 1, 2);
+        check_refused(&args, STATUS_NO_MEMORY);
+        check_place(&gpu, allocation, IN_SHARED_MEMORY);
+        check_u64(D3DKMT_DEVICEEXECUTION_ACTIVE, execution_state(gpu.device));
+        require_success(evict(gpu.device, full));
+        check_pending(&gpu, &args);
+        check_place(&gpu, allocation, IN_GPU_MEMORY);
+    }
+    udxg_case("what fits in none of the set") {
+        D3DKMT_HANDLE allocation = create_buffer(gpu.device, MIB(2));
+        D3DDDI_UPDATEALLOCPROPERTY args = update(&gpu, allocation, SUPPORTED_SET);
+        args.SupportedSegmentSet = 1;
+        /* The CPU cannot see it there, and it is CPU visible. */
+        check_refused(&args, STATUS_INVALID_PARAMETER);
+        struct udxg_soft_allocation soft = soft_buffer(MIB(2));
+        soft.flags &= ~(uint32_t)UDXG_SOFT_CPU_VISIBLE;
+        args = update(&gpu, create_allocation(gpu.device, &soft), SUPPORTED_SET);
+        args.SupportedSegmentSet = 1;
+        check_refused(&args, STATUS_NO_MEMORY);
+    }
+    udxg_case("a late failure puts the device in error") {
+        D3DKMT_HANDLE allocation = create_buffer(gpu.device, KIB(64));
+        D3DDDI_UPDATEALLOCPROPERTY args = prefer(&gpu, allocation, 2, 1);
+        check_nothing(&args);
+        make_resident(&gpu.queue, allocation);
+        require_success(set_faults(gpu.adapter, 1u << 11)); /* ExpectPreparationFailure */
+        args = prefer(&gpu, allocation, 1, 2);
+        check_pending(&gpu, &args);
+        check_u64(D3DKMT_DEVICEEXECUTION_ERROR_OUTOFMEMORY, wait_for_error(gpu.device));
     }
 }
 
 int main(int argc, char **argv)
 {
     static const struct udxg_test tests[] = {
-        {"argument", ON_EACH, arguments},
-        {"segment", ON_EACH, segments},
-        {"nothing", ON_EACH, nothing},
-        {"change", ON_DISCRETE, changes},
+        {"argument", ON_EACH, arguments}, {"segment", ON_EACH, segments},        {"nothing", ON_EACH, nothing},
+        {"change", ON_EACH, changes},     {"migration", ON_DISCRETE, migration}, {"no room", ON_DISCRETE, no_room},
     };
     return conformance_main(argc, argv, tests, LENGTH_OF(tests));
 }
