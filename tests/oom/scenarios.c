@@ -512,6 +512,46 @@ static void sync_and_waits(void)
     close(event);
 }
 
+/*
+ * Orders to the memory manager. What a defragmentation brings back needs memory, and can do without: it stays at home.
+ * Nothing is submitted: what engines have brought back would ask for memory at any time.
+ */
+static void give_order(D3DKMT_VIDMM_ESCAPE *order)
+{
+    D3DKMT_ESCAPE args = {
+        .hAdapter = world.adapter,
+        .Type = D3DKMT_ESCAPE_VIDMM,
+        .pPrivateDriverData = order,
+        .PrivateDriverDataSize = sizeof *order,
+    };
+    GUARDED(Escape, &args, {order, sizeof *order});
+}
+
+static void orders(void)
+{
+    D3DKMT_HANDLE handles[4];
+    open_with_device();
+    create_queue();
+    create_plain(4, handles);
+    D3DDDI_MAKERESIDENT resident = {.hPagingQueue = world.queue, .NumAllocations = 4, .AllocationList = handles};
+    GUARDED(MakeResident, &resident, {handles, sizeof handles});
+    D3DKMT_VIDMM_ESCAPE evict = {.Type = D3DKMT_VIDMMESCAPETYPE_EVICT, .Evict.AllocationHandle = handles[1]};
+    give_order(&evict);
+    D3DDDI_UPDATEALLOCPROPERTY update = {.hPagingQueue = world.queue, .hAllocation = handles[2]};
+    update.SetPreferredSegment = 1;
+    update.PreferredSegment.SegmentId0 = 2;
+    GUARDED(UpdateAllocationProperty, &update);
+    while (*world.queue_value < update.PagingFenceValue) usleep(10); /* extents come and go on another thread */
+    D3DKMT_VIDMM_ESCAPE delay = {.Type = D3DKMT_VIDMMESCAPETYPE_DELAYEXECUTION};
+    delay.DelayExecution.hPagingQueue = world.queue;
+    give_order(&delay);
+    D3DKMT_VIDMM_ESCAPE defrag = {.Type = D3DKMT_VIDMMESCAPETYPE_DEFRAG};
+    defrag.Defrag.Operation = D3DKMT_DEFRAG_ESCAPE_DEFRAG_PASS;
+    defrag.Defrag.SegmentId = 1;
+    give_order(&defrag);
+    world_close();
+}
+
 /* ---- what goes beyond ---- */
 
 static void share(void)
@@ -659,6 +699,7 @@ const struct scenario scenarios[] = {
     {"update addresses", update_addresses, false},
     {"hardware queue", hardware_queue, false},
     {"sync objects and waits", sync_and_waits, false},
+    {"orders to the memory manager", orders, false},
     {"share", share, false},
     {"notifications", notifications, false},
     {"offer and reclaim", offer_and_reclaim, false},
