@@ -37,10 +37,16 @@
 #define PENDING_BYTES (UINT64_C(16) << 20)
 #define WORD_PAGES 64u
 
+/* A range with its numbers, which may be asked for under the lock alone: its neighbours share a word with them. */
+struct stretch {
+    struct udxg_range *range;
+    uint64_t offset, size;
+};
+
 struct waiting {
     uint32_t count;
     uint64_t bytes;
-    struct udxg_range *ranges[PENDING_RANGES];
+    struct stretch ranges[PENDING_RANGES];
 };
 
 struct vidmm_pool {
@@ -216,8 +222,7 @@ static void punch_run(struct vidmm_pool *pool, uint64_t offset, uint64_t size)
 
 static int by_offset(const void *a, const void *b)
 {
-    uint64_t offset_a = udxg_range_offset(*(struct udxg_range *const *)a);
-    uint64_t offset_b = udxg_range_offset(*(struct udxg_range *const *)b);
+    uint64_t offset_a = ((const struct stretch *)a)->offset, offset_b = ((const struct stretch *)b)->offset;
     return (offset_a > offset_b) - (offset_a < offset_b);
 }
 
@@ -227,13 +232,13 @@ static void punch(struct vidmm_pool *pool, struct waiting *list)
     qsort(list->ranges, list->count, sizeof(list->ranges[0]), by_offset);
     uint64_t start = 0, size = 0;
     for (uint32_t i = 0; i < list->count; i++) {
-        uint64_t offset = udxg_range_offset(list->ranges[i]);
+        uint64_t offset = list->ranges[i].offset;
         if (start + size != offset) {
             if (size) punch_run(pool, start, size);
             start = offset;
             size = 0;
         }
-        size += udxg_range_size(list->ranges[i]);
+        size += list->ranges[i].size;
     }
     if (size) punch_run(pool, start, size);
 }
@@ -250,24 +255,25 @@ static void take_waiting_locked(struct vidmm_pool *pool, struct waiting *ret) UD
 
 static void free_list_locked(struct vidmm_pool *pool, const struct waiting *list) UDXG_REQUIRES(POOL)
 {
-    for (uint32_t i = 0; i < list->count; i++) udxg_range_free(pool->ranges, list->ranges[i]);
+    for (uint32_t i = 0; i < list->count; i++) udxg_range_free(pool->ranges, list->ranges[i].range);
 }
 
 /* ---- alloc and free ---- */
 
 static udxg_status alloc_locked(struct vidmm_pool *pool, uint64_t size_bytes, uint64_t alignment_bytes,
-                                enum udxg_range_end end, struct udxg_range **ret_range) UDXG_REQUIRES(POOL)
+                                enum udxg_range_end end, struct stretch *ret) UDXG_REQUIRES(POOL)
 {
-    udxg_status status = udxg_range_alloc(pool->ranges, size_bytes, alignment_bytes, end, ret_range);
+    udxg_status status = udxg_range_alloc(pool->ranges, size_bytes, alignment_bytes, end, &ret->range);
     if (udxg_failed(status)) return status;
-    uint64_t range_end = udxg_range_offset(*ret_range) + udxg_range_size(*ret_range);
-    if (range_end > pool->reached_bytes) pool->reached_bytes = range_end;
+    ret->offset = udxg_range_offset(ret->range);
+    ret->size = udxg_range_size(ret->range);
+    if (ret->offset + ret->size > pool->reached_bytes) pool->reached_bytes = ret->offset + ret->size;
     return STATUS_SUCCESS;
 }
 
 /* The last resort of an allocation: what waits may be what it needs. */
 static udxg_status alloc_again(struct vidmm_pool *pool, uint64_t size_bytes, uint64_t alignment_bytes,
-                               enum udxg_range_end end, struct udxg_range **ret_range)
+                               enum udxg_range_end end, struct stretch *ret)
 {
     struct waiting list;
     udxg_lock(POOL, &pool->lock);
@@ -277,7 +283,7 @@ static udxg_status alloc_again(struct vidmm_pool *pool, uint64_t size_bytes, uin
 
     udxg_lock(POOL, &pool->lock);
     free_list_locked(pool, &list);
-    udxg_status status = alloc_locked(pool, size_bytes, alignment_bytes, end, ret_range);
+    udxg_status status = alloc_locked(pool, size_bytes, alignment_bytes, end, ret);
     udxg_unlock(POOL, &pool->lock);
     return status;
 }
@@ -285,19 +291,19 @@ static udxg_status alloc_again(struct vidmm_pool *pool, uint64_t size_bytes, uin
 udxg_status vidmm_pool_alloc(struct vidmm_pool *pool, uint64_t size_bytes, uint64_t alignment_bytes,
                              enum udxg_range_end end, bool zeroed, struct udxg_range **ret_range, void **ret_address)
 {
-    struct udxg_range *range = NULL;
+    struct stretch stretch;
     udxg_lock(POOL, &pool->lock);
-    udxg_status status = alloc_locked(pool, size_bytes, alignment_bytes, end, &range);
+    udxg_status status = alloc_locked(pool, size_bytes, alignment_bytes, end, &stretch);
     bool something_waits = pool->waiting.count != 0;
     udxg_unlock(POOL, &pool->lock);
     if (status == STATUS_GRAPHICS_NO_VIDEO_MEMORY && something_waits) {
-        status = alloc_again(pool, size_bytes, alignment_bytes, end, &range);
+        status = alloc_again(pool, size_bytes, alignment_bytes, end, &stretch);
     }
     if (udxg_failed(status)) return status;
 
-    take_pages(pool, udxg_range_offset(range), udxg_range_size(range), zeroed);
-    *ret_range = range;
-    if (ret_address) *ret_address = vidmm_pool_address(pool, range);
+    take_pages(pool, stretch.offset, stretch.size, zeroed);
+    *ret_range = stretch.range;
+    if (ret_address) *ret_address = pool->base + stretch.offset;
     return STATUS_SUCCESS;
 }
 
@@ -312,7 +318,7 @@ static bool free_locked(struct vidmm_pool *pool, struct udxg_range *range, struc
         udxg_range_free(pool->ranges, range);
         return false;
     }
-    waiting->ranges[waiting->count++] = range;
+    waiting->ranges[waiting->count++] = (struct stretch){range, udxg_range_offset(range), size};
     waiting->bytes += size;
     if (waiting->count < PENDING_RANGES && waiting->bytes < PENDING_BYTES) return false;
     take_waiting_locked(pool, ret_list);
@@ -384,7 +390,7 @@ static const char *check_locked(struct vidmm_pool *pool) UDXG_REQUIRES(POOL)
     if (dirty * UDXG_PAGE_SIZE != udxg_range_allocator_used(pool->ranges) + kept) {
         return "dirty pages are not those used and those kept";
     }
-    for (uint32_t i = 0; i < pool->waiting.count; i++) waiting += udxg_range_size(pool->waiting.ranges[i]);
+    for (uint32_t i = 0; i < pool->waiting.count; i++) waiting += pool->waiting.ranges[i].size;
     if (waiting != pool->waiting.bytes) return "the waiting list has another size than it says";
     return NULL;
 }
