@@ -466,6 +466,7 @@ static void list_locked(struct claims *claims, struct vidmm_binding *binding) UD
     bool first = alloc->resident_count++ == 0;
     vidmm_alloc_manage(alloc);
     if (first) alloc->listing = VIDMM_LISTED_SUSPENDED;
+    alloc->written_before = !first || (alloc->place == VIDMM_PLACE_SEGMENT && !alloc->clean);
     binding->next_lister = alloc->listers;
     alloc->listers = binding;
     binding->listing = alloc->listing;
@@ -656,7 +657,8 @@ static udxg_status evict_locked(uint32_t count, struct vidmm_binding *const *bin
     if (udxg_failed(status)) return status;
     for (uint32_t i = 0; i < count; i++) {
         struct vidmm_binding *binding = bindings[i];
-        if ((flags & VIDMM_NOT_WRITTEN_TO) && binding->alloc->place == VIDMM_PLACE_SEGMENT)
+        if ((flags & VIDMM_NOT_WRITTEN_TO) && binding->alloc->place == VIDMM_PLACE_SEGMENT &&
+            !binding->alloc->written_before)
             binding->alloc->clean = true;
         if (binding->count || udxg_list_empty(&binding->required)) continue;
         binding->grace = binding->device->grace_begun;

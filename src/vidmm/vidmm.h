@@ -205,6 +205,9 @@ struct vidmm_alloc {
     bool physical : 1 UDXG_GUARDED_BY(VIDMM);     /* ACCESSED_PHYSICALLY: in one piece in its segment */
     bool unmoveable : 1 UDXG_GUARDED_BY(VIDMM);   /* listed, it stays where its target is */
     bool unfit : 1 UDXG_GUARDED_BY(VIDMM);        /* its last target in a memory segment could not take it */
+    /* While it is listed: its home was stale before, or another device may write it. NOT_WRITTEN_TO is no word on that.
+     */
+    bool written_before : 1 UDXG_GUARDED_BY(VIDMM);
     bool opened;                                  /* by its creator's binding, before anybody else can see it */
     uint32_t priority UDXG_GUARDED_BY(VIDMM);
     uint32_t lock_count UDXG_GUARDED_BY(VIDMM);           /* Lock2 minus Unlock2 */

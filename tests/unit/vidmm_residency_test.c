@@ -190,6 +190,61 @@ static void a_clean_allocation_is_dropped(void **state)
     world_close(&world);
 }
 
+/* The word is about one residency and one device: what was written before, or by another, is not given up for it. */
+static void not_written_to_is_not_about_before(void **state)
+{
+    (void)state;
+    struct udxg_adapter_caps caps = discrete_caps(MIB);
+    struct world world;
+    struct thing thing, other;
+    world_open(&world, &caps);
+    thing_make_plain(&world, &thing, 640 * KIB);
+    thing_make_plain(&world, &other, 640 * KIB);
+    make_resident(&world, &thing);
+    write_content(&world, &thing, 5);
+    evict(&world, &thing, VIDMM_EVICT_ONLY_IF_NECESSARY);
+    assert_int_equal(vidmm_alloc_residency(&thing.alloc), VIDMM_RESIDENT_GPU); /* kept, and its home is stale */
+    make_resident(&world, &thing);
+    evict(&world, &thing, VIDMM_NOT_WRITTEN_TO); /* true: since it was made resident */
+    make_resident(&world, &other);
+    assert_int_equal(segment_info(&world, LOCAL).paged_out_bytes, 640 * KIB);
+    evict(&world, &other, 0);
+    make_resident(&world, &thing);
+    assert_true(engine_sees(&world, &thing, 5));
+    thing_destroy(&thing);
+    thing_destroy(&other);
+    world_close(&world);
+}
+
+static void not_written_to_is_not_about_others(void **state)
+{
+    (void)state;
+    struct udxg_adapter_caps caps = discrete_caps(MIB);
+    struct world world, reader;
+    struct vidmm_binding binding, *bindings[] = {&binding};
+    struct thing thing, other;
+    uint64_t fence, trim;
+    world_open(&world, &caps);
+    world_join(&reader, world.adapter);
+    thing_make_plain(&world, &thing, 640 * KIB);
+    thing_make_plain(&world, &other, 640 * KIB);
+    vidmm_binding_init(&binding, &thing.alloc, &reader.device);
+    make_resident(&world, &thing);
+    assert_int_equal(vidmm_make_resident(reader.queue, 1, bindings, 0, &fence, &trim), STATUS_SUCCESS);
+    write_content(&world, &thing, 6);
+    assert_int_equal(vidmm_evict(&reader.device, 1, bindings, VIDMM_NOT_WRITTEN_TO, &trim), STATUS_SUCCESS);
+    evict(&world, &thing, 0);
+    make_resident(&world, &other);
+    evict(&world, &other, 0);
+    make_resident(&world, &thing);
+    assert_true(engine_sees(&world, &thing, 6));
+    vidmm_binding_fini(&binding);
+    thing_destroy(&thing);
+    thing_destroy(&other);
+    world_leave(&reader);
+    world_close(&world);
+}
+
 static void kept_allocations_come_back_for_nothing(void **state)
 {
     (void)state;
@@ -707,6 +762,8 @@ int main(void)
         cmocka_unit_test(bytes_move_on_a_discrete_adapter),
         cmocka_unit_test(content_survives_a_thousand_evictions),
         cmocka_unit_test(a_clean_allocation_is_dropped),
+        cmocka_unit_test(not_written_to_is_not_about_before),
+        cmocka_unit_test(not_written_to_is_not_about_others),
         cmocka_unit_test(kept_allocations_come_back_for_nothing),
         cmocka_unit_test(over_budget_changes_nothing),
         cmocka_unit_test(flags_are_checked),
