@@ -36,6 +36,26 @@ static bool has_room_locked(const struct vidmm_adapter *adapter, const struct vi
     return !segment->aperture || adapter->sizes.shared_system_bytes - adapter->aperture_bytes >= need_bytes;
 }
 
+/* Whether everything that the device lists could be in the segment at once, and so much more. */
+static bool fits_device_locked(const struct vidmm_device *device, const struct vidmm_segment *segment,
+                               uint64_t need_bytes) UDXG_REQUIRES(VIDMM)
+{
+    const struct vidmm_adapter *adapter = device->process->adapter;
+    uint64_t limit = segment->capacity_bytes;
+    if (segment->aperture && adapter->sizes.shared_system_bytes < limit) limit = adapter->sizes.shared_system_bytes;
+    return device->segments[segment->id - 1].listed_bytes + need_bytes <= limit;
+}
+
+/* Whether each device that lists the allocation could still have its whole list in place with this one there. */
+static bool fits_listers_locked(const struct vidmm_alloc *alloc, const struct vidmm_segment *segment)
+    UDXG_REQUIRES(VIDMM)
+{
+    uint64_t more = alloc->target_id == segment->id ? 0 : vidmm_segment_need(segment, alloc->size_bytes);
+    for (const struct vidmm_binding *lister = alloc->listers; lister; lister = lister->next_lister)
+        if (!fits_device_locked(lister->device, segment, more)) return false;
+    return true;
+}
+
 struct candidates {
     uint32_t count;
     struct vidmm_segment *segments[UDXG_MAX_SEGMENTS];
@@ -158,14 +178,19 @@ static void claim_locked(struct vidmm_alloc *alloc, uint32_t target_id, bool pro
     if (gives_back) vidmm_room_freed_locked(alloc->process->adapter);
 }
 
-/* An aperture with room for the allocation; NULL: none. */
+/*
+ * An aperture with room for the allocation; NULL: none. It may be room that the rest of a lister's list needs, which
+ * can be nowhere else: then that device would never run again.
+ */
 static struct vidmm_segment *aperture_for_locked(const struct vidmm_alloc *alloc) UDXG_REQUIRES(VIDMM)
 {
     const struct vidmm_adapter *adapter = alloc->process->adapter;
     for (uint32_t i = 0; i < adapter->segment_count; i++) {
         struct vidmm_segment *segment = adapter->segments[i];
         if (!(alloc->supported_segments & adapter->aperture_set & (1u << i))) continue;
-        if (has_room_locked(adapter, segment, vidmm_segment_need(segment, alloc->size_bytes))) return segment;
+        if (has_room_locked(adapter, segment, vidmm_segment_need(segment, alloc->size_bytes)) &&
+            fits_listers_locked(alloc, segment))
+            return segment;
     }
     return NULL;
 }
@@ -224,7 +249,8 @@ bool vidmm_residency_promise_locked(struct vidmm_alloc *alloc, struct vidmm_ques
     struct vidmm_segment *segment = NULL;
     for (uint32_t i = 0; i < candidates.count && !segment; i++)
         if (has_room_locked(adapter, candidates.segments[i],
-                            vidmm_segment_need(candidates.segments[i], alloc->size_bytes)))
+                            vidmm_segment_need(candidates.segments[i], alloc->size_bytes)) &&
+            fits_listers_locked(alloc, candidates.segments[i]))
             segment = candidates.segments[i];
     if (!segment) {
         segment = vidmm_adapter_segment_of(adapter, alloc->target_id);
@@ -297,16 +323,6 @@ static bool is_within_budget_locked(const struct claims *claims, const struct vi
     return process->usage_bytes[segment->group] + need_bytes <= claims->limit_bytes[segment->group];
 }
 
-/* Whether everything that the device lists could be in the segment at once, and so much more. */
-static bool fits_device_locked(const struct vidmm_device *device, const struct vidmm_segment *segment,
-                               uint64_t need_bytes) UDXG_REQUIRES(VIDMM)
-{
-    const struct vidmm_adapter *adapter = device->process->adapter;
-    uint64_t limit = segment->capacity_bytes;
-    if (segment->aperture && adapter->sizes.shared_system_bytes < limit) limit = adapter->sizes.shared_system_bytes;
-    return device->segments[segment->id - 1].listed_bytes + need_bytes <= limit;
-}
-
 bool vidmm_residency_may_return_locked(const struct vidmm_alloc *alloc, const struct vidmm_segment *segment)
 {
     struct claims claims = {0};
@@ -314,10 +330,7 @@ bool vidmm_residency_may_return_locked(const struct vidmm_alloc *alloc, const st
     if (!has_room_locked(alloc->process->adapter, segment, need)) return false;
     if (!alloc->promised) return true; /* it is counted there already */
     look_at_process_locked(&claims, alloc->process);
-    if (!is_within_budget_locked(&claims, alloc->process, segment, need)) return false;
-    for (const struct vidmm_binding *lister = alloc->listers; lister; lister = lister->next_lister)
-        if (!fits_device_locked(lister->device, segment, need)) return false;
-    return true;
+    return is_within_budget_locked(&claims, alloc->process, segment, need) && fits_listers_locked(alloc, segment);
 }
 
 void vidmm_residency_return_locked(struct vidmm_alloc *alloc, const struct vidmm_segment *segment)

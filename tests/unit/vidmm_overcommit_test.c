@@ -490,6 +490,76 @@ static void over_commit(void **state)
     world_close(&runners[0].world);
 }
 
+/* ---- nobody is pushed into a corner ---- */
+
+#define SLOTS 16u /* of either segment of corner_caps(), in small things */
+
+static struct udxg_adapter_caps corner_caps(void)
+{
+    struct udxg_adapter_caps caps = discrete_caps(SLOTS * SMALL);
+    caps.segments[APERTURE - 1].size_bytes = SLOTS * SMALL;
+    return caps;
+}
+
+static void make_in(struct world *world, struct thing *things, unsigned count, uint32_t supported_segments)
+{
+    struct vidmm_alloc_desc desc = thing_desc(world, SMALL);
+    desc.supported_segments = supported_segments;
+    if (!(supported_segments & SET(LOCAL))) desc.preferred[0].segment_id = APERTURE;
+    for (unsigned i = 0; i < count; i++) thing_make(world, &things[i], &desc);
+}
+
+static void list_all(struct world *world, struct thing *things, unsigned count)
+{
+    struct vidmm_binding *bindings[SLOTS];
+    uint64_t fence, trim;
+    for (unsigned i = 0; i < count; i++) bindings[i] = &things[i].binding;
+    assert_false(
+        udxg_failed(vidmm_make_resident(world->queue, count, bindings, VIDMM_CANT_TRIM_FURTHER, &fence, &trim)));
+    world_wait(world, fence);
+}
+
+static void destroy_all(struct thing *things, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) thing_destroy(&things[i]);
+}
+
+/*
+ * A device fills both segments. A second takes room in the aperture and gives it back, a third takes the video memory:
+ * what the first had there must not fill the aperture that it needs for the rest, or it never runs again.
+ */
+static void giving_way_leaves_room_for_the_rest(void **state)
+{
+    (void)state;
+    struct udxg_adapter_caps caps = corner_caps();
+    struct world first, second, third;
+    struct thing local[SLOTS - 1], aperture[SLOTS - 1], others[SLOTS / 2], locals[SLOTS - 1];
+    world_open(&first, &caps);
+    world_join(&second, first.adapter);
+    world_join(&third, first.adapter);
+    make_in(&first, local, SLOTS - 1, SET(LOCAL) | SET(APERTURE));
+    make_in(&first, aperture, SLOTS - 1, SET(APERTURE));
+    make_in(&second, others, SLOTS / 2, SET(APERTURE));
+    make_in(&third, locals, SLOTS - 1, SET(LOCAL));
+    list_all(&first, local, SLOTS - 1);
+    list_all(&first, aperture, SLOTS - 1);
+    list_all(&second, others, SLOTS / 2);
+    run_once(&second);
+    destroy_all(others, SLOTS / 2);
+    list_all(&third, locals, SLOTS - 1);
+    run_once(&third);
+    assert_null(vidmm_adapter_check(first.adapter));
+    run_once(&first);
+    run_once(&third);
+    run_once(&first);
+    destroy_all(local, SLOTS - 1);
+    destroy_all(aperture, SLOTS - 1);
+    destroy_all(locals, SLOTS - 1);
+    world_leave(&third);
+    world_leave(&second);
+    world_close(&first);
+}
+
 int main(void)
 {
     static struct over_commit rows[] = {{2 * MIB, 4}, {MIB, 3}, {MIB, 5}, {MIB, 17}};
@@ -502,6 +572,7 @@ int main(void)
         cmocka_unit_test(room_is_taken_politely),
         cmocka_unit_test(an_aperture_is_shared_too),
         cmocka_unit_test(a_device_lists_no_more_than_fits),
+        cmocka_unit_test(giving_way_leaves_room_for_the_rest),
         {"over_commit by 1.5", over_commit, NULL, NULL, &rows[0]},
         {"over_commit by 2", over_commit, NULL, NULL, &rows[1]},
         {"over_commit by 4", over_commit, NULL, NULL, &rows[2]},
