@@ -5,6 +5,7 @@
 #include <assert.h>
 
 #include "base/os.h"
+#include "vidmm/admission.h"
 #include "vidmm/budget.h"
 #include "vidmm/offer.h"
 #include "vidmm/residency.h"
@@ -313,7 +314,10 @@ udxg_status vidmm_alloc_unlock(struct vidmm_alloc *alloc)
     udxg_status status = STATUS_INVALID_PARAMETER;
     udxg_lock(VIDMM, &adapter->lock);
     if (alloc->lock_count) {
-        if (--alloc->lock_count == 0) vidmm_residency_rehang_locked(alloc);
+        if (--alloc->lock_count == 0) {
+            vidmm_residency_rehang_locked(alloc);
+            vidmm_room_freed_locked(adapter); /* there may always have been room for it */
+        }
         status = STATUS_SUCCESS;
     }
     udxg_unlock(VIDMM, &adapter->lock);

@@ -234,7 +234,10 @@ void vidmm_alloc_fini(struct vidmm_alloc *alloc);
  * STATUS_GRAPHICS_TOO_MANY_REFERENCES on overflow.
  */
 udxg_status vidmm_alloc_lock(struct vidmm_alloc *alloc, void **ret_address) UDXG_MUST_CHECK;
-/* STATUS_INVALID_PARAMETER without a lock. After the last one it may go back to a segment when it is listed anew. */
+/*
+ * STATUS_INVALID_PARAMETER without a lock. After the last one it may go back to a segment when it is listed anew; one
+ * that was locked before it was listed goes there as others do that had to give way.
+ */
 udxg_status vidmm_alloc_unlock(struct vidmm_alloc *alloc) UDXG_MUST_CHECK;
 
 void vidmm_alloc_set_priority(struct vidmm_alloc *alloc, uint32_t priority);

@@ -490,6 +490,26 @@ static void over_commit(void **state)
     world_close(&runners[0].world);
 }
 
+/* Listed while it was locked, it is in the aperture; nothing but the unlocking says that it may come. */
+static void what_is_unlocked_comes(void **state)
+{
+    (void)state;
+    struct udxg_adapter_caps caps = discrete_caps(MIB);
+    struct world world;
+    struct thing thing;
+    void *address;
+    world_open(&world, &caps);
+    thing_make_plain(&world, &thing, SMALL);
+    assert_int_equal(vidmm_alloc_lock(&thing.alloc, &address), STATUS_SUCCESS);
+    list_and_wait(&world, &thing);
+    assert_int_equal(vidmm_alloc_residency(&thing.alloc), VIDMM_RESIDENT_SHARED);
+    udxg_os_nap_ns(100000000);
+    assert_int_equal(vidmm_alloc_unlock(&thing.alloc), STATUS_SUCCESS);
+    assert_true(comes(is_in_segment, &thing));
+    thing_destroy(&thing);
+    world_close(&world);
+}
+
 /* ---- nobody is pushed into a corner ---- */
 
 #define SLOTS 16u /* of either segment of corner_caps(), in small things */
@@ -572,6 +592,7 @@ int main(void)
         cmocka_unit_test(room_is_taken_politely),
         cmocka_unit_test(an_aperture_is_shared_too),
         cmocka_unit_test(a_device_lists_no_more_than_fits),
+        cmocka_unit_test(what_is_unlocked_comes),
         cmocka_unit_test(giving_way_leaves_room_for_the_rest),
         {"over_commit by 1.5", over_commit, NULL, NULL, &rows[0]},
         {"over_commit by 2", over_commit, NULL, NULL, &rows[1]},
