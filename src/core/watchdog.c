@@ -87,7 +87,8 @@ static uint64_t look_at(struct udxg_engine *engine, uint64_t now_ns)
         reset_engine(engine, serial);
     }
     deadline_ns = engine->told_ns + caps->tdr_reset_delay_ms * NS_PER_MS;
-    if (now_ns < deadline_ns) return deadline_ns;
+    /* Not later than the limit of what another engine begins meanwhile: it finds us armed, and wakes nobody. */
+    if (now_ns < deadline_ns) return sooner(deadline_ns, now_ns + caps->tdr_delay_ms * NS_PER_MS);
     reset_adapter(engine, serial, now_ns);
     return 0;
 }

@@ -23,6 +23,13 @@ static void open_hasty(struct gpu *gpu)
     gpu_open(gpu);
 }
 
+/* Where an engine that was told to stop has two minutes for it. */
+static void open_lenient(struct gpu *gpu)
+{
+    setenv("UDXG_ADAPTERS", PROFILES "/lenient.ini", 1);
+    gpu_open(gpu);
+}
+
 static NTSTATUS new_device(D3DKMT_HANDLE adapter)
 {
     D3DKMT_CREATEDEVICE args = {0};
@@ -119,6 +126,25 @@ static void engine_reset(void)
         require_success(submit_to_queue(&gpu, queue.handle, 1, &command, sizeof(command)));
         check_u64(D3DKMT_DEVICEEXECUTION_HUNG, wait_for_error(gpu.device));
         check_status(STATUS_SUCCESS, wait_cpu(gpu.device, queue.progress.handle, UINT64_MAX, -1));
+    }
+}
+
+/* A function of its own: a process has its adapters for good. */
+static void lenient(void)
+{
+    struct gpu gpu, other;
+    udxg_case("an engine hangs while another one is given time to stop") {
+        open_lenient(&gpu);
+        gpu_open_on(&other, gpu.adapter);
+        D3DKMT_HANDLE on_1 = create_context(other.device, 1);
+        require_success(udxg_inject("engine:stuck:when=1"));
+        require_success(submit(&gpu, &nop, sizeof(nop)));
+        check_u64(D3DKMT_DEVICEEXECUTION_HUNG, wait_for_error(gpu.device));
+        double start_ms = now_ms();
+        require_success(spin(&other, on_1, UINT64_MAX));
+        check_u64(D3DKMT_DEVICEEXECUTION_HUNG, wait_for_error(other.device));
+        check_true(now_ms() - start_ms < 50 * LIMIT_MS);
+        require_success(udxg_inject(NULL));
     }
 }
 
@@ -296,6 +322,7 @@ int main(int argc, char **argv)
 {
     static const struct udxg_test tests[] = {
         {"engine reset", ON_DISCRETE, engine_reset},
+        {"lenient", ON_DISCRETE, lenient},
         {"disabled", ON_DISCRETE, disabled},
         {"adapter reset", ON_DISCRETE, adapter_reset},
         {"too many", ON_DISCRETE, too_many},
