@@ -131,7 +131,9 @@ static udxg_status check_fit(const struct vidmm_adapter *adapter, const struct v
     for (uint32_t i = 0; i < adapter->segment_count; i++) {
         const struct vidmm_segment *segment = adapter->segments[i];
         if (!(desc->supported_segments & (1u << i))) continue;
-        if (vidmm_segment_need(segment, size_bytes) <= segment->capacity_bytes) return STATUS_SUCCESS;
+        /* The size first: what the segment needs for it may wrap around. */
+        if (size_bytes <= segment->capacity_bytes && vidmm_segment_need(segment, size_bytes) <= segment->capacity_bytes)
+            return STATUS_SUCCESS;
         status = STATUS_GRAPHICS_NO_VIDEO_MEMORY;
     }
     return status;

@@ -504,6 +504,20 @@ static void what_fits_nowhere_is_refused(void **state)
     world_close(&world);
 }
 
+/* A whole number of pages, and the next multiple of 64 KiB is 2^64. */
+static void what_wraps_around_fits_nowhere(void **state)
+{
+    (void)state;
+    struct udxg_adapter_caps caps = discrete_caps(MIB);
+    struct world world;
+    struct vidmm_alloc alloc;
+    caps.segments[0].flags |= UDXG_SEGMENT_USE_64KB_PAGES;
+    world_open(&world, &caps);
+    struct vidmm_alloc_desc desc = thing_desc(&world, 0 - 4 * KIB);
+    assert_int_equal(vidmm_alloc_init(&alloc, world.process, &desc), STATUS_GRAPHICS_NO_VIDEO_MEMORY);
+    world_close(&world);
+}
+
 static void new_memory_is_zero(void **state)
 {
     (void)state;
@@ -773,6 +787,7 @@ int main(void)
         cmocka_unit_test(what_may_be_locked),
         cmocka_unit_test(commit_is_charged_at_creation),
         cmocka_unit_test(what_fits_nowhere_is_refused),
+        cmocka_unit_test(what_wraps_around_fits_nowhere),
         cmocka_unit_test(new_memory_is_zero),
         cmocka_unit_test(placement_does_not_need_one_piece),
         cmocka_unit_test(fragmentation_is_no_silent_success),
