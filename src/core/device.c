@@ -29,8 +29,13 @@ static void became_ready(struct vidmm_device *vidmm)
 
 static void paging_failed(struct vidmm_device *vidmm, udxg_status why)
 {
+    struct udxg_device *device = of_vidmm(vidmm);
+
     (void)why; /* always memory: what the execution state says */
-    udxg_device_fail(of_vidmm(vidmm), D3DKMT_DEVICEEXECUTION_ERROR_OUTOFMEMORY, NULL);
+    /* What is queued on it, and goes now, may have the last of all other references. */
+    if (!udxg_device_try_ref(device)) return;
+    udxg_device_fail(device, D3DKMT_DEVICEEXECUTION_ERROR_OUTOFMEMORY, NULL);
+    udxg_device_unref(device);
 }
 
 static void device_destroy(struct udxg_device *device)

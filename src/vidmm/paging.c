@@ -359,11 +359,24 @@ static void finish(struct vidmm_adapter *adapter, struct vidmm_queue *queue, str
     udxg_unlock(VIDMM, &adapter->lock);
 }
 
-/* Nor can the device. */
+/* Whose callbacks this thread is in; NULL: nobody's, or of one that has gone in them. */
+static _Thread_local struct vidmm_device *told;
+
+bool vidmm_pager_lets_go(struct vidmm_device *device)
+{
+    bool ours = told == device;
+    if (ours) told = NULL;
+    return ours;
+}
+
+/* Nor can the device, unless it is this thread's own callback that ends it. */
 static void tell_ready(struct vidmm_adapter *adapter, struct vidmm_device *device, bool failed)
 {
+    told = device;
     if (failed) device->failed(device, STATUS_NO_MEMORY);
-    device->ready(device);
+    if (told) device->ready(device);
+    if (!told) return;
+    told = NULL;
     udxg_lock(VIDMM, &adapter->lock);
     device->in_callback = false;
     vidmm_adapter_changed_locked(adapter);

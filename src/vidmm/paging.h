@@ -76,6 +76,8 @@ void vidmm_paging_op_add_locked(struct vidmm_paging_op *op, struct vidmm_binding
 uint64_t vidmm_paging_op_queue_locked(struct vidmm_queue *queue, struct vidmm_paging_op *op) UDXG_REQUIRES(VIDMM);
 /* Takes a binding out of all operations of its device. */
 void vidmm_paging_forget_locked(struct vidmm_binding *binding) UDXG_REQUIRES(VIDMM);
+/* DEVICE goes. True when that is in its own ready() or failed(): nobody looks at it when they return. */
+bool vidmm_pager_lets_go(struct vidmm_device *device);
 /* There may be something to do: starts a thread when none runs and one can be started, and wakes one. */
 void vidmm_pager_kick_locked(struct vidmm_adapter *adapter) UDXG_REQUIRES(VIDMM);
 /* The same, because something has to leave its segment. */

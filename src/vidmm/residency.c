@@ -762,9 +762,10 @@ void vidmm_device_init(struct vidmm_device *device, struct vidmm_process *proces
 void vidmm_device_fini(struct vidmm_device *device)
 {
     struct vidmm_adapter *adapter = device->process->adapter;
+    bool wait = !vidmm_pager_lets_go(device);
     udxg_lock(VIDMM, &adapter->lock);
     vidmm_gate_leave_locked(device);
-    while (device->in_callback) vidmm_adapter_wait_locked(adapter);
+    while (wait && device->in_callback) vidmm_adapter_wait_locked(adapter);
     udxg_list_remove(&device->siblings);
     vidmm_buckets_destroy_locked(device);
     udxg_unlock(VIDMM, &adapter->lock);

@@ -282,7 +282,10 @@ struct vidmm_device {
 
 void vidmm_device_init(struct vidmm_device *device, struct vidmm_process *process, void (*ready)(struct vidmm_device *),
                        void (*failed)(struct vidmm_device *, udxg_status));
-/* No binding and no queue of the device may be left, and it does not run. Waits for ready() to return. */
+/*
+ * No binding and no queue of the device may be left, and it does not run. Waits for ready() and failed() to return,
+ * but for the one that it is called by.
+ */
 void vidmm_device_fini(struct vidmm_device *device);
 /*
  * The scheduling gate. True: all that the device lists is in place, and nobody takes any of it away until

@@ -510,7 +510,7 @@ static void what_is_unlocked_comes(void **state)
     world_close(&world);
 }
 
-/* ---- nobody is pushed into a corner ---- */
+/* ---- many at once ---- */
 
 #define SLOTS 16u /* of either segment of corner_caps(), in small things */
 
@@ -543,6 +543,72 @@ static void destroy_all(struct thing *things, unsigned count)
 {
     for (unsigned i = 0; i < count; i++) thing_destroy(&things[i]);
 }
+
+/* ---- a device that ends when it hears of its failure ---- */
+
+struct mortal {
+    struct vidmm_device device;
+    struct thing large;
+    atomic_bool gone;
+};
+
+static void die(struct vidmm_device *device, udxg_status why)
+{
+    struct mortal *mortal = udxg_container_of(device, struct mortal, device);
+    CHECK(why == STATUS_NO_MEMORY);
+    thing_destroy(&mortal->large);
+    vidmm_device_fini(device);
+    memset(device, 0xee, sizeof *device);
+    atomic_store(&mortal->gone, true);
+}
+
+static void is_ready(struct vidmm_device *device)
+{
+    (void)device;
+}
+
+static void list_large(struct world *world, struct mortal *mortal)
+{
+    struct vidmm_alloc_desc desc = thing_desc(world, 8 * SMALL);
+    struct vidmm_binding *binding = &mortal->large.binding;
+    struct vidmm_queue *queue;
+    uint64_t fence, trim;
+    desc.supported_segments = SET(LOCAL);
+    desc.flags |= UDXG_ALLOCATION_ACCESSED_PHYSICALLY;
+    vidmm_device_init(&mortal->device, world->process, is_ready, die);
+    assert_int_equal(vidmm_queue_create(&mortal->device, 0, world_completed, world, &queue), STATUS_SUCCESS);
+    assert_int_equal(vidmm_alloc_init(&mortal->large.alloc, world->process, &desc), STATUS_SUCCESS);
+    vidmm_binding_init(binding, &mortal->large.alloc, &mortal->device);
+    assert_int_equal(vidmm_make_resident(queue, 1, &binding, VIDMM_CANT_TRIM_FURTHER, &fence, &trim), STATUS_PENDING);
+    vidmm_queue_destroy(queue);
+}
+
+/* It gets the bytes that it waits for, but not in one piece, because of one that runs: and its owner lets it go. */
+static void a_device_may_end_in_its_callback(void **state)
+{
+    (void)state;
+    struct udxg_adapter_caps caps = discrete_caps(SLOTS * SMALL);
+    struct world world, other;
+    struct thing things[SLOTS];
+    static struct mortal mortal;
+    world_open(&world, &caps);
+    world_join(&other, world.adapter);
+    list_large(&world, &mortal);
+    make_in(&other, things, SLOTS, SET(LOCAL));
+    list_all(&other, things, SLOTS);
+    begin_run(&other);
+    assert_false(vidmm_device_begin_run(&mortal.device));
+    for (unsigned i = 0; i < SLOTS; i += 2) evict(&other, &things[i], 0);
+    uint64_t deadline_ns = udxg_os_now_ns() + PATIENCE_NS;
+    while (!atomic_load(&mortal.gone) && udxg_os_now_ns() < deadline_ns) udxg_os_nap_ns(1000000);
+    assert_true(atomic_load(&mortal.gone));
+    end_run(&other);
+    destroy_all(things, SLOTS);
+    world_leave(&other);
+    world_close(&world);
+}
+
+/* ---- nobody is pushed into a corner ---- */
 
 /*
  * A device fills both segments. A second takes room in the aperture and gives it back, a third takes the video memory:
@@ -593,6 +659,7 @@ int main(void)
         cmocka_unit_test(an_aperture_is_shared_too),
         cmocka_unit_test(a_device_lists_no_more_than_fits),
         cmocka_unit_test(what_is_unlocked_comes),
+        cmocka_unit_test(a_device_may_end_in_its_callback),
         cmocka_unit_test(giving_way_leaves_room_for_the_rest),
         {"over_commit by 1.5", over_commit, NULL, NULL, &rows[0]},
         {"over_commit by 2", over_commit, NULL, NULL, &rows[1]},
