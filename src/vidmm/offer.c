@@ -502,7 +502,7 @@ static udxg_status prepare_paging_locked(struct vidmm_queue *queue, uint32_t cou
     *ret = NULL;
     for (uint32_t i = 0; i < count && queue; i++) paging += may_page_locked(bindings[i]->alloc);
     if (!paging) return STATUS_SUCCESS;
-    *ret = vidmm_paging_op_create_locked(queue->device->process->adapter, paging);
+    *ret = vidmm_paging_op_create_locked(queue, paging);
     return *ret ? STATUS_SUCCESS : STATUS_NO_MEMORY;
 }
 

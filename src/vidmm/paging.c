@@ -331,6 +331,7 @@ static void take_done_locked(struct vidmm_adapter *adapter, struct vidmm_queue *
 {
     udxg_list_remove(&op->link);
     if (op->migrating_bytes) end_migration_locked(queue, op);
+    queue->queued -= op->room;
     for (uint32_t i = 0; i < op->count; i++)
         if (op->bindings[i]) op->bindings[i]->queued--;
     udxg_list_remove(&queue->busy_link);
@@ -539,11 +540,13 @@ void vidmm_pager_fini(struct vidmm_adapter *adapter)
 
 /* ---- operations ---- */
 
-struct vidmm_paging_op *vidmm_paging_op_create_locked(struct vidmm_adapter *adapter, uint32_t count)
+struct vidmm_paging_op *vidmm_paging_op_create_locked(struct vidmm_queue *queue, uint32_t count)
 {
+    struct vidmm_adapter *adapter = queue->device->process->adapter;
+    if (queue->queued + count > VIDMM_QUEUE_MAX_BINDINGS) return NULL;
     if (!adapter->pager.started && !start_locked(adapter)) return NULL;
     struct vidmm_paging_op *op = malloc(sizeof *op + (size_t)count * sizeof op->bindings[0]);
-    if (op) *op = (struct vidmm_paging_op){0};
+    if (op) *op = (struct vidmm_paging_op){.room = count};
     return op;
 }
 
@@ -557,6 +560,7 @@ uint64_t vidmm_paging_op_queue_locked(struct vidmm_queue *queue, struct vidmm_pa
 {
     struct vidmm_pager *pager = &queue->device->process->adapter->pager;
     op->fence_value = ++queue->last_fence_value;
+    queue->queued += op->room;
     if (udxg_list_empty(&queue->ops)) udxg_list_append(&pager->busy[queue->rank], &queue->busy_link);
     udxg_list_append(&queue->ops, &op->link);
     vidmm_pager_kick_locked(queue->device->process->adapter);
@@ -638,12 +642,14 @@ static const char *check_queue_locked(const struct vidmm_queue *queue, unsigned 
 {
     if (queue->rank != rank) return "a paging queue waits among those of another priority";
     if (udxg_list_empty(&queue->ops)) return "a paging queue without operations waits";
-    uint64_t before = 0;
+    uint64_t before = 0, queued = 0;
     udxg_list_for_each(it, &queue->ops)
     {
         if (op_of(it)->fence_value <= before) return "paging fence values do not increase";
         before = op_of(it)->fence_value;
+        queued += op_of(it)->room;
     }
+    if (queued != queue->queued) return "a paging queue holds more or less than it says";
     return before == queue->last_fence_value ? NULL : "a paging queue's last operation is not its newest";
 }
 

@@ -21,10 +21,12 @@
 #include "vidmm/vidmm.h"
 
 enum { VIDMM_QUEUE_PRIORITIES = 3 };
+#define VIDMM_QUEUE_MAX_BINDINGS (UINT64_C(1) << 20) /* that the operations of one queue name */
 
 struct vidmm_paging_op {
     struct udxg_list link; /* in its queue */
     uint64_t fence_value;
+    uint32_t room; /* for so many bindings */
     uint32_t count;
     uint32_t begun;                   /* all before it are in place, or on their way */
     uint32_t next;                    /* all before it have been in place; at most begun */
@@ -41,6 +43,7 @@ struct vidmm_queue {
     struct udxg_list device_link UDXG_GUARDED_BY(VIDMM); /* in the device's list */
     struct udxg_list busy_link UDXG_GUARDED_BY(VIDMM);   /* in the pager's list while there are operations */
     struct udxg_list ops UDXG_GUARDED_BY(VIDMM);
+    uint64_t queued UDXG_GUARDED_BY(VIDMM); /* the rooms of all operations */
     uint64_t last_fence_value UDXG_GUARDED_BY(VIDMM);
     bool in_callback UDXG_GUARDED_BY(VIDMM);
     bool closing UDXG_GUARDED_BY(VIDMM); /* nobody waits for room for it any more */
@@ -68,9 +71,11 @@ void vidmm_pager_init(struct vidmm_pager *pager);
 /* Ends the threads if there are any. No queue may be left. */
 void vidmm_pager_fini(struct vidmm_adapter *adapter);
 
-/* An operation over COUNT bindings; a thread is running when there is one. NULL when memory is out. */
-struct vidmm_paging_op *vidmm_paging_op_create_locked(struct vidmm_adapter *adapter, uint32_t count)
-    UDXG_REQUIRES(VIDMM);
+/*
+ * An operation of QUEUE over COUNT bindings; a thread is running when there is one. NULL when memory is out, or the
+ * queue is full: whose device waits for room can go on naming what it has named before.
+ */
+struct vidmm_paging_op *vidmm_paging_op_create_locked(struct vidmm_queue *queue, uint32_t count) UDXG_REQUIRES(VIDMM);
 void vidmm_paging_op_add_locked(struct vidmm_paging_op *op, struct vidmm_binding *binding) UDXG_REQUIRES(VIDMM);
 /* Takes the operation and returns its fence value. */
 uint64_t vidmm_paging_op_queue_locked(struct vidmm_queue *queue, struct vidmm_paging_op *op) UDXG_REQUIRES(VIDMM);

@@ -595,7 +595,7 @@ static udxg_status make_resident_locked(struct vidmm_queue *queue, uint32_t coun
     uint32_t paging = count_paging_locked(count, bindings);
     struct vidmm_paging_op *op = NULL;
     if (paging) {
-        op = vidmm_paging_op_create_locked(queue->device->process->adapter, paging);
+        op = vidmm_paging_op_create_locked(queue, paging);
         if (!op) {
             count_back_locked(count, bindings);
             return STATUS_NO_MEMORY;

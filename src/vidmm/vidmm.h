@@ -327,9 +327,9 @@ enum { VIDMM_CANT_TRIM_FURTHER = 1, VIDMM_MUST_SUCCEED = 2 }; /* D3DDDI_MAKERESI
  * STATUS_SUCCESS with fence 0: in place now. STATUS_PENDING: when the queue's fence reaches *ret_fence; others may
  * have to make room for that first.
  * STATUS_NO_MEMORY: over budget by *ret_trim_bytes, or the device alone would list more than the segments hold
- * (0 when it is our own memory that is out); nothing has changed; with MUST_SUCCEED the caller then puts the device
- * in error. A budget is that of the process which created an allocation. *ret_fence is written on success only,
- * *ret_trim_bytes always.
+ * (0 when it is our own memory that is out, or the queue is full); nothing has changed; with MUST_SUCCEED the caller
+ * then puts the device in error. A budget is that of the process which created an allocation. *ret_fence is written on
+ * success only, *ret_trim_bytes always.
  */
 udxg_status vidmm_make_resident(struct vidmm_queue *queue, uint32_t count, struct vidmm_binding *const *bindings,
                                 uint32_t flags, uint64_t *ret_fence, uint64_t *ret_trim_bytes) UDXG_MUST_CHECK;

@@ -544,6 +544,45 @@ static void destroy_all(struct thing *things, unsigned count)
     for (unsigned i = 0; i < count; i++) thing_destroy(&things[i]);
 }
 
+/* What waits for room can be named again and again, and each time is an operation that waits too: but not for ever. */
+static void a_queue_can_be_full(void **state)
+{
+    (void)state;
+    struct udxg_adapter_caps caps = discrete_caps(MIB);
+    struct world first, second;
+    struct thing one, two;
+    struct vidmm_binding *binding = &two.binding, **many = calloc(10240, sizeof *many);
+    uint64_t fence = 0, last = 0, trim = 1, listed = 0;
+    udxg_status status;
+    world_open(&first, &caps);
+    world_join(&second, first.adapter);
+    make_local(&first, &one, MIB, D3DDDI_ALLOCATIONPRIORITY_NORMAL);
+    make_local(&second, &two, MIB, D3DDDI_ALLOCATIONPRIORITY_NORMAL);
+    list_and_wait(&first, &one);
+    begin_run(&first);
+    assert_non_null(many);
+    for (unsigned i = 0; i < 10240; i++) many[i] = binding;
+    while ((status = vidmm_make_resident(second.queue, 10240, many, VIDMM_CANT_TRIM_FURTHER, &fence, &trim)) ==
+           STATUS_PENDING) {
+        assert_true(fence > last);
+        last = fence;
+        listed += 10240;
+        assert_true(listed <= 4 * MIB);
+    }
+    assert_int_equal(status, STATUS_NO_MEMORY);
+    assert_int_equal(trim, 0);
+    assert_int_equal(fence, last);
+    assert_null(vidmm_adapter_check(first.adapter));
+    end_run(&first);
+    world_wait(&second, last);
+    list_and_wait(&second, &two); /* there is room in it again */
+    free(many);
+    thing_destroy(&one);
+    thing_destroy(&two);
+    world_leave(&second);
+    world_close(&first);
+}
+
 /* ---- a device that ends when it hears of its failure ---- */
 
 struct mortal {
@@ -659,6 +698,7 @@ int main(void)
         cmocka_unit_test(an_aperture_is_shared_too),
         cmocka_unit_test(a_device_lists_no_more_than_fits),
         cmocka_unit_test(what_is_unlocked_comes),
+        cmocka_unit_test(a_queue_can_be_full),
         cmocka_unit_test(a_device_may_end_in_its_callback),
         cmocka_unit_test(giving_way_leaves_room_for_the_rest),
         {"over_commit by 1.5", over_commit, NULL, NULL, &rows[0]},
