@@ -107,12 +107,6 @@ static void pin_locked(struct window *window) UDXG_REQUIRES(VIDMM)
     if (window->write) window->alloc->clean = false;
 }
 
-static void unpin_locked(struct window *window) UDXG_REQUIRES(VIDMM)
-{
-    if (window->system) window->system->access_count--;
-    if (window->alloc) window->alloc->access_count--;
-}
-
 static udxg_status aim_all_locked(struct vidmm_device *device, unsigned count, struct window *windows,
                                   uint64_t *ret_fault_va) UDXG_REQUIRES(VIDMM)
 {
@@ -150,13 +144,38 @@ static udxg_status open_windows(struct vidmm_device *device, unsigned count, str
     return status;
 }
 
-static void close_windows(struct vidmm_device *device, unsigned count, struct window *windows)
+static void unpin_allocs(struct vidmm_adapter *adapter, unsigned count, const struct window *windows)
 {
-    struct vidmm_adapter *adapter = device->process->adapter;
     udxg_lock(VIDMM, &adapter->lock);
-    for (unsigned i = 0; i < count; i++) unpin_locked(&windows[i]);
+    for (unsigned i = 0; i < count; i++)
+        if (windows[i].alloc) windows[i].alloc->access_count--;
     vidmm_adapter_changed_locked(adapter);
     udxg_unlock(VIDMM, &adapter->lock);
+}
+
+static void unpin_system(struct vidmm_adapter *adapter, struct vidmm_va_system *system)
+{
+    udxg_lock(VIDMM, &adapter->lock);
+    system->access_count--;
+    vidmm_adapter_changed_locked(adapter);
+    udxg_unlock(VIDMM, &adapter->lock);
+}
+
+/*
+ * The owner of a word that was written is told when no allocation is pinned any more: work may retire with it, and
+ * with the work an allocation go that the same chunk has touched.
+ */
+static void close_windows(struct vidmm_device *device, unsigned count, const struct window *windows)
+{
+    struct vidmm_adapter *adapter = device->process->adapter;
+    unpin_allocs(adapter, count, windows);
+    for (unsigned i = 0; i < count; i++) {
+        struct vidmm_va_system *system = windows[i].system;
+        if (!system) continue;
+        if (windows[i].write && system->written)
+            system->written(system->user, (uint64_t)(windows[i].address - system->address));
+        unpin_system(adapter, system);
+    }
 }
 
 /* ---- bytes of an open window ---- */
@@ -192,12 +211,6 @@ static void store(void *to, const void *from, uint64_t size_bytes)
     }
 }
 
-static void tell_written(const struct window *window)
-{
-    if (window->system && window->system->written)
-        window->system->written(window->system->user, (uint64_t)(window->address - window->system->address));
-}
-
 /* Both say how much was done before caller's memory ended. */
 static uint64_t get(const struct window *window, void *buffer, uint64_t size_bytes)
 {
@@ -219,7 +232,6 @@ static uint64_t put(const struct window *window, const void *buffer, uint64_t si
     } else if (window->backing != BACKING_ZERO) {
         store(window->address, buffer, size_bytes);
     }
-    tell_written(window);
     return done;
 }
 
@@ -431,7 +443,6 @@ static bool add_to_window(struct vidmm_adapter *adapter, const struct window *wi
             *ret_old = __atomic_fetch_add((uint64_t *)(void *)window->address, value, __ATOMIC_ACQ_REL);
         else
             *ret_old = __atomic_fetch_add((uint32_t *)(void *)window->address, (uint32_t)value, __ATOMIC_ACQ_REL);
-        tell_written(window);
         break;
     }
     return done;

@@ -2,7 +2,10 @@
 /* What engines see: reads, writes, copies, fills and atomics through the address space, and their faults. */
 #include "vidmm_fixture.h"
 
+#include <stdatomic.h>
 #include <sys/mman.h>
+
+#include "base/os.h"
 
 #define PAGE (4 * KIB)
 #define SIZE (5 * MIB) /* more than two chunks */
@@ -238,13 +241,73 @@ static void callers_memory(void **state)
     world_close(&world);
 }
 
+/* ---- what happens when an engine writes a fence ---- */
+
+struct signalling {
+    struct world world;
+    struct thing source;
+    uint64_t fence, fence_va;
+    atomic_uint told, done;
+};
+
+/* Work has retired, and with it goes what the engine that signals is just copying from. */
+static void source_goes(void *user, uint64_t offset)
+{
+    struct signalling *signalling = user;
+    if (offset) abort(); /* cmocka's assertions are for its own thread */
+    thing_destroy(&signalling->source);
+    atomic_fetch_add(&signalling->told, 1);
+}
+
+static void *copy_to_fence(void *user)
+{
+    struct signalling *signalling = user;
+    uint64_t fault;
+    if (gpu_copy(&signalling->world, signalling->fence_va, signalling->source.va, 8, &fault)) abort();
+    atomic_store(&signalling->done, 1);
+    return NULL;
+}
+
+static void a_signal_may_end_its_source(void **state)
+{
+    static _Alignas(8) struct signalling signalling;
+    struct udxg_adapter_caps caps = caps_of(state);
+    uint64_t word = 7, fault, deadline_ns = udxg_os_now_ns() + UINT64_C(30000000000);
+    pthread_t engine;
+    signalling = (struct signalling){0};
+    world_open(&signalling.world, &caps);
+    thing_make_plain(&signalling.world, &signalling.source, 64 * KIB);
+    make_resident(&signalling.world, &signalling.source);
+    assert_int_equal(vidmm_va_map_system(signalling.world.process, &signalling.fence, 8, source_goes, &signalling,
+                                         &signalling.fence_va),
+                     STATUS_SUCCESS);
+    assert_int_equal(gpu_write(&signalling.world, signalling.source.va, &word, 8, &fault), STATUS_SUCCESS);
+    pthread_create(&engine, NULL, copy_to_fence, &signalling);
+    while (!atomic_load(&signalling.done) && udxg_os_now_ns() < deadline_ns) udxg_os_nap_ns(1000000);
+    assert_true(atomic_load(&signalling.done)); /* not: the end waits for the copy that waits for the end */
+    pthread_join(engine, NULL);
+    assert_int_equal(atomic_load(&signalling.told), 1);
+    assert_int_equal(signalling.fence, 7);
+    vidmm_va_unmap_system(signalling.world.process, signalling.fence_va);
+    world_close(&signalling.world);
+}
+
 int main(void)
 {
     static int discrete = 1;
-#define ON_BOTH(test) {#test ", uma", test, NULL, NULL, NULL}, {#test ", discrete", test, NULL, NULL, &discrete}
+#define ON_BOTH(test)                                                                                                  \
+    {#test ", uma", test, NULL, NULL, NULL},                                                                           \
+    {                                                                                                                  \
+#test ", discrete", test, NULL, NULL, &discrete                                                                \
+    }
     const struct CMUnitTest tests[] = {
-        ON_BOTH(reads_writes_and_copies), ON_BOTH(fills),       ON_BOTH(atomics),
-        ON_BOTH(faults),                  ON_BOTH(zero_ranges), ON_BOTH(callers_memory),
+        ON_BOTH(reads_writes_and_copies),
+        ON_BOTH(fills),
+        ON_BOTH(atomics),
+        ON_BOTH(faults),
+        ON_BOTH(zero_ranges),
+        ON_BOTH(callers_memory),
+        ON_BOTH(a_signal_may_end_its_source),
     };
     return cmocka_run_group_tests_name("vidmm access", tests, NULL, NULL);
 }
