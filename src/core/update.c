@@ -448,8 +448,9 @@ static udxg_status add_operation(struct udxg_device *device, const D3DDDI_UPDATE
         allocation = udxg_allocation_get(device, handle);
         if (!allocation) return STATUS_INVALID_PARAMETER;
         op.binding = &allocation->vidmm;
+        if (vidmm_alloc_is_gone(&allocation->memory->vidmm)) status = STATUS_INVALID_PARAMETER;
     }
-    status = vidmm_va_update_add(changes, &op);
+    if (!udxg_failed(status)) status = vidmm_va_update_add(changes, &op);
     if (allocation) udxg_allocation_put(allocation);
     return status;
 }

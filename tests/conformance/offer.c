@@ -942,6 +942,27 @@ static void coming_back(void)
 
 /* ------------------------------------------------------------------------------------------------- decommit */
 
+/* Maps the allocation's first page later, in a reservation of its own. */
+static NTSTATUS try_update(const struct gpu *gpu, D3DKMT_HANDLE allocation)
+{
+    D3DDDI_UPDATEGPUVIRTUALADDRESS_OPERATION op = {0};
+    D3DKMT_UPDATEGPUVIRTUALADDRESS args = {0};
+    D3DDDI_RESERVEGPUVIRTUALADDRESS place = {0};
+    place.hAdapter = gpu->adapter;
+    place.Size = KIB(64);
+    require_success(D3DKMTReserveGpuVirtualAddress(&place));
+    op.OperationType = D3DDDI_UPDATEGPUVIRTUALADDRESS_MAP;
+    op.Map.BaseAddress = place.VirtualAddress;
+    op.Map.SizeInBytes = PAGE_BYTES;
+    op.Map.hAllocation = allocation;
+    args.hDevice = gpu->device;
+    args.hContext = gpu->context;
+    args.hFenceObject = create_fence(gpu->device, 0).handle;
+    args.NumOperations = 1;
+    args.Operations = &op;
+    return D3DKMTUpdateGpuVirtualAddress(&args);
+}
+
 static void not_committed(void)
 {
     use_small();
@@ -968,6 +989,7 @@ static void not_committed(void)
         check_status(STATUS_INVALID_PARAMETER, lock_first(gpu.device, a));
         check_status(STATUS_INVALID_PARAMETER, try_make_resident(&gpu.queue, a));
         check_status(STATUS_INVALID_PARAMETER, try_map(&gpu.queue, a, 0, 1, &va));
+        check_status(STATUS_INVALID_PARAMETER, try_update(&gpu, a));
         check_u64(D3DKMT_ALLOCATIONRESIDENCYSTATUS_NOTRESIDENT, place_of(gpu.device, a));
         /* Nobody waits for it, and its address faults. */
         struct udxg_soft_fill fill = udxg_soft_fill_command(create_gpu_buffer(&gpu, SIZE).va, SIZE, 1);
