@@ -2,7 +2,6 @@
 /* Registrations and the thread that calls them; the rules stand in the header. */
 #include "vidmm/notify.h"
 
-#include <signal.h>
 #include <time.h>
 
 #include "base/os.h"
@@ -231,16 +230,10 @@ static void *run(void *argument)
     }
 }
 
-/* The client's signals are not ours to take. */
 static bool start_locked(struct vidmm_adapter *adapter) UDXG_REQUIRES(VIDMM)
 {
     struct vidmm_notifier *notifier = &adapter->notifier;
-    if (notifier->started) return true;
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    notifier->started = pthread_create(&notifier->thread, NULL, run, adapter) == 0;
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (!notifier->started) notifier->started = udxg_os_thread_create(&notifier->thread, "udxg-notifier", run, adapter);
     return notifier->started;
 }
 
