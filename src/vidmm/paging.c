@@ -614,7 +614,7 @@ udxg_status vidmm_queue_delay(struct vidmm_queue *queue, uint32_t milliseconds, 
 {
     struct vidmm_adapter *adapter = queue->device->process->adapter;
     udxg_lock(VIDMM, &adapter->lock);
-    struct vidmm_paging_op *op = vidmm_paging_op_create_locked(adapter, 0);
+    struct vidmm_paging_op *op = vidmm_paging_op_create_locked(queue, 1);
     if (op) {
         op->delay_ns = UINT64_C(1000000) * milliseconds;
         *ret_fence = vidmm_paging_op_queue_locked(queue, op);

@@ -200,7 +200,7 @@ static udxg_status update_locked(struct vidmm_queue *queue, struct vidmm_binding
         vidmm_residency_rehang_locked(alloc);
         return STATUS_SUCCESS;
     }
-    struct vidmm_paging_op *op = vidmm_paging_op_create_locked(alloc->process->adapter, 1);
+    struct vidmm_paging_op *op = vidmm_paging_op_create_locked(queue, 1);
     if (!op) return STATUS_NO_MEMORY;
     if (!claim_anew_locked(queue->device, alloc, &before, &wanted)) {
         free(op);
