@@ -32,6 +32,7 @@ struct swap {
     struct vidmm_process *process;
     struct vidmm_device device;
     struct vidmm_queue *queue;
+    struct vidmm_view view;
     struct udxg_gpu_memory memory;
     pthread_mutex_t mutex;
     pthread_cond_t moved;
@@ -190,7 +191,8 @@ static struct swap *open_swap(uint64_t size_bytes)
     check(vidmm_process_create(swap->adapter, &swap->process), "vidmm_process_create");
     vidmm_device_init(&swap->device, swap->process, ready, failed);
     check(vidmm_queue_create(&swap->device, 0, completed, swap, &swap->queue), "vidmm_queue_create");
-    vidmm_gpu_memory(&swap->device, &swap->memory);
+    vidmm_gpu_memory(&swap->device, &swap->view, &swap->memory);
+    swap->view.evictions = UINT64_MAX; /* the newest work there is */
     for (uint32_t i = 0; i < 2 * swap->fitting; i++) {
         swap->order[i] = i;
         make_piece(swap, &swap->pieces[i], size_bytes);

@@ -81,7 +81,7 @@ udxg_status udxg_context_create(struct udxg_process *process, const struct udxg_
         context->lane.destroy = context_destroy;
         context->lane.null_rendering = desc->null_rendering;
         context->lane.no_timeout = desc->no_timeout || device->no_timeout;
-        udxg_lane_init(&context->lane, device);
+        udxg_lane_init(&context->lane);
         context->lane.child.handle = *ret_handle = handle;
         udxg_device_add_child(device, UDXG_HANDLE_CONTEXT, &context->lane.child);
         udxg_handle_publish(&process->handles, handle, UDXG_HANDLE_CONTEXT, udxg_steal(context));

@@ -133,7 +133,7 @@ static udxg_status make_queue(struct udxg_context *context, D3DDDI_CREATEHWQUEUE
     queue->lane.mp_context = model->mp_context;
     queue->lane.null_rendering = model->null_rendering;
     queue->lane.no_timeout = model->no_timeout || flags.DisableGpuTimeout;
-    udxg_lane_init(&queue->lane, model->child.device);
+    udxg_lane_init(&queue->lane);
     *ret_queue = udxg_steal(queue);
     return STATUS_SUCCESS;
 }

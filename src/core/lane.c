@@ -30,6 +30,8 @@ struct command_packet {
     uint64_t commands_va;
     uint32_t commands_bytes;
     bool null_rendering;
+    struct vidmm_view view; /* of memory, as of its submission; constant, like the next */
+    struct udxg_gpu_memory memory;
     _Alignas(16) unsigned char private_data[];
 };
 
@@ -91,10 +93,9 @@ static bool is_cancelled(void *user)
 
 /* ---- life ---- */
 
-void udxg_lane_init(struct udxg_lane *lane, struct udxg_device *device) UDXG_NO_TSA
+void udxg_lane_init(struct udxg_lane *lane) UDXG_NO_TSA
 {
     atomic_init(&lane->refs, 1);
-    vidmm_gpu_memory(&device->vidmm, &lane->memory);
     udxg_list_init(&lane->run);
     udxg_list_init(&lane->packets);
 }
@@ -243,7 +244,7 @@ static void describe(struct udxg_lane *lane, const struct command_packet *comman
         .null_rendering = command->null_rendering,
         .private_data = command->private_data,
         .private_data_bytes = command->packet.bytes,
-        .memory = &lane->memory,
+        .memory = &command->memory,
         .cancelled = is_cancelled,
         .cancelled_context = lane,
     };
@@ -479,6 +480,7 @@ udxg_status udxg_packet_make_command(struct udxg_lane *lane, const struct udxg_c
     if (!command) return STATUS_NO_MEMORY;
     packet_init(&command->packet, UDXG_PACKET_COMMAND, lane, args->private_data_bytes);
     command->packet.progress = args->progress;
+    vidmm_gpu_memory(&lane->child.device->vidmm, &command->view, &command->memory);
     command->commands_va = args->commands_va;
     command->commands_bytes = args->commands_bytes;
     command->null_rendering = args->null_rendering || lane->null_rendering;

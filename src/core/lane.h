@@ -41,7 +41,6 @@ struct udxg_lane {
     struct udxg_engine *engine;
     void *mp_context;
     bool null_rendering, no_timeout;
-    struct udxg_gpu_memory memory;
     enum udxg_lane_state state UDXG_GUARDED_BY(NODE);
     struct udxg_list run UDXG_GUARDED_BY(NODE);        /* in the engine's queue */
     struct udxg_list packets UDXG_GUARDED_BY(NODE);    /* not begun */
@@ -57,7 +56,7 @@ struct udxg_lane {
 };
 
 /* Fills in a zeroed lane with one reference, of nobody's list yet; the owner fills in what is constant before. */
-void udxg_lane_init(struct udxg_lane *lane, struct udxg_device *device);
+void udxg_lane_init(struct udxg_lane *lane);
 void udxg_lane_unref(struct udxg_lane *lane);
 /* Its handle is gone: what can run does run, in order; an unsatisfied wait and all behind it are given up. */
 void udxg_lane_close(struct udxg_lane *lane);

@@ -144,50 +144,6 @@ udxg_status thunk_MakeResident(struct udxg_process *process, D3DDDI_MAKERESIDENT
     return status;
 }
 
-/* A marker on the timeline behind the work that an Evict must not disturb. */
-struct grace {
-    struct udxg_timeline_entry entry;
-    struct udxg_device *device; /* referenced */
-    uint64_t number;            /* vidmm's */
-};
-
-static void grace_over(struct udxg_timeline_entry *entry)
-{
-    struct grace *grace = udxg_container_of(entry, struct grace, entry);
-
-    vidmm_grace_end(&grace->device->vidmm, grace->number);
-    udxg_device_unref(grace->device);
-    free(grace);
-}
-
-/* *ret_grace is NULL when nothing is in flight: what is submitted from now on comes after the Evict. */
-static udxg_status begin_grace(struct udxg_device *device, struct grace **ret_grace)
-{
-    struct grace *grace;
-
-    *ret_grace = NULL;
-    if (udxg_device_is_idle(device)) return STATUS_SUCCESS;
-    grace = malloc(sizeof *grace);
-    if (!grace) return STATUS_NO_MEMORY;
-    atomic_fetch_add(&device->refs, 1);
-    grace->entry.fire = grace_over;
-    grace->device = device;
-    grace->number = vidmm_grace_begin(&device->vidmm);
-    *ret_grace = grace;
-    return STATUS_SUCCESS;
-}
-
-static udxg_status evict_pinned(struct udxg_device *device, D3DKMT_EVICT *args, const struct udxg_pinned *pinned)
-{
-    struct grace *grace;
-    udxg_status status = begin_grace(device, &grace);
-
-    if (udxg_failed(status)) return status;
-    status = vidmm_evict(&device->vidmm, pinned->count, pinned->bindings, args->Flags.Value, &args->NumBytesToTrim);
-    if (grace) udxg_device_when_retired(device, &grace->entry);
-    return status;
-}
-
 udxg_status thunk_Evict(struct udxg_process *process, D3DKMT_EVICT *args)
 {
     struct udxg_device *device;
@@ -197,7 +153,7 @@ udxg_status thunk_Evict(struct udxg_process *process, D3DKMT_EVICT *args)
     if (udxg_failed(status)) return status;
     status = udxg_pin(device, args->NumAllocations, args->AllocationList, &pinned);
     if (!udxg_failed(status)) {
-        status = evict_pinned(device, args, &pinned);
+        status = vidmm_evict(&device->vidmm, pinned.count, pinned.bindings, args->Flags.Value, &args->NumBytesToTrim);
         udxg_unpin(&pinned);
     }
     udxg_device_put(device);

@@ -37,16 +37,15 @@ struct window {
 /* ---- resolution ---- */
 
 /*
- * Whether an engine of DEVICE may reach what BINDING has mapped: its allocation has to be listed, by the same
- * opening (or was evicted behind work that is still to be done), or for one that another device of the process
- * mapped, by any; and no offer may be in effect. The one place for this rule.
+ * Whether VIEW's work may reach what BINDING has mapped: its allocation has to be listed, by the same opening (or was
+ * evicted after the work was submitted), or for one that another device of the process mapped, by any; and no offer
+ * may be in effect. The one place for this rule.
  */
-static bool is_reachable_locked(const struct vidmm_device *device, const struct vidmm_binding *binding)
-    UDXG_REQUIRES(VIDMM)
+static bool is_reachable_locked(const struct vidmm_view *view, const struct vidmm_binding *binding) UDXG_REQUIRES(VIDMM)
 {
     if (vidmm_offer_in_effect_locked(binding->alloc)) return false;
-    if (binding->device != device) return binding->alloc->resident_count;
-    return binding->count || binding->grace > device->grace_ended;
+    if (binding->device != view->device) return binding->alloc->resident_count;
+    return binding->count || binding->evicted > view->evictions;
 }
 
 static void aim_at_segment_locked(struct window *window, uint64_t offset) UDXG_REQUIRES(VIDMM)
@@ -57,11 +56,11 @@ static void aim_at_segment_locked(struct window *window, uint64_t offset) UDXG_R
     if (window->size_bytes > extent->size_bytes - offset) window->size_bytes = extent->size_bytes - offset;
 }
 
-static udxg_status aim_at_alloc_locked(const struct vidmm_device *device, const struct vidmm_va_node *node,
+static udxg_status aim_at_alloc_locked(const struct vidmm_view *view, const struct vidmm_va_node *node,
                                        struct window *window) UDXG_REQUIRES(VIDMM)
 {
     struct vidmm_alloc *alloc = node->binding->alloc;
-    if (!is_reachable_locked(device, node->binding)) return STATUS_ACCESS_VIOLATION;
+    if (!is_reachable_locked(view, node->binding)) return STATUS_ACCESS_VIOLATION;
     if (window->write && (!(node->protection & VIDMM_VA_WRITE) || alloc->read_only)) return STATUS_ACCESS_VIOLATION;
     window->alloc = alloc;
     if (vidmm_alloc_is_moving_locked(alloc)) return STATUS_PENDING;
@@ -83,18 +82,18 @@ static void aim_at_system(struct vidmm_va_node *node, struct window *window)
 }
 
 /* STATUS_PENDING when it is on the move. */
-static udxg_status aim_locked(struct vidmm_device *device, struct window *window) UDXG_REQUIRES(VIDMM)
+static udxg_status aim_locked(const struct vidmm_view *view, struct window *window) UDXG_REQUIRES(VIDMM)
     UDXG_REQUIRES(VASPACE)
 {
     uint64_t length;
-    struct vidmm_va_node *node = vidmm_va_find_locked(&device->process->va, window->va, &length);
+    struct vidmm_va_node *node = vidmm_va_find_locked(&view->device->process->va, window->va, &length);
     if (!node || (node->protection & VIDMM_VA_PROTECT_NO_ACCESS)) return STATUS_ACCESS_VIOLATION;
     if (window->size_bytes > length) window->size_bytes = length;
     if (node->kind == VIDMM_VA_SYSTEM) {
         aim_at_system(node, window);
         return STATUS_SUCCESS;
     }
-    if (node->binding) return aim_at_alloc_locked(device, node, window);
+    if (node->binding) return aim_at_alloc_locked(view, node, window);
     window->backing = BACKING_ZERO;
     return STATUS_SUCCESS;
 }
@@ -107,32 +106,32 @@ static void pin_locked(struct window *window) UDXG_REQUIRES(VIDMM)
     if (window->write) window->alloc->clean = false;
 }
 
-static udxg_status aim_all_locked(struct vidmm_device *device, unsigned count, struct window *windows,
+static udxg_status aim_all_locked(const struct vidmm_view *view, unsigned count, struct window *windows,
                                   uint64_t *ret_fault_va) UDXG_REQUIRES(VIDMM)
 {
     udxg_status status = STATUS_SUCCESS;
-    udxg_lock(VASPACE, &device->process->va.lock);
+    udxg_lock(VASPACE, &view->device->process->va.lock);
     for (unsigned i = 0; i < count && status == STATUS_SUCCESS; i++) {
         struct window *window = &windows[i];
         *window = (struct window){.va = window->va, .write = window->write, .size_bytes = window->size_bytes};
-        status = aim_locked(device, window);
+        status = aim_locked(view, window);
         if (udxg_failed(status)) *ret_fault_va = window->va;
     }
-    udxg_unlock(VASPACE, &device->process->va.lock);
+    udxg_unlock(VASPACE, &view->device->process->va.lock);
     return status;
 }
 
 /* Resolves and pins COUNT windows together, at most SIZE bytes of each; *ret_size says how many of all. */
-static udxg_status open_windows(struct vidmm_device *device, unsigned count, struct window *windows,
+static udxg_status open_windows(const struct vidmm_view *view, unsigned count, struct window *windows,
                                 uint64_t size_bytes, uint64_t *ret_size, uint64_t *ret_fault_va)
 {
-    struct vidmm_adapter *adapter = device->process->adapter;
+    struct vidmm_adapter *adapter = view->device->process->adapter;
     if (size_bytes > CHUNK_BYTES) size_bytes = CHUNK_BYTES;
     udxg_status status = STATUS_PENDING;
     udxg_lock(VIDMM, &adapter->lock);
     while (status == STATUS_PENDING) {
         for (unsigned i = 0; i < count; i++) windows[i].size_bytes = size_bytes;
-        status = aim_all_locked(device, count, windows, ret_fault_va);
+        status = aim_all_locked(view, count, windows, ret_fault_va);
         if (status == STATUS_PENDING) vidmm_adapter_wait_locked(adapter);
     }
     for (unsigned i = 0; i < count && !udxg_failed(status); i++) {
@@ -165,9 +164,9 @@ static void unpin_system(struct vidmm_adapter *adapter, struct vidmm_va_system *
  * The owner of a word that was written is told when no allocation is pinned any more: work may retire with it, and
  * with the work an allocation go that the same chunk has touched.
  */
-static void close_windows(struct vidmm_device *device, unsigned count, const struct window *windows)
+static void close_windows(const struct vidmm_view *view, unsigned count, const struct window *windows)
 {
-    struct vidmm_adapter *adapter = device->process->adapter;
+    struct vidmm_adapter *adapter = view->device->process->adapter;
     unpin_allocs(adapter, count, windows);
     for (unsigned i = 0; i < count; i++) {
         struct vidmm_va_system *system = windows[i].system;
@@ -249,16 +248,16 @@ static uint64_t transfer_out(const struct window *window, char *buffer, uint64_t
     return put(window, buffer, size_bytes);
 }
 
-static udxg_status transfer_all(struct vidmm_device *device, uint64_t va, bool write, char *buffer, uint64_t size_bytes,
-                                transfer *how, uint64_t *ret_fault_va)
+static udxg_status transfer_all(const struct vidmm_view *view, uint64_t va, bool write, char *buffer,
+                                uint64_t size_bytes, transfer *how, uint64_t *ret_fault_va)
 {
     while (size_bytes) {
         struct window window = {.va = va, .write = write};
         uint64_t chunk;
-        udxg_status status = open_windows(device, 1, &window, size_bytes, &chunk, ret_fault_va);
+        udxg_status status = open_windows(view, 1, &window, size_bytes, &chunk, ret_fault_va);
         if (udxg_failed(status)) return status;
         uint64_t done = how(&window, buffer, chunk);
-        close_windows(device, 1, &window);
+        close_windows(view, 1, &window);
         if (done < chunk) {
             *ret_fault_va = va + done;
             return STATUS_ACCESS_VIOLATION;
@@ -451,22 +450,24 @@ static bool add_to_window(struct vidmm_adapter *adapter, const struct window *wi
 static NTSTATUS gpu_fetch_add(void *context, uint64_t va, uint64_t value, uint32_t size_bytes, uint64_t *ret_old,
                               uint64_t *ret_fault_va)
 {
-    struct vidmm_device *device = context;
+    const struct vidmm_view *view = context;
     struct window window = {.va = va, .write = true};
     uint64_t chunk;
     *ret_fault_va = va;
     if ((size_bytes != 4 && size_bytes != 8) || va % size_bytes) return STATUS_INVALID_PARAMETER;
-    udxg_status status = open_windows(device, 1, &window, size_bytes, &chunk, ret_fault_va);
+    udxg_status status = open_windows(view, 1, &window, size_bytes, &chunk, ret_fault_va);
     if (udxg_failed(status)) return status;
-    bool done = add_to_window(device->process->adapter, &window, value, size_bytes, ret_old);
-    close_windows(device, 1, &window);
+    bool done = add_to_window(view->device->process->adapter, &window, value, size_bytes, ret_old);
+    close_windows(view, 1, &window);
     return done ? STATUS_SUCCESS : STATUS_ACCESS_VIOLATION;
 }
 
-void vidmm_gpu_memory(struct vidmm_device *device, struct udxg_gpu_memory *memory)
+void vidmm_gpu_memory(struct vidmm_device *device, struct vidmm_view *view, struct udxg_gpu_memory *memory)
 {
+    view->device = device;
+    view->evictions = atomic_load_explicit(&device->evictions, memory_order_relaxed);
     *memory = (struct udxg_gpu_memory){
-        .context = device,
+        .context = view,
         .read = gpu_read,
         .write = gpu_write,
         .copy = gpu_copy,

@@ -663,36 +663,22 @@ static udxg_status count_all_down_locked(uint32_t count, struct vidmm_binding *c
     return STATUS_SUCCESS;
 }
 
-static udxg_status evict_locked(uint32_t count, struct vidmm_binding *const *bindings, uint32_t flags)
-    UDXG_REQUIRES(VIDMM)
+static udxg_status evict_locked(struct vidmm_device *device, uint32_t count, struct vidmm_binding *const *bindings,
+                                uint32_t flags) UDXG_REQUIRES(VIDMM)
 {
     udxg_status status = count_all_down_locked(count, bindings);
     if (udxg_failed(status)) return status;
+    uint64_t number = atomic_fetch_add_explicit(&device->evictions, 1, memory_order_relaxed) + 1;
     for (uint32_t i = 0; i < count; i++) {
         struct vidmm_binding *binding = bindings[i];
         if ((flags & VIDMM_NOT_WRITTEN_TO) && binding->alloc->place == VIDMM_PLACE_SEGMENT &&
             !binding->alloc->written_before)
             binding->alloc->clean = true;
         if (binding->count || udxg_list_empty(&binding->required)) continue;
-        binding->grace = binding->device->grace_begun;
+        binding->evicted = number;
         leave_list_locked(binding, flags & VIDMM_EVICT_ONLY_IF_NECESSARY, VIDMM_EVICTED_ON_REQUEST);
     }
     return STATUS_SUCCESS;
-}
-
-uint64_t vidmm_grace_begin(struct vidmm_device *device)
-{
-    udxg_lock(VIDMM, &device->process->adapter->lock);
-    uint64_t grace = ++device->grace_begun;
-    udxg_unlock(VIDMM, &device->process->adapter->lock);
-    return grace;
-}
-
-void vidmm_grace_end(struct vidmm_device *device, uint64_t grace)
-{
-    udxg_lock(VIDMM, &device->process->adapter->lock);
-    if (device->grace_ended < grace) device->grace_ended = grace;
-    udxg_unlock(VIDMM, &device->process->adapter->lock);
 }
 
 udxg_status vidmm_evict(struct vidmm_device *device, uint32_t count, struct vidmm_binding *const *bindings,
@@ -700,7 +686,7 @@ udxg_status vidmm_evict(struct vidmm_device *device, uint32_t count, struct vidm
 {
     struct vidmm_adapter *adapter = device->process->adapter;
     udxg_lock(VIDMM, &adapter->lock);
-    udxg_status status = evict_locked(count, bindings, flags);
+    udxg_status status = evict_locked(device, count, bindings, flags);
     vidmm_budget_settle_locked(adapter);
     if (!udxg_failed(status)) *ret_trim_bytes = vidmm_budget_excess_locked(device->process);
     udxg_unlock(VIDMM, &adapter->lock);

@@ -264,7 +264,7 @@ struct vidmm_device {
     struct udxg_list listed[VIDMM_LISTINGS] UDXG_GUARDED_BY(VIDMM); /* bindings with a residency count */
     struct vidmm_device_segment *segments UDXG_GUARDED_BY(VIDMM);   /* by segment; NULL until something is listed */
     struct udxg_list queues UDXG_GUARDED_BY(VIDMM);
-    uint64_t grace_begun, grace_ended UDXG_GUARDED_BY(VIDMM);
+    _Atomic uint64_t evictions;                       /* how often vidmm_evict() was called; written with VIDMM */
     uint64_t runs UDXG_GUARDED_BY(VIDMM);             /* how often it began to run work */
     uint32_t sleepers UDXG_GUARDED_BY(VIDMM);         /* registrations that the next run wakes */
     struct udxg_list offering UDXG_GUARDED_BY(VIDMM); /* offers that wait for work of the device */
@@ -304,7 +304,7 @@ struct vidmm_binding {
     uint32_t queued UDXG_GUARDED_BY(VIDMM);                   /* how often paging operations name it */
     uint8_t listing UDXG_GUARDED_BY(VIDMM);                   /* its allocation's, while listed: saves a look there */
     struct vidmm_binding *next_lister UDXG_GUARDED_BY(VIDMM); /* of the same allocation */
-    uint64_t grace UDXG_GUARDED_BY(VIDMM);                    /* grace_begun when it was evicted last */
+    uint64_t evicted UDXG_GUARDED_BY(VIDMM);                  /* which of the device's evictions took it last */
     struct vidmm_va_node *mappings UDXG_GUARDED_BY(VASPACE);  /* GPU addresses of this binding */
 };
 
@@ -336,13 +336,10 @@ udxg_status vidmm_make_resident(struct vidmm_queue *queue, uint32_t count, struc
 
 enum { VIDMM_EVICT_ONLY_IF_NECESSARY = 1, VIDMM_NOT_WRITTEN_TO = 2 }; /* D3DDDI_EVICT_FLAGS */
 /*
- * Work that was submitted before an Evict must not notice it: what is evicted after vidmm_grace_begin() can still be
- * reached by the device until vidmm_grace_end() of what that returned. Only the reach: the eviction counts at
- * once, and the bytes may go home at any time, where engines find them.
+ * Work that was submitted before does not notice it, work that is submitted later faults: see struct vidmm_view. Only
+ * the reach waits: the eviction counts at once, and the bytes may go home at any time, where engines find them.
+ * STATUS_INVALID_PARAMETER, nothing changed, when a count would fall below zero.
  */
-uint64_t vidmm_grace_begin(struct vidmm_device *device);
-void vidmm_grace_end(struct vidmm_device *device, uint64_t grace);
-/* STATUS_INVALID_PARAMETER, nothing changed, when a count would fall below zero. */
 udxg_status vidmm_evict(struct vidmm_device *device, uint32_t count, struct vidmm_binding *const *bindings,
                         uint32_t flags, uint64_t *ret_trim_bytes) UDXG_MUST_CHECK;
 
@@ -533,8 +530,14 @@ udxg_status vidmm_va_map_system(struct vidmm_process *process, void *address, ui
                                 uint64_t *ret_va) UDXG_MUST_CHECK;
 void vidmm_va_unmap_system(struct vidmm_process *process, uint64_t va);
 
-/* The process's memory as engines of one device see it: DEVICE's residency decides what faults. Fills in MEMORY. */
-void vidmm_gpu_memory(struct vidmm_device *device, struct udxg_gpu_memory *memory);
+/* Embeddable: who looks at memory, and when that was submitted. */
+struct vidmm_view {
+    struct vidmm_device *device; /* its residency decides what faults */
+    uint64_t evictions;          /* the device's by then: what a later one takes is still reached */
+};
+
+/* The process's memory as work of DEVICE sees it that is submitted now. Fills in both; MEMORY points to VIEW. */
+void vidmm_gpu_memory(struct vidmm_device *device, struct vidmm_view *view, struct udxg_gpu_memory *memory);
 
 /* ---- notifications ---- */
 

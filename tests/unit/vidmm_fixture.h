@@ -47,8 +47,8 @@ static inline struct udxg_adapter_caps uma_caps(void)
         .gpu_va_bits = 48,
         .system_commit_limit_bytes = 2 * GIB,
         .segment_count = 1,
-        .segments = {{.flags = UDXG_SEGMENT_APERTURE | UDXG_SEGMENT_LOCAL_BUDGET_GROUP |
-                               UDXG_SEGMENT_APPLICATION_TARGET,
+        .segments = {{.flags =
+                          UDXG_SEGMENT_APERTURE | UDXG_SEGMENT_LOCAL_BUDGET_GROUP | UDXG_SEGMENT_APPLICATION_TARGET,
                       .size_bytes = 256 * MIB}},
     };
 }
@@ -58,6 +58,7 @@ struct world {
     struct vidmm_process *process;
     struct vidmm_device device; /* its callbacks find the world by it */
     struct vidmm_queue *queue;
+    struct vidmm_view view; /* of work that is always the newest: what is evicted faults */
     struct udxg_gpu_memory memory;
     pthread_mutex_t mutex;
     pthread_cond_t moved;
@@ -109,7 +110,8 @@ static inline void world_join(struct world *world, struct vidmm_adapter *adapter
     assert_int_equal(vidmm_process_create(adapter, &world->process), STATUS_SUCCESS);
     vidmm_device_init(&world->device, world->process, world_ready, world_failed);
     assert_int_equal(vidmm_queue_create(&world->device, 0, world_completed, world, &world->queue), STATUS_SUCCESS);
-    vidmm_gpu_memory(&world->device, &world->memory);
+    vidmm_gpu_memory(&world->device, &world->view, &world->memory);
+    world->view.evictions = UINT64_MAX;
 }
 
 static inline void world_leave(struct world *world)
