@@ -272,6 +272,36 @@ static void memory(void)
     }
 }
 
+/*
+ * All of it is within the budget, and yet what has to lie in one piece finds none that is large enough: the call is
+ * accepted, and fails later.
+ */
+static void no_place(void)
+{
+    struct scene scene;
+    udxg_case("what cannot be brought in") {
+        D3DKMT_HANDLE list[14];
+        open_scene(&scene);
+        for (size_t i = 0; i < LENGTH_OF(list); i++) {
+            list[i] = lab_buffer(&scene.lab, MIB(1), LOCAL, UDXG_SOFT_ACCESSED_PHYSICALLY).allocation;
+            require_success(lab_list(&scene.lab, &list[i], 1, 0, NULL));
+        }
+        for (size_t i = 0; i < LENGTH_OF(list); i += 2) {
+            require_success(lab_unlist(&scene.lab, &list[i], 1, 0, NULL));
+            require_true(leaves(scene.lab.gpu.device, list[i]));
+        }
+        struct gpu_buffer large = lab_buffer(&scene.lab, MIB(6), LOCAL, UDXG_SOFT_ACCESSED_PHYSICALLY);
+        D3DKMT_HANDLE device = scene.lab.gpu.device;
+        D3DDDI_MAKERESIDENT args = {0};
+        args.hPagingQueue = scene.lab.gpu.queue.handle;
+        args.NumAllocations = 1;
+        args.AllocationList = &large.allocation;
+        check_status(STATUS_PENDING, D3DKMTMakeResident(&args));
+        only_this_device_is_lost(&scene, D3DKMT_DEVICEEXECUTION_ERROR_OUTOFMEMORY);
+        check_status(STATUS_INVALID_PARAMETER, destroy_allocation(device, large.allocation));
+    }
+}
+
 /* --------------------------------------------------------------------------------------- faults of adapters */
 
 enum loss { STOPPED, TAKEN_AT_A_CALL, TAKEN_LATER, ENGINE_STUCK, LOSSES };
@@ -379,9 +409,8 @@ static void adapters(void)
 int main(int argc, char **argv)
 {
     static const struct udxg_test tests[] = {
-        {"addresses", ON_EACH, addresses},
-        {"commands", ON_EACH, commands},
-        {"memory", ON_EACH, memory},
+        {"addresses", ON_EACH, addresses},   {"commands", ON_EACH, commands}, {"memory", ON_EACH, memory},
+        {"no place", ON_DISCRETE, no_place}, /* system memory has no gaps for an engine */
         {"adapters", ON_EACH, adapters},
     };
     return conformance_main(argc, argv, tests, LENGTH_OF(tests));
