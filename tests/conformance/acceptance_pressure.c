@@ -11,8 +11,8 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-#define THERE_IS_MIB 8u
-#define PIECE KIB(256)
+#define THERE_IS_MIB 4u
+#define PIECE KIB(128)
 #define WHOLE (MIB(THERE_IS_MIB) / PIECE)
 #define MOST (16 * WHOLE)
 
@@ -21,7 +21,7 @@ static const unsigned halves[] = {3, 4, 8, 32};
 
 /* ---------------------------------------------------------------------------------- one that pages by itself */
 
-#define ROUNDS 800u
+#define ROUNDS 400u
 
 struct client {
     struct lab lab;
@@ -125,7 +125,7 @@ static void pages_by_itself(void)
 /* ------------------------------------------------------------------------------------- many that take turns */
 
 #define PLAYERS 16u
-#define TURNS 96u          /* of each player, and more while the smallest is not done */
+#define TURNS 32u          /* of each player, and more while the smallest is not done */
 #define SMALLEST_TURNS 12u /* of the smallest: each waits for its commands */
 #define SMALLEST KIB(64)
 

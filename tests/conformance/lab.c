@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#define PATIENCE_MS 60000u /* with an engine on a machine that is busy and slow: more than the harness has */
+
 void use_small(const struct small_adapter *small)
 {
     char profile[1200];
@@ -16,9 +18,9 @@ void use_small(const struct small_adapter *small)
                           "[adapter]\ndescription = small\nminiport = soft\nwddm = 2700\ngpu_va_bits = 48\n"
                           "clock = 1 GHz\n%s",
                           small->limited ? "system_commit_limit = 64 MiB\n" : "");
-    if (small->tdr_ms > 0)
-        length += snprintf(profile + length, sizeof(profile) - (size_t)length,
-                           "tdr_delay_ms = %u\ntdr_reset_delay_ms = %u\n", small->tdr_ms, small->tdr_ms);
+    unsigned tdr_ms = small->tdr_ms > 0 ? small->tdr_ms : PATIENCE_MS;
+    length += snprintf(profile + length, sizeof(profile) - (size_t)length,
+                       "tdr_delay_ms = %u\ntdr_reset_delay_ms = %u\n", tdr_ms, tdr_ms);
     if (on_discrete())
         length += snprintf(profile + length, sizeof(profile) - (size_t)length,
                            "[segment.1]\nsize = %u MiB\nflags = use_64kb_pages, application_target%s%s\n"

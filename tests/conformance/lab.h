@@ -22,7 +22,7 @@ struct small_adapter {
     unsigned mib;    /* of video memory, or of the aperture that stands for it */
     bool visible;    /* the CPU sees video memory where it is */
     bool unbudgeted; /* in no segment group: nothing keeps one process from listing more than there is */
-    unsigned tdr_ms; /* both limits of engines; 0: those of Windows */
+    unsigned tdr_ms; /* both limits of engines; 0: as good as none */
     bool limited;    /* commit for system memory is 64 MiB */
 };
 
