@@ -70,6 +70,14 @@ static void print_calls(const struct udxg_stats *stats, FILE *out)
         fprintf(out, "  %-40s %10" PRIu64 " %10" PRIu64 "\n", rows[i].name, rows[i].calls, rows[i].failures);
 }
 
+static void print_paged(const struct udxg_stats *stats, FILE *out)
+{
+    char text[UDXG_SIZE_CHARS];
+    uint64_t in = value(&stats->paged_in_bytes), leaving = value(&stats->paged_out_bytes);
+    fprintf(out, "  %-40s %10" PRIu64 " (%s)\n", "bytes copied into video memory", in, udxg_size_text(in, text));
+    fprintf(out, "  %-40s %10" PRIu64 " (%s)\n", "  and out of it", leaving, udxg_size_text(leaving, text));
+}
+
 void udxg_summary_print(const struct udxg_summary *summary, FILE *out)
 {
     const struct udxg_stats *stats = summary->stats;
@@ -89,6 +97,7 @@ void udxg_summary_print(const struct udxg_summary *summary, FILE *out)
             udxg_size_text(bytes - freed_bytes, live_text));
     fprintf(out, "  %-40s %10" PRIu64 "\n", "command packets executed", value(&stats->submissions));
     fprintf(out, "  %-40s %10" PRIu64 "\n", "  that faulted", value(&stats->submissions_faulted));
+    print_paged(stats, out);
     print_calls(stats, out);
 }
 

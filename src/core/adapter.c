@@ -4,6 +4,7 @@
  * lives as long as the kernel. Its eras are core/era.c's business.
  */
 #include "core/adapter.h"
+#include "core/stats.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -56,7 +57,9 @@ static udxg_status start(struct udxg_adapter *adapter, const struct udxg_minipor
     if (!adapter->caps.tdr_reset_delay_ms) adapter->caps.tdr_reset_delay_ms = UDXG_TDR_RESET_DELAY_MS;
     if (udxg_validate_caps(&adapter->caps)) return STATUS_INVALID_PARAMETER;
     status = vidmm_adapter_create(&adapter->caps, &adapter->vidmm);
-    return udxg_failed(status) ? status : start_engines(adapter);
+    if (udxg_failed(status)) return status;
+    vidmm_adapter_set_copied(adapter->vidmm, udxg_stats_paged);
+    return start_engines(adapter);
 }
 
 udxg_status udxg_adapter_create(const struct udxg_adapter_caps *caps, const struct udxg_miniport *const *miniports,

@@ -54,3 +54,8 @@ void udxg_stats_executed(bool faulted)
     add(&page->submissions, 1);
     if (faulted) add(&page->submissions_faulted, 1);
 }
+
+void udxg_stats_paged(bool in, uint64_t size_bytes)
+{
+    if (page) add(in ? &page->paged_in_bytes : &page->paged_out_bytes, size_bytes);
+}

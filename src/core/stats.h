@@ -13,7 +13,7 @@
 
 #include "abi/thunk.h"
 
-#define UDXG_STATS_MAGIC 0x31535458u /* "XTS1": changes with the layout */
+#define UDXG_STATS_MAGIC 0x32535458u /* "XTS2": changes with the layout */
 
 struct udxg_stats {
     uint32_t magic; /* written last, when the page is ours to count into */
@@ -24,6 +24,7 @@ struct udxg_stats {
     _Atomic(uint64_t) bytes_created, bytes_destroyed;   /* video memory and the caller's own together */
     _Atomic(uint64_t) system_memory_allocations;        /* of the caller's own memory */
     _Atomic(uint64_t) submissions, submissions_faulted; /* packets that engines have executed */
+    _Atomic(uint64_t) paged_in_bytes, paged_out_bytes;  /* copied into memory segments, and out of them */
 };
 
 /* Counts into the page that UDXG_STATS names, if any and if it is large enough; once. Call it before the first call. */
@@ -35,5 +36,6 @@ void udxg_stats_call(enum udxg_thunk_id id, bool failed);
 void udxg_stats_created(uint64_t size_bytes, bool system_memory);
 void udxg_stats_freed(uint64_t size_bytes);
 void udxg_stats_executed(bool faulted);
+void udxg_stats_paged(bool in, uint64_t size_bytes);
 
 #endif

@@ -135,6 +135,11 @@ void vidmm_adapter_destroy(struct vidmm_adapter *adapter) UDXG_NO_TSA /* nobody 
     free(adapter);
 }
 
+void vidmm_adapter_set_copied(struct vidmm_adapter *adapter, vidmm_copied *copied)
+{
+    adapter->copied = copied;
+}
+
 /* ---- what the others ask ---- */
 
 struct vidmm_segment *vidmm_adapter_segment_of(const struct vidmm_adapter *adapter, uint32_t id)

@@ -19,6 +19,7 @@ struct vidmm_adapter {
     uint32_t aperture_set;                             /* bit 0 is segment 1; constant */
     uint64_t commit_limit_bytes;                       /* constant */
     unsigned gpu_va_bits;                              /* constant */
+    vidmm_copied *copied;                              /* NULL: nobody counts; constant with the first process */
     struct vidmm_sizes sizes;                          /* constant */
     uint64_t group_bytes[VIDMM_GROUP_COUNT];           /* what the budgets of a group share; constant */
     struct udxg_slab extents;                          /* struct vidmm_extent */

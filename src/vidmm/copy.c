@@ -85,7 +85,9 @@ static void move_bytes(const struct vidmm_copy *copy, const struct vidmm_extent 
 void vidmm_copy_run(struct vidmm_copy *copy)
 {
     const struct vidmm_extent *extents = wait_for_engines(copy);
+    vidmm_copied *copied = copy->alloc->process->adapter->copied;
     if (!copy->discard) move_bytes(copy, extents);
+    if (!copy->discard && copied) copied(copy->in, copy->alloc->size_bytes);
     if (copy->lost) vidmm_pool_discard(copy->alloc->process->homes, copy->alloc->home_range);
 }
 

@@ -48,6 +48,12 @@ struct vidmm_va_node;
 /* ---- adapter ---- */
 
 udxg_status vidmm_adapter_create(const struct udxg_adapter_caps *caps, struct vidmm_adapter **ret) UDXG_MUST_CHECK;
+/*
+ * Whom to tell of each copy between a memory segment and homes: IN the segment or out of it. Called without locks, from
+ * several threads, and must not call back. Before the first process.
+ */
+typedef void vidmm_copied(bool in, uint64_t size_bytes);
+void vidmm_adapter_set_copied(struct vidmm_adapter *adapter, vidmm_copied *copied);
 /* Stops the paging thread. No process of the adapter may be left. */
 void vidmm_adapter_destroy(struct vidmm_adapter *adapter);
 
