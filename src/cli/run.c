@@ -120,13 +120,14 @@ static int prepend_sanitizer(void)
 }
 
 /*
- * Intel's runtime does not use the copy engine of an integrated GPU by itself, and the shader kernels that it
- * would copy with are not executed here. What the user has set stands. RTLD_DEEPBIND, with which the runtime
- * opens us, does not go together with sanitizers.
+ * Intel's runtime does not use the copy engine of an integrated GPU by itself, and fills new buffers in a card's own
+ * memory with the shader kernels that are not executed here. What the user has set stands. RTLD_DEEPBIND, with which
+ * the runtime opens us, does not go together with sanitizers.
  */
 static int tell_intel_runtime(void)
 {
     if (setenv("NEOReadDebugKeys", "1", 0) || setenv("EnableBlitterOperationsSupport", "1", 0)) return -1;
+    if (setenv("CopyHostPtrOnCpu", "1", 0)) return -1;
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
     if (setenv("DisableDeepBind", "1", 0)) return -1;
 #endif

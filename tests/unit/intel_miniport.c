@@ -123,7 +123,14 @@ static void allocations_get_size_and_segments(void **state)
 
     allocation.flags = UDXG_INTEL_ALLOCATION_LOCAL_ONLY | UDXG_INTEL_ALLOCATION_NOT_LOCKABLE;
     assert_int_equal(create(adapter, &allocation, sizeof(allocation), NULL, &info), STATUS_SUCCESS);
-    assert_int_equal(info.supported_segments, 2);
+    assert_int_equal(info.supported_segments, 3);
+    assert_int_equal(info.preferred[0].segment_id, 2);
+    assert_int_equal(info.preferred[1].segment_id, 1);
+    assert_int_equal(info.flags, 0);
+
+    /* What the CPU does not see is not cached for it, or the memory manager refuses it. */
+    allocation.flags = UDXG_INTEL_ALLOCATION_CACHEABLE | UDXG_INTEL_ALLOCATION_NOT_LOCKABLE;
+    assert_int_equal(create(adapter, &allocation, sizeof(allocation), NULL, &info), STATUS_SUCCESS);
     assert_int_equal(info.flags, 0);
 
     allocation.flags = UDXG_INTEL_ALLOCATION_NON_LOCAL_ONLY;
@@ -363,6 +370,46 @@ static void contexts_take_our_private_data_or_none(void **state)
     intel->stop(adapter);
 }
 
+/* The runtime asks for it on a card, and takes the answer as what its process has. */
+static void escape_tells_the_partition(void **state)
+{
+    struct {
+        uint32_t words[6]; /* size, checksum, code, reserved, action, padding */
+        struct udxg_intel_gfx_partition partition;
+        uint32_t tail[2];
+    } get = {.words = {0, 0, 2, 0, 28}}, set = {.words = {0, 0, 2, 0, 29}}, other = {.words = {0, 0, 2, 0, 30}};
+    void *adapter = start(2);
+
+    (void)state;
+    set.partition.heaps.standard.base = 4711;
+    assert_int_equal(intel->escape(adapter, NULL, &get, sizeof(get)), STATUS_SUCCESS);
+    assert_int_equal(intel->escape(adapter, NULL, &set, sizeof(set)), STATUS_SUCCESS);
+    assert_true(
+        udxg_intel_check(&get.partition, sizeof(get.partition), UDXG_INTEL_GFX_PARTITION, sizeof(get.partition)));
+    assert_true(get.partition.heaps.standard64k.limit != 0);
+    assert_memory_equal(&get.partition, &set.partition, sizeof(get.partition));
+    assert_int_equal(intel->escape(adapter, NULL, &other, sizeof(other)), STATUS_NOT_SUPPORTED);
+    other.words[2] = 3;
+    other.words[4] = 28;
+    assert_int_equal(intel->escape(adapter, NULL, &other, sizeof(other)), STATUS_NOT_SUPPORTED);
+    intel->stop(adapter);
+}
+
+static void a_card_has_local_memory(void **state)
+{
+    struct udxg_intel_adapter_info info;
+    struct udxg_adapter_caps caps = caps_of(2);
+    void *adapter;
+
+    (void)state;
+    caps.device_id = 0x4905;
+    assert_int_equal(intel->start(&caps, &adapter), STATUS_SUCCESS);
+    assert_int_equal(intel->query_umd_private(adapter, &info, sizeof(info)), STATUS_SUCCESS);
+    assert_int_equal(info.product_family, 1210);
+    assert_true(info.features & UDXG_INTEL_FEATURE_LOCAL_MEMORY);
+    intel->stop(adapter);
+}
+
 static void escape_tells_the_time(void **state)
 {
     uint64_t first[7] = {0, 12, 25}, second[7] = {0, 12, 25}, other[7] = {0, 12, 24};
@@ -397,6 +444,8 @@ int main(void)
         cmocka_unit_test(submissions_are_judged_early),
         cmocka_unit_test(contexts_take_our_private_data_or_none),
         cmocka_unit_test(escape_tells_the_time),
+        cmocka_unit_test(escape_tells_the_partition),
+        cmocka_unit_test(a_card_has_local_memory),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -186,22 +186,36 @@ static void builtins_parse(void **state)
 }
 
 /* What Intel's runtime insists on. */
-static void intel_profile(void **state)
+static void is_for_intels_runtime(const char *name, uint16_t device_id, struct udxg_adapter_caps *ret_caps)
 {
     struct udxg_adapter_caps caps;
     uint32_t count;
     char error[256];
-    (void)state;
-    assert_int_equal(udxg_profile_load("intel-tgl", &caps, 1, &count, error, sizeof(error)), STATUS_SUCCESS);
+
+    assert_int_equal(udxg_profile_load(name, &caps, 1, &count, error, sizeof(error)), STATUS_SUCCESS);
     assert_non_null(strstr(caps.description, "Intel"));
     assert_true(caps.is_hardware);
     assert_int_equal(caps.vendor_id, 0x8086);
-    assert_int_equal(caps.device_id, 0x9a49);
+    assert_int_equal(caps.device_id, device_id);
     assert_int_equal(caps.gpu_va_bits, 48);
     assert_true(caps.wddm_version >= 2700);
     assert_true(caps.node_count >= 3);
     assert_int_equal(caps.nodes[0].engine_type, DXGK_ENGINE_TYPE_3D);
     assert_int_equal(caps.nodes[2].engine_type, DXGK_ENGINE_TYPE_COPY);
+    *ret_caps = caps;
+}
+
+static void intel_profiles(void **state)
+{
+    struct udxg_adapter_caps caps;
+
+    (void)state;
+    is_for_intels_runtime("intel-tgl", 0x9a49, &caps);
+    assert_true(caps.segments[0].flags & UDXG_SEGMENT_APERTURE);
+    is_for_intels_runtime("intel-dg1", 0x4905, &caps);
+    assert_false(caps.segments[0].flags & (UDXG_SEGMENT_APERTURE | UDXG_SEGMENT_CPU_VISIBLE));
+    assert_true(caps.segments[0].flags & UDXG_SEGMENT_LOCAL_BUDGET_GROUP);
+    assert_true(caps.segments[1].flags & UDXG_SEGMENT_APERTURE);
 }
 
 static void lists(void **state)
@@ -216,7 +230,8 @@ static void lists(void **state)
     count = 77;
     assert_int_equal(udxg_profile_load("soft-uma,nosuch", caps, 2, &count, error, sizeof(error)),
                      STATUS_OBJECT_NAME_NOT_FOUND);
-    assert_string_equal(error, "nosuch: no profile has this name; there are intel-tgl soft-discrete soft-uma");
+    assert_string_equal(error,
+                        "nosuch: no profile has this name; there are intel-dg1 intel-tgl soft-discrete soft-uma");
     assert_int_equal(udxg_profile_load("soft-uma,", caps, 2, &count, error, sizeof(error)),
                      STATUS_OBJECT_NAME_NOT_FOUND);
     assert_int_equal(udxg_profile_load("soft-uma,soft-uma,soft-uma", caps, 2, &count, error, sizeof(error)),
@@ -261,7 +276,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(minimal_profile), cmocka_unit_test(every_key),  cmocka_unit_test(bad_values),
         cmocka_unit_test(bad_structure),   cmocka_unit_test(incomplete), cmocka_unit_test(builtins_parse),
-        cmocka_unit_test(intel_profile),   cmocka_unit_test(lists),      cmocka_unit_test(files),
+        cmocka_unit_test(intel_profiles),  cmocka_unit_test(lists),      cmocka_unit_test(files),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests(tests, NULL, NULL);

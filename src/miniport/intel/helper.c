@@ -113,6 +113,7 @@ static const struct flag_token feature_tokens[] = {
     {UDXG_INTEL_FEATURE_TRANSLATION_TABLE, 606},
     {UDXG_INTEL_FEATURE_TRANSLATION_TABLE, 607},
     {UDXG_INTEL_FEATURE_TILED_RESOURCES, 605},
+    {UDXG_INTEL_FEATURE_LOCAL_MEMORY, 640},
 };
 
 static const struct flag_token allocation_tokens[] = {

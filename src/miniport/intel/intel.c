@@ -90,15 +90,22 @@ static bool read_allocation(const void *data, uint32_t size_bytes, struct udxg_i
     return true;
 }
 
-/* The segments of an adapter in which an allocation with FLAGS may lie. */
+/*
+ * The segments of an adapter in which an allocation with FLAGS may lie. What is for local memory only can be in system
+ * memory too, as its last choice: what hardware has there alone, such as compression, we do not have, and Debian's
+ * build of the runtime never trims, so that all it has used stays listed.
+ */
 static uint32_t supported_segments(const struct intel_adapter *adapter, uint32_t flags, bool is_system_memory)
 {
-    uint32_t segments = adapter->aperture_segments | adapter->local_segments;
+    if (is_system_memory || flags & UDXG_INTEL_ALLOCATION_NON_LOCAL_ONLY) return adapter->aperture_segments;
+    return adapter->aperture_segments | adapter->local_segments;
+}
 
-    if (is_system_memory || flags & UDXG_INTEL_ALLOCATION_NON_LOCAL_ONLY) segments &= ~adapter->local_segments;
-    if (flags & UDXG_INTEL_ALLOCATION_LOCAL_ONLY && segments & adapter->local_segments)
-        segments &= ~adapter->aperture_segments;
-    return segments;
+/* What the CPU cannot see is cached by the GPU alone, and that is no matter of the memory manager's. */
+static uint32_t memory_flags(uint32_t flags)
+{
+    if (flags & UDXG_INTEL_ALLOCATION_NOT_LOCKABLE) return 0;
+    return UDXG_ALLOCATION_CPU_VISIBLE | (flags & UDXG_INTEL_ALLOCATION_CACHEABLE ? UDXG_ALLOCATION_CACHED : 0);
 }
 
 /* Local memory first, then system memory, in the order of the segments. */
@@ -125,8 +132,7 @@ static NTSTATUS describe_allocation(const struct intel_adapter *adapter, struct 
     info->size_bytes = allocation.size_bytes;
     if (allocation.alignment_bytes > info->alignment_bytes && !is_system_memory)
         info->alignment_bytes = allocation.alignment_bytes;
-    if (!(allocation.flags & UDXG_INTEL_ALLOCATION_NOT_LOCKABLE)) info->flags |= UDXG_ALLOCATION_CPU_VISIBLE;
-    if (allocation.flags & UDXG_INTEL_ALLOCATION_CACHEABLE) info->flags |= UDXG_ALLOCATION_CACHED;
+    info->flags |= memory_flags(allocation.flags);
     if (is_system_memory) info->flags |= UDXG_ALLOCATION_EXISTING_SYS_MEM;
     set_segments(adapter, supported_segments(adapter, allocation.flags, is_system_memory), info);
     return STATUS_SUCCESS;
@@ -288,15 +294,27 @@ struct timestamp_escape {
 };
 _Static_assert(sizeof(struct timestamp_escape) == 56, "the runtime's layout");
 
+/* The runtime's request for its process's layout of GPU addresses; what it proposes, it proposes in the same way. */
+struct partition_escape {
+    uint32_t size_bytes; /* of what follows the first four */
+    uint32_t checksum;
+    uint32_t escape_code;
+    uint32_t reserved;
+    uint32_t action;
+    uint32_t padding;
+    struct udxg_intel_gfx_partition partition; /* out */
+    uint32_t tail[2];
+};
+_Static_assert(offsetof(struct partition_escape, partition) == 24, "the runtime's layout");
+_Static_assert(sizeof(struct partition_escape) == 24 + sizeof(struct udxg_intel_gfx_partition) + 8, "no padding");
+
+enum { ESCAPE_GMM_CONTROL = 2, ACTION_GET_PARTITION = 28, ACTION_SET_PARTITION = 29 };
 enum { ESCAPE_INSTRUMENTATION = 12, FUNCTION_GPU_CPU_TIMESTAMPS = 25 };
 
-static NTSTATUS intel_escape(void *adapter, void *device, void *data, uint32_t size_bytes)
+static NTSTATUS answer_timestamps(const struct intel_adapter *intel, void *data)
 {
-    const struct intel_adapter *intel = adapter;
     struct timestamp_escape escape;
 
-    (void)device;
-    if (size_bytes != sizeof(escape)) return STATUS_INVALID_PARAMETER;
     memcpy(&escape, data, sizeof(escape));
     if (escape.escape_code != ESCAPE_INSTRUMENTATION || escape.function != FUNCTION_GPU_CPU_TIMESTAMPS)
         return STATUS_NOT_SUPPORTED;
@@ -307,6 +325,42 @@ static NTSTATUS intel_escape(void *adapter, void *device, void *data, uint32_t s
     escape.cpu_hz = 1000000000u;
     memcpy(data, &escape, sizeof(escape));
     return STATUS_SUCCESS;
+}
+
+/* Every process has the adapter's layout, whatever it proposes: so nobody has to remember who proposed what. */
+static NTSTATUS answer_partition(const struct intel_adapter *intel, void *data)
+{
+    struct udxg_intel_gfx_partition partition = {
+        .header =
+            {
+                .magic = UDXG_INTEL_MAGIC,
+                .version = UDXG_INTEL_VERSION,
+                .struct_id = UDXG_INTEL_GFX_PARTITION,
+                .size_bytes = sizeof(partition),
+            },
+        .heaps = intel->info.heaps,
+    };
+    struct partition_escape escape;
+
+    memcpy(&escape, data, sizeof(escape));
+    if (escape.escape_code != ESCAPE_GMM_CONTROL) return STATUS_NOT_SUPPORTED;
+    if (escape.action != ACTION_GET_PARTITION && escape.action != ACTION_SET_PARTITION) return STATUS_NOT_SUPPORTED;
+    escape.partition = partition;
+    memcpy(data, &escape, sizeof(escape));
+    return STATUS_SUCCESS;
+}
+
+static NTSTATUS intel_escape(void *adapter, void *device, void *data, uint32_t size_bytes)
+{
+    (void)device;
+    switch (size_bytes) {
+    case sizeof(struct timestamp_escape):
+        return answer_timestamps(adapter, data);
+    case sizeof(struct partition_escape):
+        return answer_partition(adapter, data);
+    default:
+        return STATUS_INVALID_PARAMETER;
+    }
 }
 
 const struct udxg_miniport udxg_miniport_intel = {
