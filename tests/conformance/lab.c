@@ -209,18 +209,6 @@ NTSTATUS lab_hash(struct lab *lab, const struct gpu_buffer *buffer, uint64_t *re
 
 /* ------------------------------------------------------------------------------------------------- state */
 
-D3DKMT_ALLOCATIONRESIDENCYSTATUS residency_of(D3DKMT_HANDLE device, D3DKMT_HANDLE allocation)
-{
-    D3DKMT_ALLOCATIONRESIDENCYSTATUS where = (D3DKMT_ALLOCATIONRESIDENCYSTATUS)0;
-    D3DKMT_QUERYALLOCATIONRESIDENCY args = {0};
-    args.hDevice = device;
-    args.phAllocationList = &allocation;
-    args.AllocationCount = 1;
-    args.pResidencyStatus = &where;
-    require_success(D3DKMTQueryAllocationResidency(&args));
-    return where;
-}
-
 bool leaves(D3DKMT_HANDLE device, D3DKMT_HANDLE allocation)
 {
     for (int i = 0; i < 5000; i++) {

@@ -70,7 +70,6 @@ uint64_t next_random(uint64_t *state);
 NTSTATUS lab_write(struct lab *lab, const struct gpu_buffer *to, uint64_t seed);
 NTSTATUS lab_hash(struct lab *lab, const struct gpu_buffer *buffer, uint64_t *ret_hash);
 
-D3DKMT_ALLOCATIONRESIDENCYSTATUS residency_of(D3DKMT_HANDLE device, D3DKMT_HANDLE allocation);
 /* An eviction may happen a moment after the call. */
 bool leaves(D3DKMT_HANDLE device, D3DKMT_HANDLE allocation);
 D3DKMT_DEVICEPAGEFAULT_STATE fault_of(D3DKMT_HANDLE device);
