@@ -36,7 +36,7 @@ struct udxg_slab {
     struct udxg_slab_lane lanes[UDXG_LANES];
 };
 
-/* OBJECT_BYTES is at most 64 KiB; objects are aligned to 16 bytes, those of 64 bytes to 64. */
+/* OBJECT_BYTES is at most 64 KiB; objects are aligned to 16 bytes, and to 64 where their size is. */
 void udxg_slab_init(struct udxg_slab *slab, size_t object_bytes);
 /* Gives all chunks back; every object must have been freed or be out of use. */
 void udxg_slab_fini(struct udxg_slab *slab);

@@ -29,10 +29,10 @@ struct udxg_allocation {
             struct udxg_timeline_entry retirement; /* takes over the link of child once the handle is closed */
         };
     };
+    struct vidmm_binding vidmm;     /* here, so that what a look-up and MakeResident need is one line */
     struct udxg_memory *memory;     /* referenced; constant */
     struct udxg_resource *resource; /* referenced; NULL when stand-alone; constant */
     void *mp_binding;               /* constant */
-    struct vidmm_binding vidmm;
     /*
      * Whoever closed the handle, and has it pinned, says here how: read after the last pin. If nothing can be in use,
      * retirement.fire is NULL.
@@ -48,8 +48,8 @@ void udxg_allocation_init_retirement(struct udxg_allocation *allocation);
  * together. It goes with the memory, which is the last of the two.
  */
 struct udxg_birth {
+    _Alignas(64) struct udxg_allocation opening;
     struct udxg_memory memory;
-    struct udxg_allocation opening;
 };
 
 /* One call that destroys. */

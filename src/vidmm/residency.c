@@ -137,6 +137,7 @@ void vidmm_residency_rehang_locked(struct vidmm_alloc *alloc)
 
 static enum vidmm_listing listing_of_locked(const struct vidmm_alloc *alloc) UDXG_REQUIRES(VIDMM)
 {
+    if (!alloc->target_id) return VIDMM_LISTED_OFFERED;
     if (!alloc->promised) return VIDMM_LISTED_SUSPENDED;
     return vidmm_alloc_is_settled_locked(alloc) ? VIDMM_LISTED_SETTLED : VIDMM_LISTED_PROMISED;
 }
@@ -521,17 +522,25 @@ static void count_back_locked(uint32_t count, struct vidmm_binding *const *bindi
         if (--bindings[count]->count == 0) unlist_locked(bindings[count]);
 }
 
+/* Listed, in place and not offered: whoever counts it up need not look at the allocation. */
+static bool is_listed_and_settled_locked(const struct vidmm_binding *binding) UDXG_REQUIRES(VIDMM)
+{
+    return binding->count && binding->listing == VIDMM_LISTED_SETTLED;
+}
+
 static udxg_status count_all_up_locked(struct claims *claims, uint32_t count, struct vidmm_binding *const *bindings)
     UDXG_REQUIRES(VIDMM)
 {
     for (uint32_t done = 0; done < count; done++) {
-        if (bindings[done]->count == UINT32_MAX || vidmm_offer_is_gone_locked(bindings[done]->alloc)) {
+        struct vidmm_binding *binding = bindings[done];
+        bool settled = is_listed_and_settled_locked(binding);
+        if (binding->count == UINT32_MAX || (!settled && vidmm_offer_is_gone_locked(binding->alloc))) {
             count_back_locked(done, bindings);
             return STATUS_INVALID_PARAMETER;
         }
-        if (bindings[done]->count++ == 0)
-            list_locked(claims, bindings[done]);
-        else if (bindings[done]->listing != VIDMM_LISTED_SETTLED)
+        if (binding->count++ == 0)
+            list_locked(claims, binding);
+        else if (!settled)
             claims->open = true;
     }
     if (!claims->failed) return STATUS_SUCCESS;

@@ -175,6 +175,7 @@ enum vidmm_listing {
     VIDMM_LISTED_SETTLED,   /* where its target says */
     VIDMM_LISTED_PROMISED,  /* not there, but room in its target is promised */
     VIDMM_LISTED_SUSPENDED, /* its target has no room for it: the device cannot run until it has */
+    VIDMM_LISTED_OFFERED,   /* nowhere, and it holds nobody up: it is offered */
     VIDMM_LISTINGS,
 };
 
@@ -301,14 +302,14 @@ void vidmm_device_fini(struct vidmm_device *device);
 bool vidmm_device_begin_run(struct vidmm_device *device) UDXG_MUST_CHECK;
 void vidmm_device_end_run(struct vidmm_device *device);
 
-/* Embeddable. */
+/* Embeddable. What MakeResident looks at comes first: among a million, each line of it is a wait for memory. */
 struct vidmm_binding {
-    struct vidmm_alloc *alloc;
+    uint32_t count UDXG_GUARDED_BY(VIDMM);  /* MakeResident minus Evict */
+    uint8_t listing UDXG_GUARDED_BY(VIDMM); /* its allocation's, while listed: saves a look there */
     struct vidmm_device *device;
+    struct vidmm_alloc *alloc;
     struct udxg_list required UDXG_GUARDED_BY(VIDMM);         /* in one of the device's lists while count > 0 */
-    uint32_t count UDXG_GUARDED_BY(VIDMM);                    /* MakeResident minus Evict */
     uint32_t queued UDXG_GUARDED_BY(VIDMM);                   /* how often paging operations name it */
-    uint8_t listing UDXG_GUARDED_BY(VIDMM);                   /* its allocation's, while listed: saves a look there */
     struct vidmm_binding *next_lister UDXG_GUARDED_BY(VIDMM); /* of the same allocation */
     uint64_t evicted UDXG_GUARDED_BY(VIDMM);                  /* which of the device's evictions took it last */
     struct vidmm_va_node *mappings UDXG_GUARDED_BY(VASPACE);  /* GPU addresses of this binding */
