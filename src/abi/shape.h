@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Shapes: what the table src/abi/thunks.def says about one struct, field by field. They are constant data,
+ * Shapes: what the table src/abi/thunks.def says about one struct, field by field. They are constant data and code,
  * made by the preprocessor, so nothing has to be set up before the first call.
  *
- * Each shape has three lists, all in the order of the table: every field (for documents, tests and traces),
- * those that need work when a call enters, and those that are written when it leaves. A plain input is in
- * neither of the last two: the struct is copied as a whole, and a small walk visits only what is left.
+ * Each shape has a list of all fields (for documents, tests and traces) and two functions that visit fields in the
+ * order of the table: those that need work when a call enters, and those that are written when it leaves. A plain
+ * input is in neither: the struct is copied as a whole, and what is left is a few straight instructions.
  */
 #ifndef UDXG_ABI_SHAPE_H
 #define UDXG_ABI_SHAPE_H
@@ -13,6 +13,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include "base/status.h"
+
+struct udxg_frame;
 
 /* Who writes a field and when. A plain OUT field reads as zero in the copy; any other as what the client has. */
 enum udxg_direction {
@@ -40,7 +44,6 @@ enum udxg_field_kind {
 };
 
 enum udxg_field_action {
-    UDXG_DONE,      /* ends a list */
     UDXG_NOTHING,
     UDXG_ZERO,      /* the copy gets zeros */
     UDXG_MASK,      /* the copy keeps the bits of the mask */
@@ -98,9 +101,15 @@ struct udxg_field {
 struct udxg_shape {
     const char *name; /* of the struct */
     uint32_t size;
-    uint32_t field_count;
-    const struct udxg_field *fields;       /* field_count of them */
-    const struct udxg_field *enter, *leave; /* each ended by UDXG_DONE */
+    uint32_t field_count, enter_count, leave_count; /* in all, and those that the functions visit */
+    const struct udxg_field *fields;                /* field_count of them */
+    /* Checks the struct in COPY, and copies what its pointers lead to. */
+    udxg_status (*enter)(struct udxg_frame *frame, unsigned char *copy);
+    /* Writes those fields to the client that have one of the DIRECTIONS. */
+    void (*leave)(unsigned char *client, const unsigned char *copy, unsigned directions);
 };
+
+/* The one step that is not straight code: copies what the pointer FIELD leads to. In abi/walk.c. */
+udxg_status udxg_walk_follow(struct udxg_frame *frame, const struct udxg_field *field, unsigned char *copy);
 
 #endif

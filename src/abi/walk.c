@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "abi/shape.h"
+#include "abi/step.h"
 #include "base/os.h"
 
 #define COPY_ALIGNMENT 16u
@@ -26,54 +27,11 @@ struct heap_block {
     _Alignas(COPY_ALIGNMENT) unsigned char bytes[];
 };
 
-/* Fields have any alignment: some structs are packed. */
-static uint32_t load32(const void *from)
-{
-    uint32_t value;
-    memcpy(&value, from, sizeof(value));
-    return value;
-}
-
-static uint64_t load64(const void *from)
-{
-    uint64_t value;
-    memcpy(&value, from, sizeof(value));
-    return value;
-}
-
-/* Most fields have 4 or 8 bytes, and a call into libc for each would be half of the walk. */
-static void copy_field(void *to, const void *from, size_t size)
-{
-    if (size == sizeof(uint32_t))
-        memcpy(to, from, sizeof(uint32_t));
-    else if (size == sizeof(uint64_t))
-        memcpy(to, from, sizeof(uint64_t));
-    else
-        memcpy(to, from, size);
-}
-
-static void zero_field(void *at, size_t size)
-{
-    if (size == sizeof(uint32_t))
-        memset(at, 0, sizeof(uint32_t));
-    else if (size == sizeof(uint64_t))
-        memset(at, 0, sizeof(uint64_t));
-    else
-        memset(at, 0, size);
-}
-
 static void *load_pointer(const void *from)
 {
     void *value;
     memcpy(&value, from, sizeof(value));
     return value;
-}
-
-static bool applies(const struct udxg_field *field, const unsigned char *copy)
-{
-    const struct udxg_when *when = &field->when;
-    if (!when->mask) return true; /* most: no need to wait for the copy */
-    return ((load32(copy + when->offset) & when->mask) == when->value) != when->negate;
 }
 
 /* ---- the frame's memory ---- */
@@ -142,8 +100,6 @@ static inline struct udxg_span *add_span(struct udxg_frame *frame)
 
 /* ---- entering ---- */
 
-static udxg_status enter_struct(struct udxg_frame *frame, const struct udxg_shape *shape, unsigned char *copy);
-
 /*
  * Makes the copy of a span whose other members are set. What will be written is checked now: after the handler
  * has run there would be no way to refuse.
@@ -158,7 +114,7 @@ static udxg_status enter_span(struct udxg_frame *frame, struct udxg_span *span)
     span->copy = copy;
 
     bool in = span->direction & UDXG_IN;
-    bool out = span->direction & UDXG_OUT && (!span->shape || span->shape->leave[0].action != UDXG_DONE);
+    bool out = span->direction & UDXG_OUT && (!span->shape || span->shape->leave_count);
     if (in && !out) return udxg_os_copy_in(copy, span->client, bytes);
     if (out) {
         udxg_status status = udxg_os_probe_argument(span->client, bytes, true);
@@ -175,16 +131,16 @@ static udxg_status enter_elements(struct udxg_frame *frame, const struct udxg_sh
                                   uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++, element += shape->size) {
-        udxg_status status = enter_struct(frame, shape, element);
+        udxg_status status = shape->enter(frame, element);
         if (udxg_failed(status)) return status;
     }
     return STATUS_SUCCESS;
 }
 
-static udxg_status follow(struct udxg_frame *frame, const struct udxg_field *field, unsigned char *copy)
+udxg_status udxg_walk_follow(struct udxg_frame *frame, const struct udxg_field *field, unsigned char *copy)
 {
     bool single = field->count_offset == UDXG_NO_COUNT;
-    uint32_t count = single ? 1 : load32(copy + field->count_offset);
+    uint32_t count = single ? 1 : udxg_load32(copy + field->count_offset);
     void *client = load_pointer(copy + field->offset);
     if (!client) return count && !field->optional ? STATUS_INVALID_PARAMETER : STATUS_SUCCESS;
     if (count > field->maximum) return STATUS_INVALID_PARAMETER;
@@ -204,69 +160,8 @@ static udxg_status follow(struct udxg_frame *frame, const struct udxg_field *fie
         target = span->copy;
     }
     memcpy(copy + field->offset, &target, sizeof(target));
-    if (!field->element || !(field->direction & UDXG_IN)) return STATUS_SUCCESS;
+    if (!field->element || !field->element->enter_count || !(field->direction & UDXG_IN)) return STATUS_SUCCESS;
     return enter_elements(frame, field->element, target, count);
-}
-
-static bool has_other_bits(const struct udxg_field *field, const unsigned char *at)
-{
-    uint64_t value = field->size == sizeof(uint64_t) ? load64(at) : load32(at); /* no others: tests/unit */
-    return value & ~field->mask;
-}
-
-static void keep_bits(const struct udxg_field *field, unsigned char *at)
-{
-    uint32_t value = load32(at) & (uint32_t)field->mask;
-    memcpy(at, &value, sizeof(value));
-}
-
-/* Zeros what stands after the count of an array inside of the struct; false when the count is too large. */
-static bool cut(const struct udxg_field *field, unsigned char *copy)
-{
-    uint32_t count = load32(copy + field->count_offset);
-    if (count > field->maximum) return false;
-    size_t used = (size_t)count * field->element_size;
-    memset(copy + field->offset + used, 0, field->size - used);
-    return true;
-}
-
-static udxg_status enter_field(struct udxg_frame *frame, const struct udxg_field *field, unsigned char *copy)
-{
-    unsigned char *at = copy + field->offset;
-    bool good = true;
-    switch ((enum udxg_field_action)field->action) {
-    case UDXG_DONE:
-    case UDXG_NOTHING:
-        break;
-    case UDXG_ZERO:
-        zero_field(at, field->size);
-        break;
-    case UDXG_MASK:
-        keep_bits(field, at);
-        break;
-    case UDXG_REFUSE:
-        good = !has_other_bits(field, at);
-        break;
-    case UDXG_AT_LEAST:
-        good = load32(at) >= field->minimum;
-        break;
-    case UDXG_CUT:
-        good = cut(field, copy);
-        break;
-    case UDXG_FOLLOW:
-        return follow(frame, field, copy);
-    }
-    return good ? STATUS_SUCCESS : STATUS_INVALID_PARAMETER;
-}
-
-static udxg_status enter_struct(struct udxg_frame *frame, const struct udxg_shape *shape, unsigned char *copy)
-{
-    for (const struct udxg_field *field = shape->enter; field->action != UDXG_DONE; field++) {
-        if (!applies(field, copy)) continue;
-        udxg_status status = enter_field(frame, field, copy);
-        if (udxg_failed(status)) return status;
-    }
-    return STATUS_SUCCESS;
 }
 
 udxg_status udxg_thunk_enter(enum udxg_thunk_id id, const void *args, struct udxg_frame *frame, void **ret_args)
@@ -292,7 +187,7 @@ udxg_status udxg_thunk_enter(enum udxg_thunk_id id, const void *args, struct udx
     span->direction = UDXG_IN | UDXG_OUT;
     udxg_status status = enter_span(frame, span);
     void *copy = span->copy;
-    if (!udxg_failed(status)) status = enter_struct(frame, thunk->shape, copy);
+    if (!udxg_failed(status)) status = thunk->shape->enter(frame, copy);
     if (udxg_failed(status)) {
         give_heap(frame);
         return status;
@@ -308,21 +203,11 @@ udxg_status udxg_thunk_enter(enum udxg_thunk_id id, const void *args, struct udx
  * hurts itself, as with any C function.
  */
 
-/* Writes those fields of one struct that have one of the DIRECTIONS. */
-static void leave_struct(const struct udxg_shape *shape, unsigned char *client, const unsigned char *copy,
-                         unsigned directions)
-{
-    for (const struct udxg_field *field = shape->leave; field->action != UDXG_DONE; field++) {
-        if (!(field->direction & directions) || !applies(field, copy)) continue;
-        copy_field(client + field->offset, copy + field->offset, field->size);
-    }
-}
-
 static void leave_span(const struct udxg_span *span, unsigned directions)
 {
     uint32_t count = span->count, bytes = span->bytes;
     if (span->recount) {
-        uint32_t counted = load32(span->recount);
+        uint32_t counted = udxg_load32(span->recount);
         uint32_t size = bytes / count;
         if (counted < count) count = counted;
         bytes = count * size;
@@ -334,7 +219,7 @@ static void leave_span(const struct udxg_span *span, unsigned directions)
     unsigned char *client = span->client;
     const unsigned char *copy = span->copy;
     for (uint32_t i = 0; i < count; i++) {
-        leave_struct(span->shape, client, copy, directions);
+        span->shape->leave(client, copy, directions);
         client += span->shape->size;
         copy += span->shape->size;
     }
