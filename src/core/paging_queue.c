@@ -129,6 +129,7 @@ udxg_status thunk_MakeResident(struct udxg_process *process, D3DDDI_MAKERESIDENT
     udxg_status status;
 
     if (args->Flags.MustSucceed && !args->Flags.CantTrimFurther) return STATUS_INVALID_PARAMETER;
+    if (args->NumAllocations) udxg_handle_prefetch(&process->handles, args->AllocationList[0]);
     status = udxg_paging_queue_get(process, args->hPagingQueue, &queue);
     if (udxg_failed(status)) return status;
     status = udxg_pin(queue->child.device, args->NumAllocations, args->AllocationList, &pinned);

@@ -18,9 +18,11 @@
  * A look-up that was overtaken by three closings of its slot finds its own generation again. It then returns
  * the object that the same number means now, which is what the client asked for.
  *
- * Chunks of slots are mapped once and stay until the table's end. The directory is 144 KiB of address space,
- * touched only where there are chunks. Neighbours by number do not lie in one cache line: numbers that follow each
- * other are often two devices', which two threads pin and unpin all the time.
+ * Chunks of slots are mapped once and stay until the table's end: the first ones one by one, then 128 together in a
+ * block that is one large page where the system has those, because among a million handles finding the page costs as
+ * much as finding the slot. The directory is 144 KiB of address space, touched only where there are chunks. Neighbours
+ * by number do not lie in one cache line: numbers that follow each other are often two devices', which two threads pin
+ * and unpin all the time.
  *
  * Locks: a lane's HANDLE, for its queue of free slots; SLOTS around it, for growth, and for whoever needs the slots
  * of several lanes: what one such call has in its hands no other can miss. Look-ups take none.
@@ -44,10 +46,11 @@
 #define CHUNK_LIMIT (UDXG_HANDLE_INDEX_LIMIT / UDXG_HANDLE_CHUNK)
 #define DIRECTORY_BYTES (CHUNK_LIMIT * (sizeof(struct udxg_handle_slot *) + 1))
 #define CHUNK_BYTES (UDXG_HANDLE_CHUNK * sizeof(struct udxg_handle_slot))
+#define BLOCK_CHUNKS 128u /* of 2 MiB together */
 #define NO_INDEX UINT32_MAX
 
 _Static_assert(UDXG_HANDLE_TYPE_COUNT <= 16, "a type has four bits");
-_Static_assert(UDXG_HANDLE_INDEX_LIMIT % UDXG_HANDLE_CHUNK == 0, "the limit is reached exactly");
+_Static_assert(UDXG_HANDLE_INDEX_LIMIT % (BLOCK_CHUNKS * UDXG_HANDLE_CHUNK) == 0, "the limit is reached exactly");
 
 struct udxg_handle_slot {
     _Atomic uint64_t word;
@@ -194,15 +197,32 @@ static uint32_t count_free(struct udxg_handle_lane *lane)
 
 /* ---- growth ---- */
 
+/* How many chunks the one of that number is mapped with, 0 when it lies in a block that another has begun. */
+static uint32_t chunks_mapped_with(uint32_t chunk)
+{
+    if (chunk < BLOCK_CHUNKS) return 1;
+    return chunk % BLOCK_CHUNKS ? 0 : BLOCK_CHUNKS;
+}
+
+/* Memory for the next chunk; NULL when there is none. */
+static struct udxg_handle_slot *find_memory_locked(struct udxg_handle_table *table) UDXG_REQUIRES(SLOTS)
+{
+    uint32_t chunk = table->slot_count / UDXG_HANDLE_CHUNK, chunks = chunks_mapped_with(chunk);
+    void *memory;
+    if (!chunks) return atomic_load_explicit(&table->chunks[chunk - 1], memory_order_relaxed) + UDXG_HANDLE_CHUNK;
+    udxg_status status =
+        chunks == 1 ? udxg_os_map_anonymous(CHUNK_BYTES, &memory) : udxg_os_map_large(chunks * CHUNK_BYTES, &memory);
+    return udxg_failed(status) ? NULL : memory;
+}
+
 /* One chunk more for a lane. */
 static bool grow_locked(struct udxg_handle_table *table, unsigned lane) UDXG_REQUIRES(SLOTS)
 {
     uint32_t first = table->slot_count, last = first + UDXG_HANDLE_CHUNK - 1;
-    void *memory;
     if (first == UDXG_HANDLE_INDEX_LIMIT) return false;
-    if (udxg_failed(udxg_os_map_anonymous(CHUNK_BYTES, &memory))) return false;
+    struct udxg_handle_slot *chunk = find_memory_locked(table);
+    if (!chunk) return false;
 
-    struct udxg_handle_slot *chunk = memory;
     for (uint32_t index = first; index <= last; index++) {
         struct udxg_handle_slot *slot = &chunk[place_of(index)];
         atomic_init(&slot->word, 1);
@@ -304,6 +324,12 @@ static struct udxg_handle_slot *slot_of(const struct udxg_handle_table *table, u
     return find_slot(table, index_of(handle));
 }
 
+void udxg_handle_prefetch(const struct udxg_handle_table *table, uint32_t handle)
+{
+    const struct udxg_handle_slot *slot = find_slot(table, index_of(handle));
+    if (slot) __builtin_prefetch(slot, 1);
+}
+
 void *udxg_handle_get(struct udxg_handle_table *table, uint32_t handle, enum udxg_handle_type type)
 {
     struct udxg_handle_slot *slot = slot_of(table, handle);
@@ -370,7 +396,7 @@ void udxg_handle_table_fini(struct udxg_handle_table *table)
     for (uint32_t i = 0; i < CHUNK_LIMIT; i++) {
         struct udxg_handle_slot *chunk = atomic_load_explicit(&table->chunks[i], memory_order_relaxed);
         if (!chunk) break; /* chunks are filled in from the first on */
-        udxg_os_unmap(chunk, CHUNK_BYTES);
+        if (chunks_mapped_with(i)) udxg_os_unmap(chunk, chunks_mapped_with(i) * CHUNK_BYTES);
     }
     udxg_os_unmap(table->chunks, DIRECTORY_BYTES);
     for (unsigned i = 0; i < UDXG_LANES; i++) udxg_mutex_fini_HANDLE(&table->lanes[i].lock);

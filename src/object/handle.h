@@ -83,6 +83,8 @@ void udxg_handle_publish(struct udxg_handle_table *table, uint32_t handle, enum 
 /* Gives reserved numbers back, to be the next ones handed out. */
 void udxg_handle_cancel(struct udxg_handle_table *table, uint32_t count, const uint32_t *handles);
 
+/* The slot of HANDLE, whatever it is, will be looked at soon: among many, that takes longer than most calls. */
+void udxg_handle_prefetch(const struct udxg_handle_table *table, uint32_t handle);
 /* The object behind a live handle of that type, pinned; NULL when there is none. Put it back. */
 void *udxg_handle_get(struct udxg_handle_table *table, uint32_t handle, enum udxg_handle_type type);
 void udxg_handle_put(struct udxg_handle_table *table, uint32_t handle);

@@ -9,6 +9,7 @@
 #ifndef UDXG_CONFORMANCE_LAB_H
 #define UDXG_CONFORMANCE_LAB_H
 
+#include "escape.h"
 #include "gate.h"
 
 #ifdef __cplusplus
