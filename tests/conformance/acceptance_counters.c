@@ -84,7 +84,7 @@ static NTSTATUS order_evict(const struct lab *lab, D3DKMT_HANDLE allocation)
     return order(lab, &escape);
 }
 
-static NTSTATUS set_faults(const struct lab *lab, ULONG bits)
+static NTSTATUS try_faults(const struct lab *lab, ULONG bits)
 {
     D3DKMT_VIDMM_ESCAPE escape = escape_of(D3DKMT_VIDMMESCAPETYPE_SETFAULT);
     escape.SetFault.Value = bits;
@@ -477,9 +477,9 @@ static void ordered_faults(void)
         struct gpu_buffer buffer = listed(&lab, 1), kept = listed(&other, 2);
         require_success(lab_unlist(&lab, &buffer.allocation, 1, 0, NULL));
         require_true(leaves(lab.gpu.device, buffer.allocation));
-        require_success(set_faults(&lab, PREPARATION));
+        require_success(try_faults(&lab, PREPARATION));
         NTSTATUS status = lab_list(&lab, &buffer.allocation, 1, 0, NULL);
-        require_success(set_faults(&other, 0));
+        require_success(try_faults(&other, 0));
         if (on_discrete()) {
             check_status(STATUS_SUCCESS, status); /* it was queued */
             check_u64(D3DKMT_DEVICEEXECUTION_ERROR_OUTOFMEMORY, wait_for_error(lab.gpu.device));
@@ -494,11 +494,11 @@ static void ordered_faults(void)
         void *data = NULL;
         open_small(&lab);
         D3DKMT_HANDLE allocation = create_buffer(lab.gpu.device, PIECE);
-        require_success(set_faults(&lab, PROBE_AND_LOCK | MAPPING));
+        require_success(try_faults(&lab, PROBE_AND_LOCK | MAPPING));
         check_status(STATUS_NO_MEMORY, try_lock(lab.gpu.device, allocation, &data));
         creation_heap(&creation, 2, lab.gpu.device, map_pages(1), PAGE_BYTES);
         creation_fails(&creation, STATUS_GRAPHICS_CANT_LOCK_MEMORY);
-        require_success(set_faults(&lab, 0));
+        require_success(try_faults(&lab, 0));
         check_status(STATUS_SUCCESS, try_lock(lab.gpu.device, allocation, &data));
         creation_succeeds(&creation);
         lab_close(&lab);
@@ -506,14 +506,14 @@ static void ordered_faults(void)
     udxg_case("offers that are always, or never, taken") {
         open_small(&lab);
         struct gpu_buffer buffer = listed(&lab, 4);
-        require_success(set_faults(&lab, ALWAYS_DISCARD));
+        require_success(try_faults(&lab, ALWAYS_DISCARD));
         check_u64(D3DDDI_RECLAIM_RESULT_DISCARDED, offer_and_reclaim(&lab, &buffer));
         check_u64(hash_fill(PIECE, 0), hash_of(&lab, &buffer));
         require_success(lab_write(&lab, &buffer, 5));
-        require_success(set_faults(&lab, NEVER_DISCARD));
+        require_success(try_faults(&lab, NEVER_DISCARD));
         check_u64(D3DDDI_RECLAIM_RESULT_OK, offer_and_reclaim(&lab, &buffer));
         check_u64(hash_contents(PIECE, 5), hash_of(&lab, &buffer));
-        require_success(set_faults(&lab, 0));
+        require_success(try_faults(&lab, 0));
         lab_close(&lab);
     }
 }
@@ -569,7 +569,7 @@ static void migration(void)
         open_small(&lab);
         struct gpu_buffer buffer = lab_buffer(&lab, PIECE, UDXG_SOFT_SEGMENT_SYSTEM, 0);
         require_success(lab_list(&lab, &buffer.allocation, 1, 0, NULL));
-        require_success(set_faults(&lab, PREPARATION));
+        require_success(try_faults(&lab, PREPARATION));
         check_status(STATUS_PENDING, support(&lab, buffer.allocation, 1, &fence));
         check_true(fence > 0);
         check_u64(D3DKMT_DEVICEEXECUTION_ERROR_OUTOFMEMORY, wait_for_error(lab.gpu.device));
