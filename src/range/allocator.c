@@ -33,6 +33,7 @@
  */
 #include "range/allocator.h"
 
+#include <stdatomic.h>
 #include <stddef.h>
 
 #include "base/os.h"
@@ -60,9 +61,12 @@
 /* All numbers are granules, all links are indices of nodes. */
 struct udxg_range {
     uint32_t offset, size;
-    uint32_t prev;              /* on the ring */
-    uint32_t next : INDEX_BITS; /* on the ring */
-    uint32_t granule_shift : 6;
+    uint32_t prev; /* on the ring */
+    /*
+     * The next one on the ring, and above INDEX_BITS the granule's log2. Whoever has a used range may ask for its
+     * offset and size without a lock, while a neighbour changes: so the two are one atomic word.
+     */
+    _Atomic uint32_t next_and_shift;
 };
 
 /* What else there is for a node while it is free or spare. */
@@ -116,14 +120,29 @@ static uint32_t index_of(const struct udxg_range_allocator *allocator, const str
     return (uint32_t)(node - allocator->nodes);
 }
 
+static uint32_t load(const struct udxg_range *range)
+{
+    return atomic_load_explicit(&range->next_and_shift, memory_order_relaxed);
+}
+
+static uint32_t next_of(const struct udxg_range *range)
+{
+    return load(range) & INDEX_MASK;
+}
+
+static void set_next(struct udxg_range *range, uint32_t index)
+{
+    atomic_store_explicit(&range->next_and_shift, (load(range) & ~INDEX_MASK) | index, memory_order_relaxed);
+}
+
 uint64_t udxg_range_offset(const struct udxg_range *range)
 {
-    return (uint64_t)range->offset << range->granule_shift;
+    return (uint64_t)range->offset << (load(range) >> INDEX_BITS);
 }
 
 uint64_t udxg_range_size(const struct udxg_range *range)
 {
-    return (uint64_t)range->size << range->granule_shift;
+    return (uint64_t)range->size << (load(range) >> INDEX_BITS);
 }
 
 uint64_t udxg_range_allocator_used(const struct udxg_range_allocator *allocator)
@@ -276,10 +295,9 @@ static void insert_free(struct udxg_range_allocator *allocator, uint32_t prev, u
         .offset = offset,
         .size = size,
         .prev = prev,
-        .next = next & INDEX_MASK,
-        .granule_shift = allocator->granule_shift & 63,
+        .next_and_shift = next | allocator->granule_shift << INDEX_BITS,
     };
-    node_at(allocator, prev)->next = index & INDEX_MASK;
+    set_next(node_at(allocator, prev), index);
     node_at(allocator, next)->prev = index;
     list_insert(allocator, index, offset, size);
 }
@@ -288,8 +306,8 @@ static void insert_free(struct udxg_range_allocator *allocator, uint32_t prev, u
 static void ring_remove(struct udxg_range_allocator *allocator, uint32_t index)
 {
     const struct udxg_range *node = node_at(allocator, index);
-    node_at(allocator, node->prev)->next = node->next;
-    node_at(allocator, node->next)->prev = node->prev;
+    set_next(node_at(allocator, node->prev), next_of(node));
+    node_at(allocator, next_of(node))->prev = node->prev;
     links_of(allocator, index)->next = allocator->spare;
     allocator->spare = index;
 }
@@ -356,7 +374,7 @@ static void cut_back(struct udxg_range_allocator *allocator, struct udxg_range *
 {
     uint32_t back = range->size - size;
     range->size = size;
-    insert_free(allocator, index_of(allocator, range), range->next, range->offset + size, back);
+    insert_free(allocator, index_of(allocator, range), next_of(range), range->offset + size, back);
 }
 
 /*
@@ -499,7 +517,7 @@ udxg_status udxg_range_alloc(struct udxg_range_allocator *allocator, uint64_t si
 
 void udxg_range_free(struct udxg_range_allocator *allocator, struct udxg_range *range)
 {
-    uint32_t index = index_of(allocator, range), prev = range->prev, next = range->next;
+    uint32_t index = index_of(allocator, range), prev = range->prev, next = next_of(range);
     allocator->used -= range->size;
     if (is_free(allocator, next)) {
         range->size += node_at(allocator, next)->size;
@@ -540,14 +558,14 @@ static const char *check_ring(const struct udxg_range_allocator *allocator, uint
 {
     uint64_t offset = 0, used = 0;
     *ret_free = 0;
-    for (uint32_t index = node_at(allocator, allocator->edge)->next; index != allocator->edge;
-         index = node_at(allocator, index)->next) {
-        const struct udxg_range *range = node_at(allocator, index), *next = node_at(allocator, range->next);
+    for (uint32_t index = next_of(node_at(allocator, allocator->edge)); index != allocator->edge;
+         index = next_of(node_at(allocator, index))) {
+        const struct udxg_range *range = node_at(allocator, index), *next = node_at(allocator, next_of(range));
         if (next->prev != index) return "the ring is torn";
         if (range->offset != offset) return "two neighbours do not touch";
         if (!range->size) return "a range is empty";
-        if (range->granule_shift != allocator->granule_shift) return "a range has another granule";
-        if (is_free(allocator, index) && is_free(allocator, range->next)) return "two neighbours are free";
+        if (load(range) >> INDEX_BITS != allocator->granule_shift) return "a range has another granule";
+        if (is_free(allocator, index) && is_free(allocator, next_of(range))) return "two neighbours are free";
         *ret_free += is_free(allocator, index);
         used += is_free(allocator, index) ? 0 : range->size;
         offset += range->size;
