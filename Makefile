@@ -7,23 +7,25 @@
 #   make install    DESTDIR and PREFIX are honoured
 #   make asan       the tests again, under AddressSanitizer and UndefinedBehaviorSanitizer
 #   make tsan       the tests again, under ThreadSanitizer
+#   make soak       a million random calls against a model of the memory manager, with several over-commits
 #   make docs       docs/thunks.md anew, from the table of calls
 #   make clean
 #
 # BUILD names the build folder, MESON_ARGS goes to meson setup, SUITES picks suites for check
-# (unit, cli, ...), BENCH has options for bench.
+# (unit, cli, ...), BENCH has options for bench, SOAK for the test of soak (--seed, --steps, ...: see its source).
 
 BUILD ?= build
 PREFIX ?= /usr/local
 MESON_ARGS ?=
 SUITES ?=
 BENCH ?=
+SOAK ?=
 
 # Debian's folder for libraries, which meson only knows where dpkg-dev is installed.
 multiarch := $(shell $(CC) -print-multiarch 2>/dev/null)
 meson_flags := --prefix=$(PREFIX) $(if $(multiarch),--libdir=lib/$(multiarch)) -Dwerror=true
 
-.PHONY: all build setup demo check bench install asan tsan docs clean
+.PHONY: all build setup demo check bench install asan tsan soak docs clean
 
 all: build
 
@@ -60,6 +62,14 @@ asan:
 tsan:
 	@$(MAKE) --no-print-directory check BUILD=$(BUILD)-tsan \
 	    MESON_ARGS='-Db_sanitize=thread -Db_lundef=false -Db_ndebug=false $(MESON_ARGS)'
+
+soak: build
+	@for over in 1.5 2 4 16; do \
+	    threads=4; [ $$over = 16 ] && threads=16; processes=2; [ $$over = 4 ] && processes=4; \
+	    [ $$over = 16 ] && processes=16; \
+	    $(BUILD)/tests/property/property --steps 250000 --over $$over --threads $$threads --processes $$processes \
+	        --profile tests/property/small.ini $(SOAK) || exit 1; \
+	done
 
 docs: build
 	@$(BUILD)/tools/thunks_dump markdown >$(BUILD)/thunks.md
