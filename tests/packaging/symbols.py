@@ -41,7 +41,7 @@ def main(build, dump, table):
     point("libdxg.so.1 exports the table, unversioned", exported(build / "libdxg.so.1"), names)
     point("libdxcore.so exports the table and its factory, unversioned", exported(build / "libdxcore.so"),
           names | {"DXCoreCreateAdapterFactory"})
-    point("libudxg.so.0 exports versioned names", exported(build / "libudxg.so.0"), {name + "@@UDXG_0.1" for name in ("udxg_version", "udxg_stop_adapter", "udxg_start_adapter", "udxg_inject", "udxg_get_write_watch")})
+    point("libudxg.so.0 exports versioned names", exported(build / "libudxg.so.0"), {name + "@@UDXG_0.1" for name in ("udxg_version", "udxg_stop_adapter", "udxg_start_adapter", "udxg_inject", "udxg_get_write_watch", "udxg_get_segment_map")})
     point("the kernel exports what the others call", exported(build / KERNEL),
           {"udxg_call@@UDXG_PRIVATE_0.1", "udxg_dxcore_create_factory@@UDXG_PRIVATE_0.1"})
     point("the compute helper exports its six names", exported(build / "libwsl_compute_helper.so"),
