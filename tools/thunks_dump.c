@@ -17,7 +17,7 @@ static const char *const kind_names[] = {
     [UDXG_KIND_HINTS] = "hints",         [UDXG_KIND_RESERVED] = "reserved", [UDXG_KIND_IGNORED] = "ignored",
     [UDXG_KIND_REST] = "rest",           [UDXG_KIND_HANDLE] = "handle",   [UDXG_KIND_NT_HANDLE] = "descriptor",
     [UDXG_KIND_ADDRESS] = "address",     [UDXG_KIND_HANDLES] = "handles", [UDXG_KIND_POINTER] = "pointer",
-    [UDXG_KIND_CALLBACK] = "callback",
+    [UDXG_KIND_CALLBACK] = "callback",   [UDXG_KIND_WITHIN] = "within",
 };
 
 static const char *const handle_names[UDXG_HANDLE_KIND_COUNT] = {
@@ -30,6 +30,7 @@ static const char *const handle_names[UDXG_HANDLE_KIND_COUNT] = {
     [UDXG_IS_PAGING_QUEUE] = "paging queue",
     [UDXG_IS_PAGING_QUEUE_OR_ADAPTER] = "paging queue or adapter",
     [UDXG_IS_SYNC] = "synchronisation object",
+    [UDXG_IS_KEYED_MUTEX] = "keyed mutex",
     [UDXG_IS_GLOBAL] = "global",
 };
 
@@ -221,6 +222,9 @@ static void markdown_what(const struct udxg_shape *shape, const struct udxg_fiel
         break;
     case UDXG_KIND_HANDLES:
         markdown_elements(shape, field);
+        break;
+    case UDXG_KIND_WITHIN:
+        printf("address in another field's memory, or NULL");
         break;
     }
 }

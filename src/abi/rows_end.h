@@ -20,6 +20,7 @@
 #undef OPTIONAL
 #undef RECOUNT
 #undef NOTE
+#undef SHORT_COUNT
 #undef WHEN_IS
 #undef WHEN_NOT
 #undef WHEN_SET
@@ -57,6 +58,8 @@
 #undef VALUES_OUT
 #undef VALUE_IN
 #undef VALUE_OUT
+#undef VALUE_OUT_ALWAYS
+#undef OUT_WITHIN
 #undef STRUCTS_OUT
 #undef STRUCTS_INOUT
 #undef STRUCTS_IN

@@ -41,16 +41,17 @@ enum udxg_field_kind {
     UDXG_KIND_CALLBACK,  /* a function in the client, by value: called later, or, across processes, told of */
     UDXG_KIND_HANDLES,   /* an array inside of the struct, with its count elsewhere in the struct */
     UDXG_KIND_POINTER,   /* to memory that is copied */
+    UDXG_KIND_WITHIN,    /* written as an address inside of what a pointer of the call leads to, or NULL */
 };
 
 enum udxg_field_action {
     UDXG_NOTHING,
-    UDXG_ZERO,      /* the copy gets zeros */
-    UDXG_MASK,      /* the copy keeps the bits of the mask */
-    UDXG_REFUSE,    /* bits outside of the mask are an error */
-    UDXG_AT_LEAST,  /* less than the minimum is an error */
-    UDXG_CUT,       /* elements after the count get zeros, more of them than there is room are an error */
-    UDXG_FOLLOW,    /* the memory is copied, the copy's pointer leads to it */
+    UDXG_ZERO,     /* the copy gets zeros */
+    UDXG_MASK,     /* the copy keeps the bits of the mask */
+    UDXG_REFUSE,   /* bits outside of the mask are an error */
+    UDXG_AT_LEAST, /* less than the minimum is an error */
+    UDXG_CUT,      /* elements after the count get zeros, more of them than there is room are an error */
+    UDXG_FOLLOW,   /* the memory is copied, the copy's pointer leads to it */
 };
 
 /* What a handle in the table means; the walk does not look handles up. */
@@ -65,6 +66,7 @@ enum udxg_handle_kind {
     UDXG_IS_PAGING_QUEUE,
     UDXG_IS_PAGING_QUEUE_OR_ADAPTER,
     UDXG_IS_SYNC,
+    UDXG_IS_KEYED_MUTEX,
     UDXG_IS_GLOBAL,
     UDXG_HANDLE_KIND_COUNT,
 };
@@ -86,16 +88,17 @@ struct udxg_field {
     uint32_t minimum;                 /* COUNT */
     uint32_t maximum;                 /* POINTER and HANDLES: elements */
     struct udxg_when when;
-    uint16_t offset, size;            /* in the struct, bytes */
-    uint16_t count_offset;            /* POINTER and HANDLES: of the 32-bit count, UDXG_NO_COUNT for exactly one */
-    uint16_t element_size;            /* POINTER and HANDLES: bytes, 1 for a buffer */
-    uint8_t kind, direction, action;  /* enums of this file */
-    uint8_t handle;                   /* enum udxg_handle_kind */
-    bool optional;                    /* POINTER: NULL is legal with any count; HANDLE: 0 is legal */
-    bool recount;                     /* POINTER: only as many elements are written as the count says afterwards */
+    uint16_t offset, size;           /* in the struct, bytes */
+    uint16_t count_offset;           /* POINTER and HANDLES: of the count (of 32 bits), UDXG_NO_COUNT for exactly one */
+    uint16_t element_size;           /* POINTER and HANDLES: bytes, 1 for a buffer */
+    uint8_t kind, direction, action; /* enums of this file */
+    uint8_t handle;                  /* enum udxg_handle_kind */
+    bool optional;                   /* POINTER: NULL is legal with any count; HANDLE: 0 is legal */
+    bool short_count;                /* POINTER: the count has 16 bits, not 32 */
+    bool recount;                    /* POINTER: only as many elements are written as the count says afterwards */
     const char *name;
-    const char *note;                 /* for the documents; NULL for most */
-    const char *condition;            /* the same as WHEN, in words; NULL for always */
+    const char *note;      /* for the documents; NULL for most */
+    const char *condition; /* the same as WHEN, in words; NULL for always */
 };
 
 struct udxg_shape {
@@ -106,10 +109,12 @@ struct udxg_shape {
     /* Checks the struct in COPY, and copies what its pointers lead to. */
     udxg_status (*enter)(struct udxg_frame *frame, unsigned char *copy);
     /* Writes those fields to the client that have one of the DIRECTIONS. */
-    void (*leave)(unsigned char *client, const unsigned char *copy, unsigned directions);
+    void (*leave)(const struct udxg_frame *frame, unsigned char *client, const unsigned char *copy, unsigned directions);
 };
 
-/* The one step that is not straight code: copies what the pointer FIELD leads to. In abi/walk.c. */
+/* The steps that are not straight code, in abi/walk.c: copies what the pointer FIELD leads to, ... */
 udxg_status udxg_walk_follow(struct udxg_frame *frame, const struct udxg_field *field, unsigned char *copy);
+/* ... and gives the client its own address of what the address at COPY leads to. */
+void udxg_walk_leave_within(const struct udxg_frame *frame, unsigned char *client, const unsigned char *copy);
 
 #endif

@@ -79,4 +79,14 @@ UDXG_STEP udxg_status udxg_step_enter(struct udxg_frame *frame, const struct udx
     return good ? STATUS_SUCCESS : STATUS_INVALID_PARAMETER;
 }
 
+/* Of a field that applies. */
+UDXG_STEP void udxg_step_leave(const struct udxg_frame *frame, const struct udxg_field *field, unsigned char *client,
+                               const unsigned char *copy)
+{
+    if (field->kind == UDXG_KIND_WITHIN)
+        udxg_walk_leave_within(frame, client + field->offset, copy + field->offset);
+    else
+        memcpy(client + field->offset, copy + field->offset, field->size);
+}
+
 #endif

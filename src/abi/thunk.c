@@ -83,12 +83,13 @@ enum { StandardAllocation = 0x10000, LockEntire = 0x10 };
     {                                                                                      \
         static const struct udxg_field field[] = {ENTRY(field_, what, way, __VA_ARGS__)};  \
         if ((way) & directions && udxg_step_applies(field, copy))                          \
-            memcpy(client + field->offset, copy + field->offset, field->size);             \
+            udxg_step_leave(frame, field, client, copy);                                   \
     }
 #define LEAVE_BEGIN(name)                                                                  \
-    static void name(unsigned char *client, const unsigned char *copy, unsigned directions) \
+    static void name(const struct udxg_frame *frame, unsigned char *client,                \
+                     const unsigned char *copy, unsigned directions)                       \
     {                                                                                      \
-        (void)client, (void)copy, (void)directions;
+        (void)frame, (void)client, (void)copy, (void)directions;
 #define LEAVE_END }
 #define THUNK(number, id, constness) LEAVE_BEGIN(args_##id##_leave)
 #define THUNK_END LEAVE_END

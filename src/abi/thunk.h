@@ -30,7 +30,8 @@
 #define UDXG_MAX_UPDATES 16384u         /* UpdateGpuVirtualAddress: operations */
 #define UDXG_MAX_SYNC_OBJECTS 32u
 #define UDXG_MAX_BROADCAST 64u
-#define UDXG_MAX_CALL 33554432u         /* bytes of all the memory that one call points to */
+#define UDXG_MAX_TOTAL_DATA 33554432u /* private data of all allocations of a resource */
+#define UDXG_MAX_CALL 33554432u       /* bytes of all the memory that one call points to */
 
 /* UDXG_THUNK_CreateAllocation2 and so on, one per row, in the order of the table; UDXG_THUNK_COUNT ends it. */
 #include "abi/thunk_ids.h"
@@ -69,9 +70,9 @@ struct udxg_frame {
     const struct udxg_thunk *thunk;
     struct udxg_span *spans; /* the first is the argument struct */
     uint32_t span_count, span_capacity;
-    uint32_t used;   /* of bytes */
-    size_t taken;    /* bytes of all copies, on the heap or not */
-    void *heap;      /* singly linked blocks */
+    uint32_t used; /* of bytes */
+    size_t taken;  /* bytes of all copies, on the heap or not */
+    void *heap;    /* singly linked blocks */
     struct udxg_span inline_spans[UDXG_FRAME_SPANS];
     _Alignas(16) unsigned char bytes[UDXG_FRAME_BYTES];
 };

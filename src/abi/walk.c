@@ -27,6 +27,13 @@ struct heap_block {
     _Alignas(COPY_ALIGNMENT) unsigned char bytes[];
 };
 
+static uint32_t load16(const void *from)
+{
+    uint16_t value;
+    memcpy(&value, from, sizeof(value));
+    return value;
+}
+
 static void *load_pointer(const void *from)
 {
     void *value;
@@ -137,10 +144,15 @@ static udxg_status enter_elements(struct udxg_frame *frame, const struct udxg_sh
     return STATUS_SUCCESS;
 }
 
+static uint32_t count_of(const struct udxg_field *field, const unsigned char *copy)
+{
+    if (field->count_offset == UDXG_NO_COUNT) return 1;
+    return field->short_count ? load16(copy + field->count_offset) : udxg_load32(copy + field->count_offset);
+}
+
 udxg_status udxg_walk_follow(struct udxg_frame *frame, const struct udxg_field *field, unsigned char *copy)
 {
-    bool single = field->count_offset == UDXG_NO_COUNT;
-    uint32_t count = single ? 1 : udxg_load32(copy + field->count_offset);
+    uint32_t count = count_of(field, copy);
     void *client = load_pointer(copy + field->offset);
     if (!client) return count && !field->optional ? STATUS_INVALID_PARAMETER : STATUS_SUCCESS;
     if (count > field->maximum) return STATUS_INVALID_PARAMETER;
@@ -203,7 +215,14 @@ udxg_status udxg_thunk_enter(enum udxg_thunk_id id, const void *args, struct udx
  * hurts itself, as with any C function.
  */
 
-static void leave_span(const struct udxg_span *span, unsigned directions)
+/* What the handler left is an address in a copy. */
+void udxg_walk_leave_within(const struct udxg_frame *frame, unsigned char *client, const unsigned char *copy)
+{
+    const void *address = udxg_thunk_client_address(frame, load_pointer(copy));
+    memcpy(client, &address, sizeof(address));
+}
+
+static void leave_span(const struct udxg_frame *frame, const struct udxg_span *span, unsigned directions)
 {
     uint32_t count = span->count, bytes = span->bytes;
     if (span->recount) {
@@ -219,7 +238,7 @@ static void leave_span(const struct udxg_span *span, unsigned directions)
     unsigned char *client = span->client;
     const unsigned char *copy = span->copy;
     for (uint32_t i = 0; i < count; i++) {
-        span->shape->leave(client, copy, directions);
+        span->shape->leave(frame, client, copy, directions);
         client += span->shape->size;
         copy += span->shape->size;
     }
@@ -229,7 +248,7 @@ udxg_status udxg_thunk_leave(struct udxg_frame *frame, udxg_status status)
 {
     unsigned directions = udxg_failed(status) ? UDXG_ALWAYS : UDXG_OUT;
     for (uint32_t i = 0; i < frame->span_count; i++) {
-        if (frame->spans[i].direction & UDXG_OUT) leave_span(&frame->spans[i], directions);
+        if (frame->spans[i].direction & UDXG_OUT) leave_span(frame, &frame->spans[i], directions);
     }
     if (frame->heap) give_heap(frame);
     return status;

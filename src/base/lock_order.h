@@ -23,6 +23,8 @@ UDXG_LOCK_CLASS(VIDMM)        /* placement, residency and budgets of one adapter
 UDXG_LEAF_LOCK_CLASS(VASPACE) /* one GPU address space                            vidmm/vaspace.c    */
 UDXG_LEAF_LOCK_CLASS(STOCK)   /* a lane's commit and homes                        vidmm/stock.c      */
 UDXG_LEAF_LOCK_CLASS(POOL)    /* one pool's ranges                                vidmm/pool.c       */
+UDXG_LEAF_LOCK_CLASS(GLOBAL)  /* a kernel's global handles                        core/shared.c      */
+UDXG_LEAF_LOCK_CLASS(GRANT)   /* who may open one restricted resource            core/shared_resource.c */
 UDXG_LEAF_LOCK_CLASS(SLOTS)   /* a handle table's growth                          object/handle.c    */
 UDXG_LEAF_LOCK_CLASS(HANDLE)  /* free slots of a lane of a handle table           object/handle.c    */
 UDXG_LEAF_LOCK_CLASS(INJECT)  /* what goes wrong on purpose                    core/inject.c      */

@@ -35,7 +35,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
-#include <sys/socket.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -233,6 +233,11 @@ udxg_status udxg_os_punch(int fd, uint64_t offset, uint64_t size_bytes)
     return failed ? udxg_os_status(errno) : STATUS_SUCCESS;
 }
 
+uint32_t udxg_os_pid(void)
+{
+    return (uint32_t)getpid();
+}
+
 uint64_t udxg_os_ram_bytes(void)
 {
     return (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
@@ -333,7 +338,7 @@ udxg_status udxg_os_event_dup(intptr_t fd, int *ret_fd)
     return STATUS_SUCCESS;
 }
 
-/* ---- sockets ---- */
+/* ---- descriptors ---- */
 
 void udxg_os_close(int fd)
 {
@@ -351,11 +356,11 @@ static int above_standard(int fd)
     return copy;
 }
 
-udxg_status udxg_os_socket_pair(int *ret_a, int *ret_b)
+udxg_status udxg_os_pipe(int *ret_keep, int *ret_give)
 {
     int fds[2];
 
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) != 0) return udxg_os_status(errno);
+    if (pipe2(fds, O_CLOEXEC | O_NONBLOCK) != 0) return udxg_os_status(errno);
     fds[0] = above_standard(fds[0]);
     fds[1] = above_standard(fds[1]);
     if (fds[0] < 0 || fds[1] < 0) {
@@ -363,9 +368,35 @@ udxg_status udxg_os_socket_pair(int *ret_a, int *ret_b)
         udxg_os_close(fds[1]);
         return STATUS_NO_MEMORY;
     }
-    *ret_a = fds[0];
-    *ret_b = fds[1];
+    *ret_keep = fds[0];
+    *ret_give = fds[1];
     return STATUS_SUCCESS;
+}
+
+void udxg_os_make_inheritable(int fd)
+{
+    (void)fcntl(fd, F_SETFD, 0);
+}
+
+bool udxg_os_pipe_id(intptr_t fd, struct udxg_os_pipe_id *ret)
+{
+    struct stat file;
+
+    if (fd < 0 || fd > INT_MAX || fstat((int)fd, &file) != 0 || !S_ISFIFO(file.st_mode)) return false;
+    *ret = (struct udxg_os_pipe_id){file.st_dev, file.st_ino};
+    return true;
+}
+
+bool udxg_os_has_hung_up(int fd)
+{
+    struct pollfd poll_fd = {.fd = fd};
+
+    return poll(&poll_fd, 1, 0) == 1 && poll_fd.revents & POLLHUP;
+}
+
+bool udxg_os_random(void *bytes, size_t size_bytes)
+{
+    return getrandom(bytes, size_bytes, 0) == (ssize_t)size_bytes;
 }
 
 static udxg_status epoll_register(int epoll_fd, int fd, uint32_t events, void *user)
@@ -396,14 +427,17 @@ udxg_status udxg_os_epoll_add(int epoll_fd, int fd, void *user)
     return epoll_register(epoll_fd, fd, EPOLLHUP | EPOLLONESHOT, user);
 }
 
-void *udxg_os_epoll_wait(int epoll_fd)
+unsigned udxg_os_epoll_wait(int epoll_fd, bool wait, void **ret_users)
 {
-    struct epoll_event event;
+    struct epoll_event events[UDXG_OS_EVENTS];
+    int count;
 
     /* Signals are blocked, but a debugger may interrupt. Anything else will not get better by itself. */
-    while (epoll_wait(epoll_fd, &event, 1, -1) != 1)
-        if (errno != EINTR) return NULL;
-    return event.data.ptr;
+    do {
+        count = epoll_wait(epoll_fd, events, UDXG_OS_EVENTS, wait ? -1 : 0);
+    } while (count < 0 && errno == EINTR);
+    for (int i = 0; i < count; i++) ret_users[i] = events[i].data.ptr;
+    return count > 0 ? (unsigned)count : 0;
 }
 
 /* ---- threads ---- */

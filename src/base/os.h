@@ -46,6 +46,8 @@ udxg_status udxg_os_seal_readonly(int fd) UDXG_MUST_CHECK;
 /* Gives the pages of [offset, offset + size) of a memory file back; on success they read zero afterwards. */
 udxg_status udxg_os_punch(int fd, uint64_t offset, uint64_t size_bytes) UDXG_MUST_CHECK;
 
+/* The number of this process. */
+uint32_t udxg_os_pid(void);
 /* The RAM of the machine, in bytes. */
 uint64_t udxg_os_ram_bytes(void);
 
@@ -74,14 +76,33 @@ void udxg_os_event_signal(int fd);
 udxg_status udxg_os_event_dup(intptr_t fd, int *ret_fd) UDXG_MUST_CHECK;
 
 void udxg_os_close(int fd);
-/* Two connected sockets, closed on exec, none of them 0, 1 or 2: there a handle would look absent. */
-udxg_status udxg_os_socket_pair(int *ret_a, int *ret_b) UDXG_MUST_CHECK;
+/*
+ * A pipe, closed on exec, none of its ends 0, 1 or 2: there a handle would look absent. The end to keep hangs up
+ * when the last copy of the end to give is closed.
+ */
+udxg_status udxg_os_pipe(int *ret_keep, int *ret_give) UDXG_MUST_CHECK;
+/* FD stays open over an exec. */
+void udxg_os_make_inheritable(int fd);
+/* What tells the pipes of the system apart, the same for both ends of one and for every copy of them. */
+struct udxg_os_pipe_id {
+    uint64_t device, inode;
+};
+/* False when FD is no descriptor, or none of a pipe. */
+bool udxg_os_pipe_id(intptr_t fd, struct udxg_os_pipe_id *ret) UDXG_MUST_CHECK;
+/* Whether the other end of a pipe has hung up. */
+bool udxg_os_has_hung_up(int fd);
+/* SIZE_BYTES (up to 256) that nobody can foresee; false where the system has none. */
+bool udxg_os_random(void *bytes, size_t size_bytes) UDXG_MUST_CHECK;
 /* An epoll, and an eventfd that is registered with it under NULL. */
 udxg_status udxg_os_epoll_create(int *ret_epoll_fd, int *ret_stop_fd) UDXG_MUST_CHECK;
 /* Registers FD for its hang-up, once. */
 udxg_status udxg_os_epoll_add(int epoll_fd, int fd, void *user) UDXG_MUST_CHECK;
-/* Sleeps until something happens; returns what it was registered under. NULL also when the client closed EPOLL_FD. */
-void *udxg_os_epoll_wait(int epoll_fd);
+#define UDXG_OS_EVENTS 64u
+/*
+ * What has happened, as it was registered, at most UDXG_OS_EVENTS at a time; sleeps until there is something if WAIT.
+ * 0: nothing, or the client has closed EPOLL_FD.
+ */
+unsigned udxg_os_epoll_wait(int epoll_fd, bool wait, void **ret_users);
 
 /* A joinable thread with all signals blocked: they are the client's. False when the system gives none. */
 bool udxg_os_thread_create(pthread_t *ret_thread, const char *name, void *(*main)(void *),

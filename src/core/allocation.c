@@ -95,24 +95,78 @@ void udxg_unpin(struct udxg_pinned *pinned)
     free_unless_few(pinned, pinned->allocations);
 }
 
+/* ---- the beginning ---- */
+
+static void retire(struct udxg_timeline_entry *entry)
+{
+    udxg_allocation_destroy(udxg_container_of(entry, struct udxg_allocation, retirement));
+}
+
+static bool is_first(const struct udxg_allocation *allocation, const struct udxg_memory *memory)
+{
+    return allocation == &udxg_container_of(memory, struct udxg_birth, memory)->opening;
+}
+
+udxg_status udxg_allocation_open(const struct udxg_opening *opening, struct udxg_allocation **ret_allocation)
+{
+    struct udxg_device *device = opening->device;
+    struct udxg_memory *memory = opening->memory;
+    const struct udxg_adapter *adapter = device->adapter;
+    struct udxg_open_allocation call = {
+        .device = device->mp_device,
+        .allocation = memory->mp_allocation,
+        .private_data = opening->private_data,
+        .private_data_bytes = opening->private_data_bytes,
+        .create = opening->create,
+        .read_only = opening->read_only,
+    };
+    struct udxg_allocation *allocation = opening->first
+                                             ? &udxg_container_of(memory, struct udxg_birth, memory)->opening
+                                             : udxg_slab_alloc_in(&device->pa->openings, udxg_device_lane(device));
+    udxg_status status = allocation ? STATUS_SUCCESS : STATUS_NO_MEMORY;
+
+    if (!udxg_failed(status) && memory->told_miniport && adapter->miniport->open_allocation)
+        status = adapter->miniport->open_allocation(adapter->mp_adapter, &call);
+    if (udxg_failed(status)) {
+        if (!opening->first) udxg_slab_free_in(&device->pa->openings, udxg_device_lane(device), allocation);
+        return status;
+    }
+    udxg_list_init(&allocation->child.link);
+    allocation->retirement.fire = retire;
+    allocation->child.device = device;
+    atomic_fetch_add(&device->refs, 1);
+    allocation->memory = memory;
+    allocation->mp_binding = call.binding;
+    allocation->resource = opening->resource;
+    if (opening->resource) atomic_fetch_add(&opening->resource->refs, 1);
+    vidmm_binding_init(&allocation->vidmm, &memory->vidmm, &device->vidmm);
+    *ret_allocation = allocation;
+    return STATUS_SUCCESS;
+}
+
 /* ---- the end ---- */
 
 void udxg_memory_unref(struct udxg_memory *memory)
 {
+    struct udxg_process_adapter *pa;
+    struct udxg_memory *origin;
     const struct udxg_adapter *adapter;
 
     if (!memory) return;
     /* Who has the only reference knows that nobody will add one. */
     if (atomic_load_explicit(&memory->refs, memory_order_acquire) != 1 && atomic_fetch_sub(&memory->refs, 1) != 1)
         return;
-    adapter = memory->pa->adapter;
+    pa = memory->pa;
+    adapter = pa->adapter;
     udxg_stats_freed(memory->vidmm.size_bytes);
     udxg_write_watch_destroy(memory->watch);
     vidmm_alloc_fini(&memory->vidmm);
     if (memory->is_section) udxg_os_unmap(memory->vidmm.home, memory->vidmm.size_bytes);
     if (memory->told_miniport)
         adapter->miniport->destroy_allocation(adapter->mp_adapter, 1, &memory->mp_allocation, NULL);
-    udxg_slab_free_in(&memory->pa->births, memory->vidmm.lane, udxg_container_of(memory, struct udxg_birth, memory));
+    origin = memory->origin;
+    udxg_slab_free_in(&pa->births, memory->vidmm.lane, udxg_container_of(memory, struct udxg_birth, memory));
+    udxg_memory_unref(origin); /* has none of its own: it goes no deeper */
 }
 
 void udxg_allocation_destroy(struct udxg_allocation *allocation)
@@ -120,25 +174,17 @@ void udxg_allocation_destroy(struct udxg_allocation *allocation)
     struct udxg_device *device = allocation->child.device;
     const struct udxg_adapter *adapter = device->adapter;
     struct udxg_resource *resource = allocation->resource;
+    struct udxg_memory *memory = allocation->memory;
     uint32_t *awaited = allocation->awaited;
 
     vidmm_binding_fini(&allocation->vidmm);
-    if (allocation->memory->told_miniport && adapter->miniport->close_allocation)
+    if (memory->told_miniport && adapter->miniport->close_allocation)
         adapter->miniport->close_allocation(adapter->mp_adapter, allocation->mp_binding);
-    udxg_memory_unref(allocation->memory); /* and the opening with it */
+    if (!is_first(allocation, memory)) udxg_slab_free_in(&device->pa->openings, udxg_device_lane(device), allocation);
+    udxg_memory_unref(memory); /* and its first opening with it */
     udxg_resource_unref(resource);
     if (awaited) udxg_device_count_down(device, awaited);
     udxg_device_unref(device);
-}
-
-static void retire(struct udxg_timeline_entry *entry)
-{
-    udxg_allocation_destroy(udxg_container_of(entry, struct udxg_allocation, retirement));
-}
-
-void udxg_allocation_init_retirement(struct udxg_allocation *allocation)
-{
-    allocation->retirement.fire = retire;
 }
 
 /* Takes it off the list that it is on, the device's or its resource's; the device reference stays. */

@@ -11,12 +11,13 @@ struct udxg_write_watch;
 
 /* The adapter's side: what the miniport made and where it lives. */
 struct udxg_memory {
-    atomic_uint refs;                /* one per opening, one per NT handle; whoever has one keeps pa alive, too */
+    atomic_uint refs;                /* one per opening, one for a shared resource, which keep pa alive, too */
     bool told_miniport;              /* without NoKmdAccess; constant, as the rest is */
     bool is_section;                 /* vidmm.home is our mapping of a client's memory file */
     struct udxg_process_adapter *pa; /* the creator's */
     void *mp_allocation;
     struct udxg_write_watch *watch; /* owned; NULL: not watched */
+    struct udxg_memory *origin;     /* of another adapter, whose home it uses; referenced; NULL */
     struct vidmm_alloc vidmm;
 };
 
@@ -40,17 +41,30 @@ struct udxg_allocation {
     uint32_t *awaited; /* DEVICE; counts what the call that destroyed it waits for; NULL */
 };
 
-/* An allocation just made: what it does when it retires. */
-void udxg_allocation_init_retirement(struct udxg_allocation *allocation);
-
 /*
- * What a call of the creating device makes: the memory and its first opening, in one block, because they are used
- * together. It goes with the memory, which is the last of the two.
+ * What a call that makes memory makes: the memory and its first opening, in one block, because they are used together.
+ * It goes with the memory, which is the last of the two. Later openings of the memory are objects of their own.
  */
 struct udxg_birth {
     _Alignas(64) struct udxg_allocation opening;
     struct udxg_memory memory;
 };
+
+/* How a device opens a memory; all are borrowed but the reference to the memory, which the opening takes over. */
+struct udxg_opening {
+    struct udxg_device *device;
+    struct udxg_memory *memory;
+    struct udxg_resource *resource; /* NULL: stand-alone */
+    void *private_data;             /* for the miniport, which must not change them */
+    uint32_t private_data_bytes;
+    bool first;  /* of this memory */
+    bool create; /* by the call that creates the allocation */
+    bool read_only;
+};
+
+/* An opening without a handle yet. When it fails, the memory's reference is still the caller's. */
+udxg_status udxg_allocation_open(const struct udxg_opening *opening, struct udxg_allocation **ret_allocation)
+    UDXG_MUST_CHECK;
 
 /* One call that destroys. */
 struct udxg_destruction {

@@ -7,7 +7,8 @@
  *   ask        the miniport judges the private data        its own statuses
  *   judge      what the miniport said is checked           STATUS_INVALID_PARAMETER
  *   back       memory, openings                            STATUS_NO_MEMORY, STATUS_GRAPHICS_NO_VIDEO_MEMORY
- *   reserve    handles                                     STATUS_NO_MEMORY
+ *   share      what later openings will find               STATUS_NO_MEMORY
+ *   reserve    handles, a global one last                  STATUS_NO_MEMORY
  *   publish    cannot fail
  *
  * Every step before the last may fail, and then what the earlier ones made is taken apart by undo(), which
@@ -20,8 +21,10 @@
 #include "abi/thunk.h"
 #include "base/os.h"
 #include "core/allocation.h"
+#include "core/cross_adapter.h"
 #include "core/handlers.h"
 #include "core/resource.h"
+#include "core/shared_resource.h"
 #include "core/stats.h"
 #include "core/write_watch.h"
 #include "ddi/validate.h"
@@ -46,6 +49,7 @@ struct creation {
     struct udxg_allocation_info *infos;
     struct udxg_allocation **allocations;
     uint32_t *handles; /* resource first, if made, then the allocations */
+    uint32_t global_handle;
 };
 
 static D3DDDI_ALLOCATIONINFO *element(const struct creation *c, uint32_t index)
@@ -59,12 +63,6 @@ static D3DDDI_ALLOCATIONINFO2 *element2(const struct creation *c, uint32_t index
 }
 
 /* ---- check ---- */
-
-/* Flags whose meaning belongs to parts that are not there yet: saying so beats ignoring them. */
-static bool wants_what_is_not_there(D3DKMT_CREATEALLOCATIONFLAGS flags)
-{
-    return flags.CreateShared && !flags.NtSecuritySharing; /* global handles */
-}
 
 /* vidmm.md 5.4, windows-observed.md 3.3. */
 static udxg_status check_standard(const D3DKMT_CREATEALLOCATION *args)
@@ -105,8 +103,7 @@ static udxg_status check_flags(const D3DKMT_CREATEALLOCATION *args)
     if (!args->NumAllocations && (!flags.CreateResource || flags.StandardAllocation)) return STATUS_INVALID_PARAMETER;
     if (flags.CrossAdapter && args->NumAllocations != 1) return STATUS_INVALID_PARAMETER;
     if (flags.StandardAllocation) status = check_standard(args);
-    if (udxg_failed(status)) return status;
-    return wants_what_is_not_there(flags) ? STATUS_NOT_SUPPORTED : STATUS_SUCCESS;
+    return status;
 }
 
 static udxg_status check_elements(const struct creation *c)
@@ -153,22 +150,16 @@ static bool copy_blob(const void *data, uint32_t bytes, void **ret_copy)
 static udxg_status make_resource(struct creation *c) UDXG_NO_TSA
 {
     const D3DKMT_CREATEALLOCATION *args = c->args;
-    struct udxg_resource *resource = calloc(1, sizeof *resource);
+    struct udxg_resource *resource = udxg_resource_create(c->device);
 
     if (!resource) return STATUS_NO_MEMORY;
-    atomic_init(&resource->refs, 1);
-    udxg_list_init(&resource->allocations);
-    resource->shared = args->Flags.CreateShared;
     resource->runtime_data_bytes = args->PrivateRuntimeDataSize;
     resource->private_data_bytes = args->Flags.StandardAllocation ? 0 : args->PrivateDriverDataSize;
     if (!copy_blob(args->pPrivateRuntimeData, resource->runtime_data_bytes, &resource->runtime_data) ||
         !copy_blob(args->pPrivateDriverData, resource->private_data_bytes, &resource->private_data)) {
-        free(resource->runtime_data);
-        free(resource->private_data);
-        free(resource);
+        udxg_resource_unref(resource);
         return STATUS_NO_MEMORY;
     }
-    udxg_device_add_child(c->device, UDXG_HANDLE_RESOURCE, &resource->child);
     c->resource = resource;
     c->made_resource = true;
     return STATUS_SUCCESS;
@@ -185,21 +176,13 @@ static udxg_status group(struct creation *c)
 /* Asks the miniport for the private data of a surface that stands for the caller's heap. */
 static udxg_status make_standard_data(struct creation *c, uint64_t size_bytes)
 {
-    const struct udxg_adapter *adapter = c->device->adapter;
-    struct udxg_standard_allocation standard = {.size_bytes = size_bytes};
-    udxg_status status;
+    struct udxg_standard_data standard;
+    udxg_status status = udxg_standard_data(c->device->adapter, size_bytes, &standard);
 
-    if (!adapter->miniport->get_standard_allocation) return STATUS_NOT_SUPPORTED;
-    status = adapter->miniport->get_standard_allocation(adapter->mp_adapter, &standard);
     if (udxg_failed(status)) return status;
-    c->standard_data = calloc(1, standard.allocation_data_bytes + standard.resource_data_bytes + 1);
-    if (!c->standard_data) return STATUS_NO_MEMORY;
-    standard.allocation_data = c->standard_data;
-    standard.resource_data = (char *)c->standard_data + standard.allocation_data_bytes;
-    status = adapter->miniport->get_standard_allocation(adapter->mp_adapter, &standard);
-    if (udxg_failed(status)) return status;
-    c->infos[0].private_data = standard.allocation_data;
-    c->infos[0].private_data_bytes = standard.allocation_data_bytes;
+    c->standard_data = standard.bytes;
+    c->infos[0].private_data = standard.bytes;
+    c->infos[0].private_data_bytes = standard.allocation_bytes;
     return STATUS_SUCCESS;
 }
 
@@ -369,37 +352,21 @@ static udxg_status watch_writes(struct creation *c, struct udxg_memory *memory)
 static udxg_status open_memory(struct creation *c, struct udxg_birth *birth, const struct udxg_allocation_info *info,
                                struct udxg_allocation **ret_allocation)
 {
-    struct udxg_allocation *allocation = &birth->opening;
-    struct udxg_memory *memory = &birth->memory;
-    struct udxg_device *device = c->device;
-    const struct udxg_adapter *adapter = device->adapter;
-    struct udxg_open_allocation call = {
-        .device = device->mp_device,
-        .allocation = info->allocation,
+    const struct udxg_opening opening = {
+        .device = c->device,
+        .memory = &birth->memory,
+        .resource = c->resource,
         .private_data = info->private_data,
         .private_data_bytes = info->private_data_bytes,
+        .first = true,
         .create = true,
         .read_only = c->args->Flags.ReadOnly,
     };
-    udxg_status status = watch_writes(c, memory);
+    udxg_status status = watch_writes(c, &birth->memory);
 
-    if (!udxg_failed(status) && memory->told_miniport && adapter->miniport->open_allocation)
-        status = adapter->miniport->open_allocation(adapter->mp_adapter, &call);
-    if (udxg_failed(status)) {
-        udxg_memory_unref(memory);
-        return status;
-    }
-    udxg_list_init(&allocation->child.link);
-    udxg_allocation_init_retirement(allocation);
-    allocation->child.device = device;
-    atomic_fetch_add(&device->refs, 1);
-    allocation->memory = memory;
-    allocation->mp_binding = call.binding;
-    allocation->resource = c->resource;
-    if (c->resource) atomic_fetch_add(&c->resource->refs, 1);
-    vidmm_binding_init(&allocation->vidmm, &memory->vidmm, &device->vidmm);
-    *ret_allocation = allocation;
-    return STATUS_SUCCESS;
+    if (!udxg_failed(status)) status = udxg_allocation_open(&opening, ret_allocation);
+    if (udxg_failed(status)) udxg_memory_unref(&birth->memory);
+    return status;
 }
 
 static udxg_status back(struct creation *c)
@@ -414,6 +381,60 @@ static udxg_status back(struct creation *c)
         if (udxg_failed(status)) return status;
     }
     return STATUS_SUCCESS;
+}
+
+/* ---- share ---- */
+
+/* What openings have in common, from what the call has made; it takes the resource's own things over. */
+static void move_into_shared(struct creation *c, struct udxg_shared_resource *shared) UDXG_NO_TSA
+{
+    struct udxg_resource *resource = c->resource;
+    unsigned char *data = udxg_shared_resource_data(shared);
+
+    shared->cross_adapter = c->args->Flags.CrossAdapter;
+    for (uint32_t i = 0; i < c->count; i++) {
+        struct udxg_memory *memory = c->allocations[i]->memory;
+        atomic_fetch_add(&memory->refs, 1);
+        shared->memories[i].memory = memory;
+        shared->memories[i].data_bytes = c->infos[i].private_data_bytes;
+        shared->memories[i].read_only = c->args->Flags.ReadOnly;
+        if (c->infos[i].private_data_bytes) memcpy(data, c->infos[i].private_data, c->infos[i].private_data_bytes);
+        data += c->infos[i].private_data_bytes;
+    }
+    shared->runtime_data = resource->runtime_data;
+    shared->runtime_data_bytes = resource->runtime_data_bytes;
+    shared->private_data = resource->private_data;
+    shared->private_data_bytes = resource->private_data_bytes;
+    shared->mp_resource = c->mp_resource;
+    resource->runtime_data = resource->private_data = c->mp_resource = NULL;
+    resource->shared = shared;
+}
+
+static udxg_status share(struct creation *c)
+{
+    D3DKMT_CREATEALLOCATIONFLAGS flags = c->args->Flags;
+    struct udxg_shared_resource *shared;
+    uint32_t total = 0; /* within the limit of a call */
+    udxg_status status;
+
+    if (!flags.CreateShared) return STATUS_SUCCESS;
+    for (uint32_t i = 0; i < c->count; i++) total += c->infos[i].private_data_bytes;
+    status = udxg_shared_resource_create(c->device->pa, c->count, total, flags.NtSecuritySharing,
+                                         flags.RestrictSharedAccess, c->device->process->pid, &shared);
+    if (!udxg_failed(status)) move_into_shared(c, shared);
+    return status;
+}
+
+/* The last step that may fail: whoever guesses the number finds a resource that is there. */
+static udxg_status make_global(struct creation *c)
+{
+    struct udxg_shared_resource *shared = c->args->Flags.CreateShared ? c->resource->shared : NULL;
+    udxg_status status;
+
+    if (!shared || shared->shared.nt_sharing) return STATUS_SUCCESS;
+    status = udxg_global_publish(&c->device->process->kernel->globals, &shared->shared);
+    if (!udxg_failed(status)) c->global_handle = shared->shared.global_handle;
+    return status;
 }
 
 /* ---- publish, undo ---- */
@@ -475,7 +496,7 @@ static void publish(struct creation *c)
     udxg_unlock(DEVICE, &c->device->lock);
     if (c->made_resource) c->args->hResource = c->handles[0];
     for (uint32_t i = 0; i < c->count; i++) element(c, i)->hAllocation = c->handles[c->made_resource + i];
-    c->args->hGlobalShare = 0;
+    c->args->hGlobalShare = c->global_handle;
     c->args->Flags.Zeroed = is_zeroed(c);
 }
 
@@ -507,7 +528,13 @@ static udxg_status prepare(struct creation *c)
     if (udxg_failed(status)) return status;
     status = back(c);
     if (udxg_failed(status)) return status;
-    return udxg_handle_reserve_in(&c->device->process->handles, c->lane, c->count + c->made_resource, c->handles);
+    status = share(c);
+    if (udxg_failed(status)) return status;
+    status = udxg_handle_reserve_in(&c->device->process->handles, c->lane, c->count + c->made_resource, c->handles);
+    if (udxg_failed(status)) return status;
+    status = make_global(c);
+    if (udxg_failed(status)) udxg_handle_cancel(&c->device->process->handles, c->count + c->made_resource, c->handles);
+    return status;
 }
 
 static udxg_status run(struct creation *c)

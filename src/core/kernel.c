@@ -19,6 +19,7 @@ void udxg_kernel_destroy(struct udxg_kernel *kernel)
     for (uint32_t i = 0; i < kernel->adapter_count; i++) alone &= udxg_adapter_destroy(kernel->adapters[i]);
     if (!alone) return; /* an engine is inside a miniport that keeps it, and looks at us when it comes out */
     udxg_inject_fini(&kernel->inject);
+    udxg_globals_fini(&kernel->globals);
     free(kernel);
 }
 
@@ -47,6 +48,7 @@ udxg_status udxg_kernel_create(const char *adapters, const struct udxg_miniport 
 
     if (kernel) {
         udxg_nt_handles_init(&kernel->nt_handles);
+        udxg_globals_init(&kernel->globals);
         udxg_inject_init(&kernel->inject);
     }
     if (!udxg_failed(status))

@@ -23,6 +23,7 @@ struct udxg_kernel {
     struct udxg_adapter *adapters[UDXG_KERNEL_ADAPTERS]; /* constant */
     struct udxg_nt_handles nt_handles;                   /* locks for itself */
     struct udxg_inject inject;                           /* locks for itself */
+    struct udxg_globals globals;                         /* locks for itself */
 };
 
 /*

@@ -1,38 +1,186 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * NT handles and the thread that sees them close. A handle is on the list from its opening to the hang-up;
- * the thread, and the end of the kernel, are the only ones that take it off. Lock: NT, never while a handle's
- * callback runs.
+ * NT handles and the thread that sees them close. A handle is on the list, and in the table of inodes, from its
+ * opening to the hang-up; the thread, and the end of the kernel, are the only ones that take it off. The table of
+ * names knows a share from its making until somebody notices that its last handle is closed: the thread, or
+ * whoever looks the name up before the thread has woken. Lock: NT, never while references are dropped.
  */
 #include "core/nt_handle.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 #include "base/os.h"
+
+#define NAP_NS 1000000u
+
+/* What handles stand for. */
+struct share {
+    struct udxg_list handles UDXG_GUARDED_BY(NT); /* struct nt_handle; it goes with the last one */
+    bool named UDXG_GUARDED_BY(NT);               /* in the table of names */
+    struct udxg_hash_node by_name UDXG_GUARDED_BY(NT);
+    uint32_t count;                               /* constant, like what follows */
+    struct udxg_shared *objects[UDXG_NT_OBJECTS]; /* referenced */
+    uint32_t withheld;
+    uint32_t unit_count;
+    uint16_t units[];
+};
+
+/* One descriptor. */
+struct nt_handle {
+    struct udxg_list link UDXG_GUARDED_BY(NT);    /* in the kernel's list */
+    struct udxg_list sibling UDXG_GUARDED_BY(NT); /* in the share's */
+    struct udxg_hash_node by_inode UDXG_GUARDED_BY(NT);
+    uint64_t device;     /* of the pipe; constant, like what follows */
+    struct share *share; /* kept by being in its list */
+    uint32_t access;
+    int fd; /* our end */
+};
 
 void udxg_nt_handles_init(struct udxg_nt_handles *handles) UDXG_NO_TSA
 {
     udxg_mutex_init_NT(&handles->lock);
     udxg_list_init(&handles->open);
+    udxg_hash_init(&handles->by_inode);
+    udxg_hash_init(&handles->names);
+    handles->started = false;
     handles->epoll_fd = handles->stop_fd = -1;
 }
 
-/* Ends a handle whose client end is gone, or whose kernel is. */
-static void end(struct udxg_nt_handles *handles, struct udxg_nt_handle *handle)
+/* ---- shares ---- */
+
+static void share_free(struct share *share)
 {
-    udxg_lock(NT, &handles->lock);
-    udxg_list_remove(&handle->link);
-    udxg_unlock(NT, &handles->lock);
-    udxg_os_close(handle->fd);
-    handle->closed(handle);
+    for (uint32_t i = 0; i < share->count; i++) udxg_shared_unref(share->objects[i]);
+    free(share);
 }
 
+static udxg_status share_create(uint32_t count, struct udxg_shared *const *objects, const struct udxg_name *name,
+                                struct share **ret_share) UDXG_NO_TSA
+{
+    struct share *share = malloc(sizeof *share + name->count * sizeof *name->units);
+
+    if (!share) return STATUS_NO_MEMORY;
+    udxg_list_init(&share->handles);
+    share->named = false;
+    share->count = count;
+    for (uint32_t i = 0; i < count; i++) {
+        udxg_shared_ref(objects[i]);
+        share->objects[i] = objects[i];
+    }
+    share->unit_count = name->count;
+    memcpy(share->units, name->units, name->count * sizeof *name->units);
+    *ret_share = share;
+    return STATUS_SUCCESS;
+}
+
+static void unname_locked(struct udxg_nt_handles *handles, struct share *share) UDXG_REQUIRES(NT)
+{
+    if (share->named) udxg_hash_remove(&handles->names, &share->by_name);
+    share->named = false;
+}
+
+/* The thread may not have woken yet: a name must be gone when close() has returned. */
+static bool is_open_locked(const struct share *share) UDXG_REQUIRES(NT)
+{
+    udxg_list_for_each(
+        link,
+        &share->handles) if (!udxg_os_has_hung_up(udxg_container_of(link, struct nt_handle, sibling)->fd)) return true;
+    return false;
+}
+
+static uint64_t hash_name(const struct udxg_name *name)
+{
+    uint64_t hash = UINT64_C(0xcbf29ce484222325); /* FNV-1a */
+
+    for (uint32_t i = 0; i < name->count; i++) hash = (hash ^ name->units[i]) * UINT64_C(0x100000001b3);
+    return hash;
+}
+
+static bool is_named(const struct share *share, const struct udxg_name *name)
+{
+    return share->unit_count == name->count && !memcmp(share->units, name->units, name->count * sizeof *name->units);
+}
+
+static struct share *find_name_locked(struct udxg_nt_handles *handles, const struct udxg_name *name) UDXG_REQUIRES(NT)
+{
+    struct udxg_hash_node *node = udxg_hash_find(&handles->names, hash_name(name));
+    struct share *share;
+
+    while (node && !is_named(udxg_container_of(node, struct share, by_name), name)) node = udxg_hash_next(node);
+    if (!node) return NULL;
+    share = udxg_container_of(node, struct share, by_name);
+    if (is_open_locked(share)) return share;
+    unname_locked(handles, share);
+    return NULL;
+}
+
+/* ---- handles ---- */
+
+/* Takes a handle off everything. True when it was the last of its share, which is the caller's then. */
+static bool unlink_locked(struct udxg_nt_handles *handles, struct nt_handle *handle) UDXG_REQUIRES(NT)
+{
+    udxg_list_remove(&handle->link);
+    udxg_hash_remove(&handles->by_inode, &handle->by_inode);
+    udxg_list_remove(&handle->sibling);
+    if (!udxg_list_empty(&handle->share->handles)) return false;
+    unname_locked(handles, handle->share);
+    return true;
+}
+
+/* Ends a handle whose client end is gone, or whose kernel is. */
+static void end(struct udxg_nt_handles *handles, struct nt_handle *handle)
+{
+    struct share *share = handle->share;
+    bool last;
+
+    udxg_lock(NT, &handles->lock);
+    last = unlink_locked(handles, handle);
+    udxg_unlock(NT, &handles->lock);
+    udxg_os_close(handle->fd);
+    free(handle);
+    if (last) share_free(share);
+}
+
+/* False when the stop descriptor, which is registered with NULL, was among them. */
+static bool end_all(struct udxg_nt_handles *handles, unsigned count, void *const *hung_up)
+{
+    bool go_on = true;
+
+    for (unsigned i = 0; i < count; i++) {
+        if (hung_up[i])
+            end(handles, hung_up[i]);
+        else
+            go_on = false;
+    }
+    return go_on;
+}
+
+/* Who closes many does not wake it for each: what hangs up during the nap is only put on the kernel's list. */
 static void *watch(void *argument)
 {
     struct udxg_nt_handles *handles = argument;
-    void *hung_up;
+    void *hung_up[UDXG_OS_EVENTS];
+    unsigned count;
 
-    /* The stop descriptor is registered with NULL. */
-    while ((hung_up = udxg_os_epoll_wait(handles->epoll_fd))) end(handles, hung_up);
+    while ((count = udxg_os_epoll_wait(handles->epoll_fd, true, hung_up)) && end_all(handles, count, hung_up))
+        if (count < UDXG_OS_EVENTS) udxg_os_nap_ns(NAP_NS);
     return NULL;
+}
+
+/* What the thread would do after its nap; true when there was something to do. */
+static bool end_closed(struct udxg_nt_handles *handles)
+{
+    void *hung_up[UDXG_OS_EVENTS];
+    unsigned count;
+    bool started;
+
+    udxg_lock(NT, &handles->lock);
+    started = handles->started;
+    udxg_unlock(NT, &handles->lock);
+    count = started ? udxg_os_epoll_wait(handles->epoll_fd, false, hung_up) : 0;
+    (void)end_all(handles, count, hung_up);
+    return count;
 }
 
 static udxg_status start_locked(struct udxg_nt_handles *handles) UDXG_REQUIRES(NT)
@@ -49,53 +197,195 @@ static udxg_status start_locked(struct udxg_nt_handles *handles) UDXG_REQUIRES(N
     return STATUS_NO_MEMORY;
 }
 
-void udxg_nt_handles_fini(struct udxg_nt_handles *handles)
+void udxg_nt_handles_fini(struct udxg_nt_handles *handles) UDXG_NO_TSA
 {
     struct udxg_list *link;
-    bool started;
 
-    udxg_lock(NT, &handles->lock);
-    started = handles->started;
-    udxg_unlock(NT, &handles->lock);
-    if (started) {
+    /* Nobody makes handles any more, so what the thread does is all that happens. */
+    if (handles->started) {
         udxg_os_event_signal(handles->stop_fd);
         pthread_join(handles->thread, NULL);
         udxg_os_close(handles->epoll_fd);
         udxg_os_close(handles->stop_fd);
     }
-    for (;;) {
-        udxg_lock(NT, &handles->lock);
-        link = udxg_list_first(&handles->open);
-        udxg_unlock(NT, &handles->lock);
-        if (!link) break;
-        end(handles, udxg_container_of(link, struct udxg_nt_handle, link));
-    }
+    while ((link = udxg_list_first(&handles->open))) end(handles, udxg_container_of(link, struct nt_handle, link));
+    udxg_hash_fini(&handles->names);
+    udxg_hash_fini(&handles->by_inode);
     udxg_mutex_fini_NT(&handles->lock);
 }
 
-udxg_status udxg_nt_handle_open(struct udxg_nt_handles *handles, struct udxg_nt_handle *handle,
-                                void (*closed)(struct udxg_nt_handle *handle), int *ret_client_fd)
+/* A handle that nobody knows yet, and the client's descriptor. */
+static udxg_status handle_create(struct udxg_nt_handles *handles, const struct udxg_nt_request *request,
+                                 struct nt_handle **ret_handle, struct udxg_os_pipe_id *ret_id, int *ret_fd)
 {
-    int client_fd;
-    udxg_status status = udxg_os_socket_pair(&handle->fd, &client_fd);
+    struct nt_handle *handle = malloc(sizeof *handle);
+    udxg_status status = handle ? udxg_os_pipe(&handle->fd, ret_fd) : STATUS_NO_MEMORY;
+
+    /* There may be no descriptor left but those that the client has closed already. */
+    if (handle && udxg_failed(status) && end_closed(handles)) status = udxg_os_pipe(&handle->fd, ret_fd);
+    if (udxg_failed(status)) {
+        free(handle);
+        return status;
+    }
+    if (!udxg_os_pipe_id(handle->fd, ret_id)) { /* somebody closes descriptors that are not his */
+        udxg_os_close(handle->fd);
+        udxg_os_close(*ret_fd);
+        free(handle);
+        return STATUS_NO_MEMORY;
+    }
+    if (request->inherit) udxg_os_make_inheritable(*ret_fd);
+    handle->device = ret_id->device;
+    handle->access = request->access & ~request->withheld;
+    *ret_handle = handle;
+    return STATUS_SUCCESS;
+}
+
+static void link_locked(struct udxg_nt_handles *handles, struct nt_handle *handle, struct share *share, uint64_t inode)
+    UDXG_REQUIRES(NT)
+{
+    handle->share = share;
+    udxg_list_append(&handles->open, &handle->link);
+    udxg_list_append(&share->handles, &handle->sibling);
+    udxg_hash_insert(&handles->by_inode, &handle->by_inode, inode);
+}
+
+/* After it the handle may be gone at any time. Before it nobody but its maker ends it. */
+static udxg_status watch_handle(struct udxg_nt_handles *handles, struct nt_handle *handle, int client_fd)
+{
+    udxg_status status = udxg_os_epoll_add(handles->epoll_fd, handle->fd, handle);
+
+    if (!udxg_failed(status)) return status;
+    udxg_os_close(client_fd);
+    end(handles, handle);
+    return status;
+}
+
+static udxg_status publish_share_locked(struct udxg_nt_handles *handles, struct share *share,
+                                        const struct udxg_name *name) UDXG_REQUIRES(NT)
+{
+    udxg_status status = start_locked(handles);
+
+    if (udxg_failed(status) || !name->count) return status;
+    if (find_name_locked(handles, name)) return STATUS_OBJECT_NAME_COLLISION;
+    share->named = true;
+    udxg_hash_insert(&handles->names, &share->by_name, hash_name(name));
+    return STATUS_SUCCESS;
+}
+
+udxg_status udxg_nt_share(struct udxg_nt_handles *handles, uint32_t count, struct udxg_shared *const *objects,
+                          const struct udxg_name *name, const struct udxg_nt_request *request, int *ret_fd)
+{
+    struct udxg_os_pipe_id id;
+    struct nt_handle *handle;
+    struct share *share;
+    int fd;
+    udxg_status status = share_create(count, objects, name, &share);
 
     if (udxg_failed(status)) return status;
-    handle->closed = closed;
-    udxg_lock(NT, &handles->lock);
-    status = start_locked(handles);
-    if (!udxg_failed(status)) udxg_list_append(&handles->open, &handle->link);
-    udxg_unlock(NT, &handles->lock);
-    if (!udxg_failed(status)) {
-        status = udxg_os_epoll_add(handles->epoll_fd, handle->fd, handle);
-        if (!udxg_failed(status)) {
-            *ret_client_fd = client_fd;
-            return STATUS_SUCCESS;
-        }
-        udxg_lock(NT, &handles->lock);
-        udxg_list_remove(&handle->link);
-        udxg_unlock(NT, &handles->lock);
+    share->withheld = request->withheld;
+    status = handle_create(handles, request, &handle, &id, &fd);
+    if (udxg_failed(status)) {
+        share_free(share);
+        return status;
     }
-    udxg_os_close(handle->fd);
-    udxg_os_close(client_fd);
+    udxg_lock(NT, &handles->lock);
+    status = publish_share_locked(handles, share, name);
+    if (!udxg_failed(status)) link_locked(handles, handle, share, id.inode);
+    udxg_unlock(NT, &handles->lock);
+    if (udxg_failed(status)) {
+        udxg_os_close(handle->fd);
+        udxg_os_close(fd);
+        free(handle);
+        share_free(share);
+        return status;
+    }
+    status = watch_handle(handles, handle, fd);
+    if (!udxg_failed(status)) *ret_fd = fd;
     return status;
+}
+
+static udxg_status join_name_locked(struct udxg_nt_handles *handles, const struct udxg_name *name,
+                                    enum udxg_shared_kind kind, struct nt_handle *handle, uint64_t inode)
+    UDXG_REQUIRES(NT)
+{
+    struct share *share = find_name_locked(handles, name);
+
+    if (!share) return STATUS_OBJECT_NAME_NOT_FOUND;
+    if (share->objects[0]->class->kind != kind) return STATUS_OBJECT_TYPE_MISMATCH;
+    handle->access &= ~share->withheld;
+    if (!handle->access) return STATUS_ACCESS_DENIED;
+    link_locked(handles, handle, share, inode);
+    return STATUS_SUCCESS;
+}
+
+udxg_status udxg_nt_open_name(struct udxg_nt_handles *handles, const struct udxg_name *name, enum udxg_shared_kind kind,
+                              const struct udxg_nt_request *request, int *ret_fd)
+{
+    struct udxg_os_pipe_id id;
+    struct nt_handle *handle;
+    int fd;
+    udxg_status status = handle_create(handles, request, &handle, &id, &fd);
+
+    if (udxg_failed(status)) return status;
+    udxg_lock(NT, &handles->lock);
+    status = join_name_locked(handles, name, kind, handle, id.inode);
+    udxg_unlock(NT, &handles->lock);
+    if (udxg_failed(status)) {
+        udxg_os_close(handle->fd);
+        udxg_os_close(fd);
+        free(handle);
+        return status;
+    }
+    status = watch_handle(handles, handle, fd);
+    if (!udxg_failed(status)) *ret_fd = fd;
+    return status;
+}
+
+/* ---- look-up ---- */
+
+static const struct nt_handle *find_handle_locked(struct udxg_nt_handles *handles, const struct udxg_os_pipe_id *id)
+    UDXG_REQUIRES(NT)
+{
+    struct udxg_hash_node *node = udxg_hash_find(&handles->by_inode, id->inode);
+    const struct nt_handle *handle;
+
+    for (; node; node = udxg_hash_next(node)) {
+        handle = udxg_container_of(node, struct nt_handle, by_inode);
+        if (handle->device == id->device) return handle;
+    }
+    return NULL;
+}
+
+static udxg_status get_locked(const struct nt_handle *handle, enum udxg_shared_kind kind, struct udxg_nt_found *ret)
+{
+    const struct share *share = handle->share;
+
+    if (share->objects[0]->class->kind != kind) return STATUS_OBJECT_TYPE_MISMATCH;
+    ret->count = share->count;
+    ret->access = handle->access;
+    for (uint32_t i = 0; i < share->count; i++) {
+        udxg_shared_ref(share->objects[i]);
+        ret->objects[i] = share->objects[i];
+    }
+    return STATUS_SUCCESS;
+}
+
+udxg_status udxg_nt_find(struct udxg_nt_handles *handles, intptr_t fd, enum udxg_shared_kind kind,
+                         struct udxg_nt_found *ret)
+{
+    struct udxg_os_pipe_id id;
+    const struct nt_handle *handle;
+    udxg_status status;
+
+    if (!udxg_os_pipe_id(fd, &id)) return STATUS_INVALID_HANDLE;
+    udxg_lock(NT, &handles->lock);
+    handle = find_handle_locked(handles, &id);
+    status = handle ? get_locked(handle, kind, ret) : STATUS_INVALID_HANDLE;
+    udxg_unlock(NT, &handles->lock);
+    return status;
+}
+
+void udxg_nt_forget(struct udxg_nt_found *found)
+{
+    for (uint32_t i = 0; i < found->count; i++) udxg_shared_unref(found->objects[i]);
 }

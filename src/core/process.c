@@ -7,6 +7,7 @@
 
 #include <stdlib.h>
 
+#include "base/os.h"
 #include "core/allocation.h"
 #include "core/device.h"
 #include "core/handlers.h"
@@ -25,6 +26,7 @@ udxg_status udxg_process_create(struct udxg_kernel *kernel, struct udxg_process 
 
     if (!process) return STATUS_NO_MEMORY;
     process->kernel = kernel;
+    process->pid = udxg_os_pid();
     status = udxg_handle_table_init(&process->handles);
     if (udxg_failed(status)) {
         free(process);
@@ -54,6 +56,7 @@ void udxg_process_adapter_unref(struct udxg_process_adapter *pa)
     if (atomic_fetch_sub(&pa->refs, 1) != 1) return;
     udxg_fence_pages_fini(&pa->fences);
     udxg_slab_fini(&pa->births);
+    udxg_slab_fini(&pa->openings);
     if (pa->vidmm) vidmm_process_destroy(pa->vidmm);
     free(pa);
 }
@@ -94,6 +97,7 @@ static udxg_status process_adapter_create(struct udxg_adapter *adapter, struct u
     pa->adapter = adapter;
     udxg_fence_pages_init(&pa->fences, pa->vidmm);
     udxg_slab_init(&pa->births, sizeof(struct udxg_birth));
+    udxg_slab_init(&pa->openings, sizeof(struct udxg_allocation));
     *ret_pa = pa;
     return STATUS_SUCCESS;
 }

@@ -22,16 +22,18 @@ struct udxg_device;
  * something that outlives the process needs it: a packet that an engine has not left yet, shared memory.
  */
 struct udxg_process_adapter {
-    atomic_uint refs;               /* the process, every device, every NT handle of its memory */
+    atomic_uint refs;               /* the process, every device, every shared resource of its memory */
     struct udxg_adapter *adapter;   /* constant */
     struct vidmm_process *vidmm;    /* constant */
     struct udxg_fence_pages fences; /* locks for itself */
     struct udxg_slab births;        /* of struct udxg_birth; locks for itself */
     struct udxg_node_stats nodes[UDXG_MAX_NODES] UDXG_GUARDED_BY(NODE); /* each by the lock of its own engine */
+    struct udxg_slab openings;      /* of struct udxg_allocation, later ones; locks for itself */
 };
 
 struct udxg_process {
     struct udxg_kernel *kernel; /* constant */
+    uint32_t pid;               /* the client's; constant */
     struct udxg_handle_table handles;
     struct udxg_registrations registrations; /* locks for itself */
     _Atomic(struct udxg_device *) lane_user; /* which used lane 0 last; may be gone, and is only compared */

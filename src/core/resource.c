@@ -9,6 +9,25 @@
 #include <stdlib.h>
 
 #include "core/allocation.h"
+#include "core/shared_resource.h"
+
+struct udxg_resource *udxg_resource_create(struct udxg_device *device) UDXG_NO_TSA
+{
+    struct udxg_resource *resource = calloc(1, sizeof *resource);
+
+    if (!resource) return NULL;
+    atomic_init(&resource->refs, 1);
+    udxg_list_init(&resource->allocations);
+    udxg_device_add_child(device, UDXG_HANDLE_RESOURCE, &resource->child);
+    return resource;
+}
+
+/* Its global handle dies when nobody has a local handle, whatever work is still under way. */
+static void leave(struct udxg_resource *resource)
+{
+    if (resource->shared && !resource->left) udxg_shared_end_opening(&resource->shared->shared);
+    resource->left = true;
+}
 
 void udxg_resource_unref(struct udxg_resource *resource) UDXG_NO_TSA
 {
@@ -20,6 +39,8 @@ void udxg_resource_unref(struct udxg_resource *resource) UDXG_NO_TSA
     adapter = device->adapter;
     if (resource->mp_resource)
         adapter->miniport->destroy_allocation(adapter->mp_adapter, 0, NULL, resource->mp_resource);
+    leave(resource);
+    if (resource->shared) udxg_shared_unref(&resource->shared->shared);
     udxg_device_remove_child(&resource->child);
     free(resource->runtime_data);
     free(resource->private_data);
@@ -70,6 +91,7 @@ void udxg_resource_release(void *object)
     struct udxg_resource *resource = object;
     struct udxg_destruction destruction = {0};
 
+    leave(resource);
     udxg_device_child_closed(&resource->child);
     close_allocations(resource, &destruction);
     udxg_resource_unref(resource);

@@ -9,19 +9,30 @@
 
 struct udxg_allocation;
 struct udxg_destruction;
+struct udxg_shared_resource;
 
 struct udxg_resource {
     struct udxg_child child;
     atomic_uint refs; /* the handle, and every allocation until its memory is gone */
     struct udxg_list allocations UDXG_GUARDED_BY(DEVICE);
     uint32_t allocation_count UDXG_GUARDED_BY(DEVICE);
-    bool shared; /* CreateShared: nothing can be added; constant */
+    /*
+     * What it is an opening of, referenced: nothing can be added, and the three that follow are there. NULL: not
+     * shared. Constant once it is published.
+     */
+    struct udxg_shared_resource *shared;
+    bool opened;    /* by one of the open calls: it is not the creator's; constant */
+    bool read_only; /* no engine may write through it; constant */
+    bool left;      /* it does not count as an opening (any more); of whoever releases it */
     void *mp_resource UDXG_GUARDED_BY(DEVICE);
     void *runtime_data UDXG_GUARDED_BY(DEVICE); /* owned */
     uint32_t runtime_data_bytes UDXG_GUARDED_BY(DEVICE);
     void *private_data; /* owned; of the resource, as the creator gave it; constant */
     uint32_t private_data_bytes;
 };
+
+/* A resource without allocations and without a handle, on its device's list; NULL when the heap is out. */
+struct udxg_resource *udxg_resource_create(struct udxg_device *device);
 
 /* Release callback of the handle table. */
 void udxg_resource_release(void *resource);

@@ -1,80 +1,144 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Sharing: D3DKMTShareObjects. What an NT handle keeps is the memory of the resource's allocations, which
- * outlives the resource, its device and every local handle. Names, sync objects, bundles and the opening side
- * are not there yet; asking for them says so.
+ * Sharing: D3DKMTShareObjects, opening NT handles by name, and who may open a restricted resource. What may stand in
+ * one NT handle: a resource; a sync object; a resource, a keyed mutex and a sync object, in this order. Each must
+ * have been created NtSecuritySharing.
  */
-#include <stdlib.h>
-
-#include "core/allocation.h"
 #include "core/handlers.h"
+#include "core/name.h"
 #include "core/nt_handle.h"
 #include "core/resource.h"
+#include "core/shared_resource.h"
 
-struct share {
-    struct udxg_nt_handle nt;
-    struct udxg_process_adapter *pa; /* referenced: the memory may be the last that is left of its process */
-    uint32_t count;
-    struct udxg_memory *memories[]; /* referenced */
-};
-
-static void share_free(struct udxg_nt_handle *nt)
+/* A reference to what a local resource handle is an opening of, if NT handles of it can be made; NULL otherwise. */
+static struct udxg_shared *get_resource(struct udxg_process *process, uint32_t handle, uint32_t *ret_withheld)
 {
-    struct share *share = udxg_container_of(nt, struct share, nt);
+    struct udxg_resource *resource = udxg_handle_get(&process->handles, handle, UDXG_HANDLE_RESOURCE);
+    struct udxg_shared *shared = NULL;
 
-    for (uint32_t i = 0; i < share->count; i++) udxg_memory_unref(share->memories[i]);
-    udxg_process_adapter_unref(share->pa);
-    free(share);
-}
-
-static void add_memory(struct udxg_allocation *allocation, uint32_t index, void *user)
-{
-    struct share *share = user;
-
-    atomic_fetch_add(&allocation->memory->refs, 1);
-    share->memories[index] = allocation->memory;
-    share->count++;
-}
-
-static udxg_status share_resource(struct udxg_process *process, struct udxg_resource *resource, HANDLE *ret_handle)
-{
-    struct share *share;
-    uint32_t count;
-    int fd;
-    udxg_status status;
-
-    if (!resource->shared) return STATUS_INVALID_PARAMETER;
-    /* Nothing is ever added to a shared resource, so the count can only fall. */
-    udxg_lock(DEVICE, &resource->child.device->lock);
-    count = resource->allocation_count;
-    udxg_unlock(DEVICE, &resource->child.device->lock);
-    share = calloc(1, sizeof *share + count * sizeof share->memories[0]);
-    if (!share) return STATUS_NO_MEMORY;
-    share->pa = resource->child.device->pa;
-    udxg_process_adapter_ref(share->pa);
-    udxg_resource_for_each(resource, add_memory, share);
-    status = udxg_nt_handle_open(&process->kernel->nt_handles, &share->nt, share_free, &fd);
-    if (udxg_failed(status)) {
-        share_free(&share->nt);
-        return status;
+    if (!resource) return NULL;
+    if (resource->shared && resource->shared->shared.nt_sharing) {
+        shared = &resource->shared->shared;
+        udxg_shared_ref(shared);
+        /* Who may only read hands on no more. */
+        *ret_withheld = resource->read_only ? UDXG_RESOURCE_WRITE_RIGHTS : 0;
     }
-    *ret_handle = (HANDLE)(intptr_t)fd;
+    udxg_handle_put(&process->handles, handle);
+    return shared;
+}
+
+/* The same for any kind. Sync objects and keyed mutexes cannot be created NtSecuritySharing yet. */
+static struct udxg_shared *get_object(struct udxg_process *process, uint32_t handle, enum udxg_handle_type type,
+                                      uint32_t *ret_withheld)
+{
+    return type == UDXG_HANDLE_RESOURCE ? get_resource(process, handle, ret_withheld) : NULL;
+}
+
+static void unref_all(uint32_t count, struct udxg_shared *const *objects)
+{
+    for (uint32_t i = 0; i < count; i++) udxg_shared_unref(objects[i]);
+}
+
+/* One of the legal sets, referenced; all or none. */
+static udxg_status get_objects(struct udxg_process *process, uint32_t count, const D3DKMT_HANDLE *handles,
+                               struct udxg_shared **ret_objects, uint32_t *ret_withheld)
+{
+    static const enum udxg_handle_type bundle[] = {UDXG_HANDLE_RESOURCE, UDXG_HANDLE_KEYED_MUTEX, UDXG_HANDLE_SYNC};
+
+    if (count == 2) return STATUS_INVALID_PARAMETER;
+    for (uint32_t i = 0; i < count; i++) {
+        ret_objects[i] = get_object(process, handles[i], bundle[i], ret_withheld);
+        if (!ret_objects[i] && count == 1)
+            ret_objects[i] = get_object(process, handles[i], UDXG_HANDLE_SYNC, ret_withheld);
+        if (ret_objects[i]) continue;
+        unref_all(i, ret_objects);
+        return STATUS_INVALID_PARAMETER;
+    }
     return STATUS_SUCCESS;
 }
 
 udxg_status thunk_ShareObjects(struct udxg_process *process, D3DKMT_SHAREOBJECTS *args)
 {
-    const OBJECT_ATTRIBUTES *attributes = args->pObjectAttributes;
-    struct udxg_resource *resource;
-    udxg_status status;
+    struct udxg_nt_request request = {.access = args->DesiredAccess};
+    struct udxg_shared *objects[UDXG_NT_OBJECTS];
+    struct udxg_name name;
+    int fd;
+    udxg_status status = udxg_name_read(args->pObjectAttributes, &name, &request.inherit);
 
-    if (attributes && attributes->ObjectName) return STATUS_NOT_SUPPORTED;
-    resource = args->ObjectCount == 1
-                   ? udxg_handle_get(&process->handles, args->ObjectHandleArray[0], UDXG_HANDLE_RESOURCE)
-                   : NULL;
-    if (!resource) /* a sync object cannot have been made NtSecuritySharing yet, nor a keyed mutex at all */
-        return args->ObjectCount == D3DKMT_MAX_OBJECTS_PER_HANDLE ? STATUS_NOT_SUPPORTED : STATUS_INVALID_PARAMETER;
-    status = share_resource(process, resource, args->pSharedNtHandle);
+    if (udxg_failed(status)) return status;
+    status = get_objects(process, args->ObjectCount, args->ObjectHandleArray, objects, &request.withheld);
+    if (udxg_failed(status)) return status;
+    status = udxg_nt_share(&process->kernel->nt_handles, args->ObjectCount, objects, &name, &request, &fd);
+    unref_all(args->ObjectCount, objects);
+    if (udxg_failed(status)) return status;
+    *args->pSharedNtHandle = (HANDLE)(intptr_t)fd;
+    return STATUS_SUCCESS;
+}
+
+/* ---- by name ---- */
+
+static udxg_status open_name(struct udxg_process *process, const OBJECT_ATTRIBUTES *attributes, uint32_t access,
+                             enum udxg_shared_kind kind, HANDLE *ret_handle)
+{
+    struct udxg_nt_request request = {.access = access};
+    struct udxg_name name;
+    int fd;
+    udxg_status status = udxg_name_read(attributes, &name, &request.inherit);
+
+    if (udxg_failed(status)) return status;
+    if (!name.count) return STATUS_INVALID_PARAMETER;
+    status = udxg_nt_open_name(&process->kernel->nt_handles, &name, kind, &request, &fd);
+    if (!udxg_failed(status)) *ret_handle = (HANDLE)(intptr_t)fd;
+    return status;
+}
+
+udxg_status thunk_OpenNtHandleFromName(struct udxg_process *process, D3DKMT_OPENNTHANDLEFROMNAME *args)
+{
+    return open_name(process, args->pObjAttrib, args->dwDesiredAccess, UDXG_SHARED_RESOURCE, &args->hNtHandle);
+}
+
+udxg_status thunk_OpenSyncObjectNtHandleFromName(struct udxg_process *process,
+                                                 D3DKMT_OPENSYNCOBJECTNTHANDLEFROMNAME *args)
+{
+    return open_name(process, args->pObjAttrib, args->dwDesiredAccess, UDXG_SHARED_SYNC, &args->hNtHandle);
+}
+
+/* ---- restricted resources ---- */
+
+static udxg_status configure(struct udxg_device *device, const D3DKMT_CONFIGURESHAREDRESOURCE *args)
+{
+    struct udxg_resource *resource = udxg_resource_get(device, args->hResource);
+    udxg_status status = STATUS_INVALID_PARAMETER;
+
+    if (!resource) return status;
+    /* The creator's alone: who was let in does not let others in. */
+    if (resource->shared && resource->shared->restricted && !resource->opened)
+        status = udxg_check_process_handle(args->hProcess);
+    if (!udxg_failed(status))
+        status = udxg_shared_resource_grant(resource->shared, device->process->pid, args->AllowAccess);
     udxg_resource_put(resource);
+    return status;
+}
+
+udxg_status thunk_ConfigureSharedResource(struct udxg_process *process, D3DKMT_CONFIGURESHAREDRESOURCE *args)
+{
+    struct udxg_device *device;
+    udxg_status status = udxg_device_get(process, args->hDevice, &device);
+
+    if (udxg_failed(status)) return status;
+    status = configure(device, args);
+    udxg_device_put(device);
+    return status;
+}
+
+udxg_status thunk_CheckSharedResourceAccess(struct udxg_process *process, D3DKMT_CHECKSHAREDRESOURCEACCESS *args)
+{
+    struct udxg_resource *resource = udxg_handle_get(&process->handles, args->hResource, UDXG_HANDLE_RESOURCE);
+    udxg_status status = STATUS_INVALID_PARAMETER;
+
+    if (!resource) return status;
+    if (resource->shared)
+        status = udxg_shared_resource_admits(resource->shared, args->ClientPid) ? STATUS_SUCCESS : STATUS_ACCESS_DENIED;
+    udxg_handle_put(&process->handles, args->hResource);
     return status;
 }

@@ -61,11 +61,12 @@ static udxg_status aim_at_alloc_locked(const struct vidmm_view *view, const stru
 {
     struct vidmm_alloc *alloc = node->binding->alloc;
     if (!is_reachable_locked(view, node->binding)) return STATUS_ACCESS_VIOLATION;
-    if (window->write && (!(node->protection & VIDMM_VA_WRITE) || alloc->read_only)) return STATUS_ACCESS_VIOLATION;
+    bool read_only = !(node->protection & VIDMM_VA_WRITE) || node->binding->read_only || alloc->read_only;
+    if (window->write && read_only) return STATUS_ACCESS_VIOLATION;
     window->alloc = alloc;
     if (vidmm_alloc_is_moving_locked(alloc)) return STATUS_PENDING;
     uint64_t offset = vidmm_va_offset(node, window->va);
-    window->backing = alloc->home_range ? BACKING_MEMORY : BACKING_FOREIGN;
+    window->backing = alloc->home_range || alloc->borrowed ? BACKING_MEMORY : BACKING_FOREIGN;
     window->address = (char *)alloc->home + offset;
     if (alloc->place == VIDMM_PLACE_SEGMENT) aim_at_segment_locked(window, offset);
     return STATUS_SUCCESS;

@@ -149,12 +149,12 @@ static struct vidmm_birth birth_of(const struct vidmm_alloc *alloc) UDXG_NO_TSA
     };
 }
 
-/* The caller's own memory costs no commit and needs no home. */
+/* What is there already, the caller's memory or another's home, costs no commit and needs none. */
 static udxg_status find_home(struct vidmm_alloc *alloc, const struct vidmm_alloc_desc *desc)
 {
     struct vidmm_birth birth = birth_of(alloc);
     struct vidmm_home home;
-    if (desc->system_memory) {
+    if (desc->system_memory || desc->home_of) {
         vidmm_stock_count(alloc->process, alloc->lane, &birth);
         return STATUS_SUCCESS;
     }
@@ -193,6 +193,10 @@ udxg_status vidmm_alloc_init(struct vidmm_alloc *alloc, struct vidmm_process *pr
         .physical = desc->flags & UDXG_ALLOCATION_ACCESSED_PHYSICALLY,
         .priority = desc->priority,
     };
+    if (desc->home_of) {
+        alloc->home = desc->home_of->home;
+        alloc->borrowed = desc->home_of->home_range || desc->home_of->borrowed;
+    }
     udxg_list_init(&alloc->link);
     udxg_list_init(&alloc->in_bucket);
     return find_home(alloc, desc);

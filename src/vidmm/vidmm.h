@@ -140,7 +140,9 @@ struct vidmm_alloc_desc {
     uint32_t flags; /* enum udxg_allocation_flags */
     uint32_t priority;
     const void *system_memory; /* the caller's own, EXISTING_SYS_MEM set, checked by the caller; or NULL */
-    bool read_only;            /* engines may not write it */
+    /* An allocation, of any adapter, that never leaves its home and outlives this one: they have one home. Or NULL. */
+    const struct vidmm_alloc *home_of;
+    bool read_only; /* engines may not write it */
     bool allow_not_zeroed;
     uint8_t lane; /* of the creating device, base/lane.h */
 };
@@ -186,12 +188,13 @@ struct vidmm_alloc {
     struct vidmm_process *process; /* the creator's; constant */
     uint64_t size_bytes;           /* rounded to pages; constant */
     void *home;                    /* address of the home or of the caller's memory; constant */
-    struct udxg_range *home_range; /* in the process's pool; NULL for the caller's memory; constant */
+    struct udxg_range *home_range; /* in the process's pool; NULL: not its own; constant */
     uint32_t flags;                /* constant */
     uint32_t supported_segments UDXG_GUARDED_BY(VIDMM);
     uint8_t preferred[5] UDXG_GUARDED_BY(VIDMM); /* segment id, with VIDMM_FROM_END; 0 is none */
     uint8_t alignment_log2;                      /* constant */
     bool read_only;                              /* constant */
+    bool borrowed;                               /* the home is one of ours, of another allocation; constant */
     uint8_t lane;                                /* constant */
     /*
      * Whether a binding of it ever had a residency count or a GPU address. Who sets it refers to such a binding in its
@@ -309,6 +312,7 @@ struct vidmm_binding {
     struct vidmm_device *device;
     struct vidmm_alloc *alloc;
     struct udxg_list required UDXG_GUARDED_BY(VIDMM);         /* in one of the device's lists while count > 0 */
+    bool read_only; /* engines may not write through it; the opener's to set */
     uint32_t queued UDXG_GUARDED_BY(VIDMM);                   /* how often paging operations name it */
     struct vidmm_binding *next_lister UDXG_GUARDED_BY(VIDMM); /* of the same allocation */
     uint64_t evicted UDXG_GUARDED_BY(VIDMM);                  /* which of the device's evictions took it last */

@@ -8,7 +8,7 @@
  *
  * Command lists are those of the copy engine where there is one, and what needs them is skipped where there
  * is none, since there copies are shader kernels. With --leak nothing is released before the process exits,
- * with --ipc memory is also opened by an IPC handle.
+ * with --ipc memory is also opened by an IPC handle, and exported and imported.
  */
 #include <stdint.h>
 
@@ -508,6 +508,63 @@ static void ipc_shows_the_same_bytes(void)
     report("memory shared by IPC handle", 0);
 }
 
+/* Device memory that can be exported, and what says how. */
+static void *exportable_memory(size_t bytes, ze_external_memory_type_flags_t type)
+{
+    ze_external_memory_export_desc_t export_as = {.stype = ZE_STRUCTURE_TYPE_EXTERNAL_MEMORY_EXPORT_DESC,
+                                                  .flags = type};
+    ze_device_mem_alloc_desc_t description = {.stype = ZE_STRUCTURE_TYPE_DEVICE_MEM_ALLOC_DESC, .pNext = &export_as};
+    void *memory = NULL;
+
+    CALL(zeMemAllocDevice, ze.context, &description, bytes, 64, ze.device, &memory);
+    return memory;
+}
+
+/* The descriptor of MEMORY, or -1. */
+static int exported(const void *memory, ze_external_memory_type_flags_t type)
+{
+    ze_external_memory_export_fd_t export_fd = {.stype = ZE_STRUCTURE_TYPE_EXTERNAL_MEMORY_EXPORT_FD,
+                                                .flags = type, .fd = -1};
+    ze_memory_allocation_properties_t properties = {.stype = ZE_STRUCTURE_TYPE_MEMORY_ALLOCATION_PROPERTIES,
+                                                    .pNext = &export_fd};
+
+    return CALL(zeMemGetAllocProperties, ze.context, memory, &properties, NULL) ? export_fd.fd : -1;
+}
+
+static void *imported(int fd, size_t bytes, ze_external_memory_type_flags_t type)
+{
+    ze_external_memory_import_fd_t import_fd = {.stype = ZE_STRUCTURE_TYPE_EXTERNAL_MEMORY_IMPORT_FD,
+                                                .flags = type, .fd = fd};
+    ze_device_mem_alloc_desc_t description = {.stype = ZE_STRUCTURE_TYPE_DEVICE_MEM_ALLOC_DESC, .pNext = &import_fd};
+    void *memory = NULL;
+
+    CALL(zeMemAllocDevice, ze.context, &description, bytes, 64, ze.device, &memory);
+    return memory;
+}
+
+static void imports_show_the_same_bytes(void)
+{
+    const ze_external_memory_type_flags_t type = ZE_EXTERNAL_MEMORY_TYPE_FLAG_DMA_BUF;
+    void *mine = exportable_memory(65536, type), *theirs = NULL;
+    uint64_t *host = host_memory(65536), *back = host_memory(65536);
+    ze_command_list_handle_t list = new_list();
+    int fd = mine ? exported(mine, type) : -1;
+
+    paint(host, 65536, 12);
+    if (expect(fd >= 0, "no descriptor")) theirs = imported(fd, 65536, type);
+    if (theirs) {
+        copy(list, mine, host, 65536);
+        copy(list, back, theirs, 65536);
+        finish(list);
+        expect(painted(back, 65536, 12), "the import shows other bytes");
+    }
+    release(theirs);
+    release(mine);
+    release(host);
+    release(back);
+    report("memory exported and imported by descriptor", 0);
+}
+
 static void many_allocations(void)
 {
     enum { COUNT = 300 };
@@ -593,7 +650,10 @@ static void without_size(void)
         else
             tap_skip("lists on the device", "no queue for the copy engine");
     }
-    if (ze.ipc) ipc_shows_the_same_bytes();
+    if (ze.ipc) {
+        ipc_shows_the_same_bytes();
+        imports_show_the_same_bytes();
+    }
 }
 
 static void close_device(void)

@@ -231,7 +231,6 @@ static void resources(void)
         }
         udxg_case("v%d/shared resource of two", version) {
             struct call call;
-            udxg_todo(TODO_GLOBAL);
             call_init(&call, device, 2);
             call.args.Flags.CreateResource = 1;
             call.args.Flags.CreateShared = 1;

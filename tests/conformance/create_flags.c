@@ -175,7 +175,6 @@ static void global(void)
                 if (expected(&bases[i], flags) != STATUS_SUCCESS || !needs_global(flags)) continue;
                 udxg_case("%s, flags 0x%x", bases[i].name, flags) {
                     struct creation creation;
-                    udxg_todo(TODO_GLOBAL);
                     fill(&creation, &bases[i], 2, device);
                     creation_set_flags(&creation, flags);
                     require_success(creation_issue(&creation));

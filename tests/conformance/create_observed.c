@@ -112,14 +112,13 @@ static const struct {
     const char *name;
     void (*change)(struct call *call);
     bool resource, global;
-    const char *todo;
 } successes[] = {
-    {"B", no_change, false, false, NULL},
-    {"B and 6 bytes of private data", private_data, false, false, NULL},
-    {"B and 4 bytes of runtime data, no resource", runtime_data, false, false, NULL},
-    {"B and CreateResource", resource, true, false, NULL},
-    {"B and CreateResource, CreateShared", shared, true, true, TODO_GLOBAL},
-    {"B and CreateResource, CreateShared, NtSecuritySharing", nt_shared, true, false, NULL},
+    {"B", no_change, false, false},
+    {"B and 6 bytes of private data", private_data, false, false},
+    {"B and 4 bytes of runtime data, no resource", runtime_data, false, false},
+    {"B and CreateResource", resource, true, false},
+    {"B and CreateResource, CreateShared", shared, true, true},
+    {"B and CreateResource, CreateShared, NtSecuritySharing", nt_shared, true, false},
 };
 
 static void succeeds(void)
@@ -129,7 +128,6 @@ static void succeeds(void)
         for (size_t i = 0; i < LENGTH_OF(successes); i++) {
             udxg_case("v%d/%s", version, successes[i].name) {
                 struct call call;
-                if (successes[i].todo != NULL) udxg_todo(successes[i].todo);
                 call_init(&call, device);
                 successes[i].change(&call);
                 D3DKMT_HANDLE next = next_handle(device) + 0x40;

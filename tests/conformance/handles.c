@@ -53,7 +53,6 @@ static void numbering(void)
         }
     }
     udxg_case("a global handle takes no local number") {
-        udxg_todo(TODO_GLOBAL);
         D3DKMT_HANDLE device = create_device(open_adapter());
         struct udxg_soft_allocation soft = soft_buffer(KIB(64));
         D3DDDI_ALLOCATIONINFO2 info = {0};

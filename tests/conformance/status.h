@@ -23,6 +23,9 @@
     X(ACCESS_DENIED, 0xC0000022)                                                                                       \
     X(BUFFER_TOO_SMALL, 0xC0000023)                                                                                    \
     X(OBJECT_TYPE_MISMATCH, 0xC0000024)                                                                                \
+    X(OBJECT_NAME_INVALID, 0xC0000033)                                                                                 \
+    X(OBJECT_NAME_NOT_FOUND, 0xC0000034)                                                                               \
+    X(OBJECT_NAME_COLLISION, 0xC0000035)                                                                               \
     X(INTEGER_OVERFLOW, 0xC0000095)                                                                                    \
     X(PRIVILEGED_INSTRUCTION, 0xC0000096)                                                                              \
     X(NOT_SUPPORTED, 0xC00000BB)                                                                                       \

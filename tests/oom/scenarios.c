@@ -573,6 +573,81 @@ static void share(void)
     close((int)(intptr_t)handles[1]); /* it outlived what it was for */
 }
 
+/* Where openings write. */
+static struct {
+    D3DDDI_OPENALLOCATIONINFO2 infos[MANY];
+    char runtime[BLOB], total[MANY * BLOB];
+    struct udxg_soft_resource resource;
+} opened;
+
+static void open_number(void)
+{
+    open_with_device();
+    fill_batch(MANY, BLOB);
+    D3DKMT_CREATEALLOCATION args = call_for_resource(MANY);
+    args.Flags.CreateShared = args.Flags.RestrictSharedAccess = 1;
+    create_guarded(&args);
+    D3DKMT_OPENRESOURCE call = {.hDevice = world.device,
+                                .hGlobalShare = args.hGlobalShare,
+                                .NumAllocations = MANY,
+                                .pOpenAllocationInfo2 = opened.infos,
+                                .pPrivateRuntimeData = opened.runtime,
+                                .PrivateRuntimeDataSize = BLOB,
+                                .pResourcePrivateDriverData = &opened.resource,
+                                .ResourcePrivateDriverDataSize = sizeof opened.resource,
+                                .pTotalPrivateDriverDataBuffer = opened.total,
+                                .TotalPrivateDriverDataBufferSize = sizeof opened.total};
+    GUARDED(OpenResource2, &call, {&opened, sizeof opened});
+    D3DKMT_CONFIGURESHAREDRESOURCE forbid = {.hDevice = world.device, .hResource = args.hResource};
+    D3DKMT_CONFIGURESHAREDRESOURCE allow = {.hDevice = world.device, .hResource = args.hResource, .AllowAccess = 1};
+    GUARDED(ConfigureSharedResource, &forbid);
+    GUARDED(ConfigureSharedResource, &allow);
+    world_close();
+}
+
+/* By a name, on the second adapter: everything there is to be made. */
+static void open_across(void)
+{
+    USHORT text[] = {'\\', 'B', 'a', 's', 'e', 'N', 'a', 'm', 'e', 'd', 'O', 'b', 'j', 'e', 'c', 't', 's', '\\', 'x'};
+    UNICODE_STRING string = {.Length = sizeof text, .Buffer = text};
+    OBJECT_ATTRIBUTES attributes = {.Length = sizeof attributes, .ObjectName = &string};
+    HANDLE first = NULL;
+    world_open("soft-discrete,soft-uma");
+    D3DKMT_CREATEDEVICE device = {.hAdapter = world.adapter};
+    PLAIN(CreateDevice, &device);
+    world.device = device.hDevice;
+    fill_batch(1, sizeof(struct udxg_soft_allocation));
+    batch.data[0].soft.flags |= UDXG_SOFT_ONLY_PREFERRED;
+    batch.data[0].soft.preferred[0] = UDXG_SOFT_SEGMENT_SYSTEM;
+    D3DKMT_CREATEALLOCATION args = call_for_batch(1);
+    args.Flags.CreateResource = args.Flags.CreateShared = args.Flags.NtSecuritySharing = args.Flags.CrossAdapter = 1;
+    create_guarded(&args);
+    D3DKMT_SHAREOBJECTS share = {.ObjectCount = 1,
+                                 .ObjectHandleArray = &args.hResource,
+                                 .pObjectAttributes = &attributes,
+                                 .pSharedNtHandle = &first};
+    GUARDED(ShareObjects, &share, {&first, sizeof first});
+    D3DKMT_OPENNTHANDLEFROMNAME by_name = {.dwDesiredAccess = 1, .pObjAttrib = &attributes};
+    GUARDED(OpenNtHandleFromName, &by_name);
+
+    D3DKMT_OPENADAPTERFROMLUID other = {.AdapterLuid = world.kernel->adapters[1]->luid};
+    PLAIN(OpenAdapterFromLuid, &other);
+    device.hAdapter = other.hAdapter;
+    PLAIN(CreateDevice, &device);
+    D3DKMT_QUERYRESOURCEINFOFROMNTHANDLE query = {.hDevice = device.hDevice, .hNtHandle = by_name.hNtHandle};
+    GUARDED(QueryResourceInfoFromNtHandle, &query);
+    D3DKMT_OPENRESOURCEFROMNTHANDLE call = {.hDevice = device.hDevice,
+                                            .hNtHandle = by_name.hNtHandle,
+                                            .NumAllocations = 1,
+                                            .pOpenAllocationInfo2 = opened.infos,
+                                            .pTotalPrivateDriverDataBuffer = opened.total,
+                                            .TotalPrivateDriverDataBufferSize = sizeof opened.total};
+    GUARDED(OpenResourceFromNtHandle, &call, {&opened, sizeof opened});
+    close((int)(intptr_t)first);
+    world_close();
+    close((int)(intptr_t)by_name.hNtHandle);
+}
+
 static void hear_trim(D3DKMT_TRIMNOTIFICATION *notification)
 {
     (void)notification;
@@ -701,6 +776,8 @@ const struct scenario scenarios[] = {
     {"sync objects and waits", sync_and_waits, false},
     {"orders to the memory manager", orders, false},
     {"share", share, false},
+    {"open by number", open_number, false},
+    {"open by name, on another adapter", open_across, false},
     {"notifications", notifications, false},
     {"offer and reclaim", offer_and_reclaim, false},
     {"destroy everything", destroy_everything, false},

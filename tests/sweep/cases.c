@@ -3,6 +3,7 @@
 #include "cases.h"
 
 #include <string.h>
+#include <unistd.h>
 
 #define WITH(type) type *args = arguments
 
@@ -748,6 +749,143 @@ static void share_objects(struct world *world, void *arguments)
     args->pSharedNtHandle = world_take(world, sizeof(*args->pSharedNtHandle));
 }
 
+#define NAME_UNITS 21u
+static OBJECT_ATTRIBUTES *attributes_of(struct world *world, char last)
+{
+    static const char text[NAME_UNITS + 1] = "\\BaseNamedObjects\\sw";
+    OBJECT_ATTRIBUTES *attributes = world_take(world, sizeof(*attributes));
+    UNICODE_STRING *string = world_take(world, sizeof(*string));
+    string->Length = NAME_UNITS * sizeof(USHORT);
+    string->Buffer = world_take(world, string->Length);
+    for (unsigned i = 0; i < NAME_UNITS; i++) string->Buffer[i] = (USHORT)text[i];
+    string->Buffer[NAME_UNITS - 1] = (USHORT)last;
+    attributes->Length = sizeof(*attributes);
+    attributes->ObjectName = string;
+    return attributes;
+}
+
+static void share_by_name(struct world *world, void *arguments)
+{
+    WITH(D3DKMT_SHAREOBJECTS);
+    share_objects(world, args);
+    args->pObjectAttributes = attributes_of(world, 's');
+}
+
+static void open_name(struct world *world, void *arguments)
+{
+    WITH(D3DKMT_OPENNTHANDLEFROMNAME);
+    D3DKMT_SHAREOBJECTS share = {0};
+    share_objects(world, &share);
+    args->dwDesiredAccess = share.DesiredAccess;
+    args->pObjAttrib = attributes_of(world, 'o');
+    world_need(D3DKMTShareObjects(1, share.ObjectHandleArray, args->pObjAttrib, 1, share.pSharedNtHandle), "a name");
+}
+
+/* No sync object has a name. */
+static void open_sync_name(struct world *world, void *arguments)
+{
+    WITH(D3DKMT_OPENSYNCOBJECTNTHANDLEFROMNAME);
+    args->dwDesiredAccess = 0x10000000;
+    args->pObjAttrib = attributes_of(world, 'n');
+}
+
+static D3DKMT_CREATEALLOCATION *shared_resource(struct world *world, UINT nt)
+{
+    D3DKMT_CREATEALLOCATION *create = world_take(world, sizeof(*create));
+    create_resource2(world, create);
+    create->pPrivateRuntimeData = world_take(world, 4);
+    create->PrivateRuntimeDataSize = 4;
+    create->NumAllocations = 1;
+    create->Flags.CreateShared = 1;
+    create->Flags.NtSecuritySharing = nt;
+    create->Flags.RestrictSharedAccess = 1;
+    world_need(D3DKMTCreateAllocation2(create), "a shared resource");
+    return create;
+}
+
+static HANDLE shared_descriptor(struct world *world)
+{
+    HANDLE handle;
+    D3DKMT_CREATEALLOCATION *create = shared_resource(world, 1);
+    world_need(D3DKMTShareObjects(1, &create->hResource, NULL, 1, &handle), "an NT handle");
+    return handle;
+}
+
+static void query_resource(struct world *world, void *arguments)
+{
+    WITH(D3DKMT_QUERYRESOURCEINFO);
+    args->hDevice = world->device;
+    args->hGlobalShare = shared_resource(world, 0)->hGlobalShare;
+}
+
+static void query_resource_nt(struct world *world, void *arguments)
+{
+    WITH(D3DKMT_QUERYRESOURCEINFOFROMNTHANDLE);
+    args->hDevice = world->device;
+    args->hNtHandle = shared_descriptor(world);
+}
+
+static void open_resource(struct world *world, void *arguments)
+{
+    WITH(D3DKMT_OPENRESOURCE);
+    args->hDevice = world->device;
+    args->hGlobalShare = shared_resource(world, 0)->hGlobalShare;
+    args->NumAllocations = 1;
+    args->pOpenAllocationInfo2 = world_take(world, sizeof(*args->pOpenAllocationInfo2));
+    args->PrivateRuntimeDataSize = 4;
+    args->pPrivateRuntimeData = world_take(world, 4);
+    args->ResourcePrivateDriverDataSize = sizeof(struct udxg_soft_resource);
+    args->pResourcePrivateDriverData = world_take(world, args->ResourcePrivateDriverDataSize);
+    args->TotalPrivateDriverDataBufferSize = sizeof(struct udxg_soft_allocation);
+    args->pTotalPrivateDriverDataBuffer = world_take(world, args->TotalPrivateDriverDataBufferSize);
+}
+
+static void open_resource_nt(struct world *world, void *arguments)
+{
+    WITH(D3DKMT_OPENRESOURCEFROMNTHANDLE);
+    D3DKMT_OPENRESOURCE open = {0};
+    open_resource(world, &open);
+    args->hDevice = open.hDevice;
+    args->hNtHandle = shared_descriptor(world);
+    args->NumAllocations = 1;
+    args->pOpenAllocationInfo2 = open.pOpenAllocationInfo2;
+    args->PrivateRuntimeDataSize = open.PrivateRuntimeDataSize;
+    args->pPrivateRuntimeData = open.pPrivateRuntimeData;
+    args->ResourcePrivateDriverDataSize = open.ResourcePrivateDriverDataSize;
+    args->pResourcePrivateDriverData = open.pResourcePrivateDriverData;
+    args->TotalPrivateDriverDataBufferSize = open.TotalPrivateDriverDataBufferSize;
+    args->pTotalPrivateDriverDataBuffer = open.pTotalPrivateDriverDataBuffer;
+    args->KeyedMutexPrivateRuntimeDataSize = 20;
+    args->pKeyedMutexPrivateRuntimeData = world_take(world, 20);
+}
+
+static void luid_of_global(struct world *world, void *arguments)
+{
+    WITH(D3DKMT_GETSHAREDRESOURCEADAPTERLUID);
+    args->hGlobalShare = shared_resource(world, 0)->hGlobalShare;
+}
+
+static void luid_of_descriptor(struct world *world, void *arguments)
+{
+    WITH(D3DKMT_GETSHAREDRESOURCEADAPTERLUID);
+    args->hNtHandle = shared_descriptor(world);
+}
+
+static void configure_resource(struct world *world, void *arguments)
+{
+    WITH(D3DKMT_CONFIGURESHAREDRESOURCE);
+    args->hDevice = world->device;
+    args->hResource = shared_resource(world, 1)->hResource;
+    args->AllowAccess = 1;
+}
+
+static void check_resource(struct world *world, void *arguments)
+{
+    WITH(D3DKMT_CHECKSHAREDRESOURCEACCESS);
+    args->hResource = shared_resource(world, 1)->hResource;
+    args->ClientPid = (UINT)getpid();
+}
+
 static void ignore_trim(D3DKMT_TRIMNOTIFICATION *notification)
 {
     (void)notification;
@@ -890,6 +1028,18 @@ const struct sweep_case sweep_cases[] = {
     CASE(SignalSynchronizationObjectFromGpu, "", signal_from_gpu),
     CASE(WaitForSynchronizationObjectFromGpu, "", wait_from_gpu),
     CASE(ShareObjects, "", share_objects),
+    CASE(ShareObjects, "by name", share_by_name),
+    CASE(OpenNtHandleFromName, "", open_name),
+    {UDXG_THUNK_OpenSyncObjectNtHandleFromName, "", open_sync_name, STATUS_OBJECT_NAME_NOT_FOUND},
+    CASE(QueryResourceInfo, "", query_resource),
+    CASE(QueryResourceInfoFromNtHandle, "", query_resource_nt),
+    CASE(OpenResource, "", open_resource),
+    CASE(OpenResource2, "", open_resource),
+    CASE(OpenResourceFromNtHandle, "", open_resource_nt),
+    CASE(GetSharedResourceAdapterLuid, "global", luid_of_global),
+    CASE(GetSharedResourceAdapterLuid, "descriptor", luid_of_descriptor),
+    CASE(ConfigureSharedResource, "", configure_resource),
+    CASE(CheckSharedResourceAccess, "", check_resource),
     CASE(QueryStatistics, "", query_statistics),
 };
 const size_t sweep_case_count = sizeof(sweep_cases) / sizeof(sweep_cases[0]);
@@ -899,7 +1049,5 @@ const struct sweep_exception sweep_exceptions[] = {
     {UDXG_THUNK_CreateAllocation, "hResource", NULL, STATUS_INVALID_HANDLE},
     {UDXG_THUNK_CreateAllocation2, "hResource", NULL, STATUS_INVALID_HANDLE},
     {UDXG_THUNK_CreateAllocation2, "hDevice", "another one", STATUS_INVALID_HANDLE}, /* hResource is not its own */
-    /* Three objects in one descriptor are not there yet. */
-    {UDXG_THUNK_ShareObjects, "ObjectHandleArray", "the limit of zeros", STATUS_NOT_SUPPORTED},
 };
 const size_t sweep_exception_count = sizeof(sweep_exceptions) / sizeof(sweep_exceptions[0]);

@@ -118,6 +118,14 @@ static bool applies(const struct udxg_field *field, const unsigned char *base)
     return ((load32(base + when->offset) & when->mask) == when->value) != when->negate;
 }
 
+/* What a marked pointer leads to is written whatever happens: NULL for a handle that there is not. */
+static void allow_target(struct run *run, const struct udxg_field *field)
+{
+    size_t offset = (size_t)(load_pointer(run->args + field->offset) - run->world.arena);
+    if (offset <= ARENA_BYTES - field->element_size)
+        memcpy(run->before + offset, run->world.arena + offset, field->element_size);
+}
+
 /* A lack of memory may write outputs that the table marks; any other failure writes nothing. */
 static bool unchanged(struct run *run, NTSTATUS status)
 {
@@ -125,7 +133,9 @@ static bool unchanged(struct run *run, NTSTATUS status)
     size_t start = (size_t)(run->args - run->world.arena);
     for (uint32_t i = 0; i < shape->field_count; i++) {
         const struct udxg_field *field = &shape->fields[i];
-        if (status != STATUS_NO_MEMORY || !(field->direction & UDXG_ALWAYS)) continue;
+        if (!(field->direction & UDXG_ALWAYS)) continue;
+        if (field->kind == UDXG_KIND_POINTER) allow_target(run, field);
+        if (status != STATUS_NO_MEMORY) continue;
         memcpy(run->before + start + field->offset, run->args + field->offset, field->size);
     }
     return memcmp(run->before, run->world.arena, ARENA_BYTES) == 0;
@@ -240,7 +250,15 @@ static void sweep_descriptor(struct run *run, const struct udxg_field *field, un
 
 static void store_count(unsigned char *base, const struct udxg_field *field, uint32_t value)
 {
-    memcpy(base + field->count_offset, &value, sizeof(value));
+    memcpy(base + field->count_offset, &value, field->short_count ? sizeof(uint16_t) : sizeof(value));
+}
+
+static uint32_t load_count(const unsigned char *base, const struct udxg_field *field)
+{
+    uint32_t value = 0;
+    if (field->count_offset == UDXG_NO_COUNT) return 1;
+    memcpy(&value, base + field->count_offset, field->short_count ? sizeof(uint16_t) : sizeof(value));
+    return value;
 }
 
 static void sweep_pointer_values(struct run *run, const struct udxg_field *field, unsigned char *base, size_t bytes)
@@ -291,11 +309,11 @@ static void sweep_struct(struct run *run, const struct udxg_shape *shape, unsign
 
 static void sweep_pointer(struct run *run, const struct udxg_field *field, unsigned char *base)
 {
-    bool single = field->count_offset == UDXG_NO_COUNT;
-    uint32_t count = single ? 1 : load32(base + field->count_offset);
+    bool counted = field->count_offset != UDXG_NO_COUNT && !field->short_count; /* no 16 bits are over a limit */
+    uint32_t count = load_count(base, field);
     unsigned char *target = load_pointer(base + field->offset);
     if (target && count) sweep_pointer_values(run, field, base, (size_t)count * field->element_size);
-    if (!single && (target || !field->optional)) sweep_counts(run, field, base);
+    if (counted && (target || !field->optional)) sweep_counts(run, field, base);
     if (!target || !count) return;
     for (uint32_t i = 0; field->element && field->direction & UDXG_IN && i < count; i++)
         sweep_struct(run, field->element, target + (size_t)i * field->element_size);
@@ -346,6 +364,7 @@ static void sweep_field(struct run *run, const struct udxg_shape *shape, const s
     case UDXG_KIND_REST:
     case UDXG_KIND_ADDRESS:
     case UDXG_KIND_CALLBACK:
+    case UDXG_KIND_WITHIN:
         break;
     }
 }
@@ -431,7 +450,7 @@ static void spoil(const struct udxg_shape *shape, unsigned char *base)
     for (uint32_t i = 0; i < shape->field_count; i++) {
         const struct udxg_field *field = &shape->fields[i];
         if (!field->element || !(field->direction & UDXG_IN) || !applies(field, base)) continue;
-        uint32_t count = field->count_offset == UDXG_NO_COUNT ? 1 : load32(base + field->count_offset);
+        uint32_t count = load_count(base, field);
         unsigned char *target = load_pointer(base + field->offset);
         for (uint32_t j = 0; target && j < count; j++) spoil(field->element, target + (size_t)j * field->element_size);
     }
@@ -605,7 +624,9 @@ static bool is_documented(NTSTATUS status)
         STATUS_INVALID_HANDLE,   STATUS_NO_MEMORY,         STATUS_NOT_SUPPORTED,
         STATUS_ACCESS_DENIED,    STATUS_BUFFER_TOO_SMALL,  STATUS_GRAPHICS_NO_VIDEO_MEMORY,
         STATUS_DEVICE_REMOVED,   STATUS_GRAPHICS_DRIVER_MISMATCH, STATUS_GRAPHICS_GPU_EXCEPTION_ON_DEVICE,
-        STATUS_ILLEGAL_INSTRUCTION, STATUS_GRAPHICS_ALLOCATION_BUSY, STATUS_GRAPHICS_TOO_MANY_REFERENCES,
+        STATUS_OBJECT_NAME_INVALID, STATUS_OBJECT_NAME_NOT_FOUND, STATUS_OBJECT_NAME_COLLISION,
+        STATUS_OBJECT_TYPE_MISMATCH, STATUS_ILLEGAL_INSTRUCTION, STATUS_GRAPHICS_ALLOCATION_BUSY,
+        STATUS_GRAPHICS_TOO_MANY_REFERENCES,
     };
     for (size_t i = 0; i < sizeof(documented) / sizeof(documented[0]); i++) {
         if (status == documented[i]) return true;

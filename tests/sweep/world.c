@@ -155,6 +155,21 @@ static void find_adapter(struct world *world)
     world->adapter = info[0].hAdapter;
 }
 
+static D3DKMT_HANDLE make_dead_global(struct world *world)
+{
+    size_t used = world->arena_used;
+    D3DDDI_ALLOCATIONINFO2 *info = world_take(world, sizeof(*info));
+    world_describe_buffer(world, info, BUFFER_BYTES);
+    D3DKMT_CREATEALLOCATION args = {.hDevice = world->device, .NumAllocations = 1, .pAllocationInfo2 = info};
+    args.Flags.CreateResource = args.Flags.CreateShared = 1;
+    world_need(D3DKMTCreateAllocation2(&args), "a shared resource");
+    D3DKMT_DESTROYALLOCATION2 destroy = {.hDevice = world->device, .hResource = args.hResource};
+    world_need(D3DKMTDestroyAllocation2(&destroy), "the end of a shared resource");
+    memset(world->arena + used, 0, world->arena_used - used);
+    world->arena_used = used;
+    return args.hGlobalShare;
+}
+
 static void make_dead_handles(struct world *world)
 {
     D3DKMT_HANDLE *dead = world->dead, fence;
@@ -165,6 +180,7 @@ static void make_dead_handles(struct world *world)
     dead[UDXG_IS_HW_QUEUE] = world_create_hw_queue(world);
     dead[UDXG_IS_PAGING_QUEUE] = world_create_queue(world, &fence);
     dead[UDXG_IS_SYNC] = world_create_fence(world);
+    dead[UDXG_IS_GLOBAL] = make_dead_global(world);
     dead[UDXG_IS_PAGING_QUEUE_OR_ADAPTER] = dead[UDXG_IS_ADAPTER];
 
     D3DKMT_CLOSEADAPTER adapter = {dead[UDXG_IS_ADAPTER]};

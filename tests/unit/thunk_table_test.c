@@ -95,7 +95,7 @@ static void counts_and_conditions_are_fields(const struct udxg_shape *shape, con
 {
     bool counted = field->kind == UDXG_KIND_POINTER || field->kind == UDXG_KIND_HANDLES;
     if (counted && field->count_offset != UDXG_NO_COUNT) {
-        const struct udxg_field *count = field_at(shape, field->count_offset, 4);
+        const struct udxg_field *count = field_at(shape, field->count_offset, field->short_count ? 2 : 4);
         assert_non_null(count);
         assert_true(count->direction & UDXG_IN);
         if (field->recount) assert_true(count->direction & UDXG_OUT);
@@ -189,6 +189,10 @@ static const struct udxg_shape *element_shape(const char *name)
         for (uint32_t j = 0; shape && j < shape->field_count; j++) {
             const struct udxg_shape *element = shape->fields[j].element;
             if (element && strcmp(element->name, name) == 0) return element;
+            for (uint32_t k = 0; element && k < element->field_count; k++) {
+                const struct udxg_shape *inner = element->fields[k].element;
+                if (inner && strcmp(inner->name, name) == 0) return inner;
+            }
         }
     }
     return NULL;

@@ -574,9 +574,62 @@ static void sizes_that_change_under_our_feet(void **state)
     assert_true(good && bad);
 }
 
+/* An address in the copy of one buffer comes out as the client's own of the same byte, and no other does. */
+static void addresses_within_come_out_as_the_clients(void **state)
+{
+    static struct udxg_frame frame;
+    char total[64];
+    D3DDDI_OPENALLOCATIONINFO infos[3];
+    D3DKMT_OPENRESOURCE args = {.NumAllocations = 3,
+                                .pOpenAllocationInfo = infos,
+                                .pTotalPrivateDriverDataBuffer = total,
+                                .TotalPrivateDriverDataBufferSize = sizeof total};
+    D3DKMT_OPENRESOURCE *copy;
+
+    (void)state;
+    memset(infos, 0xff, sizeof infos);
+    memset(total, 'x', sizeof total);
+    assert_int_equal(udxg_thunk_enter(UDXG_THUNK_OpenResource, &args, &frame, (void **)&copy), STATUS_SUCCESS);
+    assert_null(copy->pOpenAllocationInfo[0].pPrivateDriverData);
+    copy->pOpenAllocationInfo[0].pPrivateDriverData = copy->pTotalPrivateDriverDataBuffer;
+    copy->pOpenAllocationInfo[1].pPrivateDriverData = (char *)copy->pTotalPrivateDriverDataBuffer + 9;
+    memset(copy->pTotalPrivateDriverDataBuffer, 'y', sizeof total);
+    copy->TotalPrivateDriverDataBufferSize = 12;
+    udxg_thunk_leave(&frame, STATUS_SUCCESS);
+    assert_ptr_equal(infos[0].pPrivateDriverData, total);
+    assert_ptr_equal(infos[1].pPrivateDriverData, total + 9);
+    assert_null(infos[2].pPrivateDriverData);
+    assert_int_equal(args.TotalPrivateDriverDataBufferSize, 12);
+    assert_int_equal(total[11], 'y');
+    assert_int_equal(total[12], 'x');
+}
+
+/* Counts of 16 bits: what stands beside them is not theirs. */
+static void short_counts_are_short(void **state)
+{
+    static struct udxg_frame frame;
+    USHORT text[2] = {'a', 'b'};
+    UNICODE_STRING string = {.Length = sizeof text, .MaximumLength = UINT16_MAX, .Buffer = text};
+    OBJECT_ATTRIBUTES attributes = {.Length = sizeof attributes, .ObjectName = &string};
+    D3DKMT_OPENNTHANDLEFROMNAME args = {.pObjAttrib = &attributes}, *copy;
+
+    (void)state;
+    assert_int_equal(udxg_thunk_enter(UDXG_THUNK_OpenNtHandleFromName, &args, &frame, (void **)&copy), STATUS_SUCCESS);
+    assert_int_equal(copy->pObjAttrib->ObjectName->Length, sizeof text);
+    assert_ptr_not_equal(copy->pObjAttrib->ObjectName->Buffer, text);
+    assert_memory_equal(copy->pObjAttrib->ObjectName->Buffer, text, sizeof text);
+    assert_int_equal(frame.spans[frame.span_count - 1].bytes, sizeof text);
+    udxg_thunk_leave(&frame, STATUS_OBJECT_NAME_NOT_FOUND);
+    string.Buffer = NULL;
+    assert_int_equal(udxg_thunk_enter(UDXG_THUNK_OpenNtHandleFromName, &args, &frame, (void **)&copy),
+                     STATUS_INVALID_PARAMETER);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(addresses_within_come_out_as_the_clients),
+        cmocka_unit_test(short_counts_are_short),
         cmocka_unit_test(rows_without_a_handler),
         cmocka_unit_test(arguments_that_are_not_there),
         cmocka_unit_test(creation_is_copied_in_and_out),

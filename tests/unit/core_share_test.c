@@ -1,0 +1,347 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Sharing between two processes of one kernel, which the public calls of one program cannot play: who keeps memory,
+ * what a process takes along when it ends, who may open; bundles, with stand-ins for the objects beside a resource;
+ * and that nothing is left, by the memory manager's own count.
+ */
+#include "core_fixture.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "core/adapter.h"
+#include "core/nt_handle.h"
+
+static D3DKMT_HANDLE global; /* of what was created last */
+
+static D3DKMT_HANDLE create(const struct gpu *g, UINT64 size_bytes, UINT flags, D3DKMT_HANDLE *ret_allocation)
+{
+    struct udxg_soft_allocation soft = soft_data(size_bytes);
+    D3DDDI_ALLOCATIONINFO2 info = {.pPrivateDriverData = &soft, .PrivateDriverDataSize = sizeof soft};
+    D3DKMT_CREATEALLOCATION args = {.hDevice = g->device, .NumAllocations = 1, .pAllocationInfo2 = &info};
+
+    memcpy(&args.Flags, &flags, sizeof flags);
+    DO(g->process, CreateAllocation2, &args);
+    global = args.hGlobalShare;
+    *ret_allocation = info.hAllocation;
+    return args.hResource;
+}
+
+enum { BY_NUMBER = 0x3, BY_HANDLE = 0x43, RESTRICTED = 0x10 };
+
+static udxg_status open_number(const struct gpu *g, D3DKMT_HANDLE number, D3DKMT_HANDLE *ret_resource,
+                               D3DKMT_HANDLE *ret_allocation)
+{
+    struct udxg_soft_allocation total;
+    D3DDDI_OPENALLOCATIONINFO2 info;
+    D3DKMT_OPENRESOURCE args = {.hDevice = g->device,
+                                .hGlobalShare = number,
+                                .NumAllocations = 1,
+                                .pOpenAllocationInfo2 = &info,
+                                .pTotalPrivateDriverDataBuffer = &total,
+                                .TotalPrivateDriverDataBufferSize = sizeof total};
+    udxg_status status = CALL(g->process, OpenResource2, &args);
+
+    if (udxg_failed(status)) return status;
+    *ret_resource = args.hResource;
+    *ret_allocation = info.hAllocation;
+    return status;
+}
+
+static udxg_status open_fd(const struct gpu *g, int fd, D3DKMT_OPENRESOURCEFROMNTHANDLE *ret_args,
+                           D3DKMT_HANDLE *ret_allocation)
+{
+    struct udxg_soft_allocation total;
+    D3DDDI_OPENALLOCATIONINFO2 info;
+    uint8_t runtime[20] = {0};
+    udxg_status status;
+
+    *ret_args = (D3DKMT_OPENRESOURCEFROMNTHANDLE){.hDevice = g->device,
+                                                  .hNtHandle = (HANDLE)(intptr_t)fd,
+                                                  .NumAllocations = 1,
+                                                  .pOpenAllocationInfo2 = &info,
+                                                  .pTotalPrivateDriverDataBuffer = &total,
+                                                  .TotalPrivateDriverDataBufferSize = sizeof total,
+                                                  .pKeyedMutexPrivateRuntimeData = runtime,
+                                                  .KeyedMutexPrivateRuntimeDataSize = sizeof runtime};
+    status = CALL(g->process, OpenResourceFromNtHandle, ret_args);
+    if (!udxg_failed(status)) *ret_allocation = info.hAllocation;
+    return status;
+}
+
+static int share_fd(const struct gpu *g, D3DKMT_HANDLE resource)
+{
+    HANDLE nt = NULL;
+    D3DKMT_SHAREOBJECTS args = {.ObjectCount = 1,
+                                .ObjectHandleArray = &resource,
+                                .DesiredAccess = 1,
+                                .pSharedNtHandle = &nt};
+
+    DO(g->process, ShareObjects, &args);
+    return (int)(intptr_t)nt;
+}
+
+static uint64_t allocations_of(const struct udxg_process *process)
+{
+    struct vidmm_usage usage;
+
+    vidmm_process_usage(process->adapters[0]->vidmm, &usage);
+    assert_null(vidmm_process_check(process->adapters[0]->vidmm));
+    return usage.allocations;
+}
+
+/* Memory that the last descriptor kept goes on another thread. */
+static void wait_empty(const struct udxg_process *process)
+{
+    for (unsigned i = 0; i < 1000 && allocations_of(process); i++) usleep(1000);
+    assert_int_equal(allocations_of(process), 0);
+}
+
+static void destroy(const struct gpu *g, D3DKMT_HANDLE resource)
+{
+    D3DKMT_DESTROYALLOCATION2 args = {.hDevice = g->device, .hResource = resource};
+
+    DO(g->process, DestroyAllocation2, &args);
+}
+
+/* ---- processes ---- */
+
+static void memory_outlives_its_creators_process(void **state)
+{
+    struct udxg_kernel *kernel = make_kernel("soft-discrete");
+    struct udxg_process *one = make_process(kernel), *two = make_process(kernel);
+    struct gpu creator = open_gpu(one), opener = open_gpu(two);
+    D3DKMT_HANDLE resource, mine, theirs;
+
+    (void)state;
+    create(&creator, 65536, BY_NUMBER, &mine);
+    *(uint32_t *)lock(&creator, mine) = 4711;
+    assert_int_equal(open_number(&opener, global, &resource, &theirs), STATUS_SUCCESS);
+    udxg_process_destroy(one);
+    assert_int_equal(*(uint32_t *)lock(&opener, theirs), 4711);
+    assert_int_equal(open_number(&opener, global, &resource, &theirs), STATUS_SUCCESS);
+    udxg_process_destroy(two);
+    udxg_kernel_destroy(kernel);
+}
+
+static void a_process_takes_its_openings_along(void **state)
+{
+    struct udxg_kernel *kernel = make_kernel("soft-discrete");
+    struct udxg_process *one = make_process(kernel), *two = make_process(kernel);
+    struct gpu creator = open_gpu(one), opener = open_gpu(two);
+    D3DKMT_HANDLE resource, opened, mine, theirs;
+
+    (void)state;
+    resource = create(&creator, 65536, BY_NUMBER, &mine);
+    assert_int_equal(open_number(&opener, global, &opened, &theirs), STATUS_SUCCESS);
+    destroy(&creator, resource);
+    assert_int_equal(open_number(&creator, global, &resource, &mine), STATUS_SUCCESS);
+    destroy(&creator, resource);
+    assert_int_equal(allocations_of(one), 1);
+    udxg_process_destroy(two);
+    assert_int_equal(allocations_of(one), 0);
+    assert_int_equal(open_number(&creator, global, &resource, &mine), STATUS_INVALID_PARAMETER);
+    udxg_process_destroy(one);
+    udxg_kernel_destroy(kernel);
+}
+
+static void a_stranger_is_let_in(void **state)
+{
+    struct udxg_kernel *kernel = make_kernel("soft-uma");
+    struct udxg_process *one = make_process(kernel), *two = make_process(kernel);
+    struct gpu creator, opener;
+    D3DKMT_HANDLE resource, opened, mine, theirs;
+    D3DKMT_CHECKSHAREDRESOURCEACCESS check;
+
+    (void)state;
+    two->pid = one->pid + 1; /* nobody knows it yet */
+    creator = open_gpu(one);
+    opener = open_gpu(two);
+    resource = create(&creator, 65536, BY_NUMBER | RESTRICTED, &mine);
+    check = (D3DKMT_CHECKSHAREDRESOURCEACCESS){resource, two->pid};
+    assert_int_equal(open_number(&opener, global, &opened, &theirs), STATUS_ACCESS_DENIED);
+    assert_int_equal(CALL(one, CheckSharedResourceAccess, &check), STATUS_ACCESS_DENIED);
+    assert_int_equal(open_number(&creator, global, &opened, &theirs), STATUS_SUCCESS);
+    udxg_process_destroy(two);
+    udxg_process_destroy(one);
+    udxg_kernel_destroy(kernel);
+}
+
+/* ---- bundles ---- */
+
+static atomic_uint destroyed, published, discarded;
+static bool refuse; /* the sync object cannot be opened */
+static uint32_t opened_bytes, published_handles[2];
+
+static void stand_in_destroy(struct udxg_shared *shared)
+{
+    atomic_fetch_add(&destroyed, 1);
+    free(shared);
+}
+
+static udxg_status stand_in_open(struct udxg_shared *shared, const struct udxg_shared_opener *opener,
+                                 void **ret_opening)
+{
+    bool mutex = shared->class->kind == UDXG_SHARED_KEYED_MUTEX;
+
+    if (mutex) opened_bytes = opener->runtime_data_bytes;
+    if (!mutex && refuse) return STATUS_NO_MEMORY;
+    udxg_shared_open(shared);
+    *ret_opening = shared;
+    return STATUS_SUCCESS;
+}
+
+static void stand_in_publish(void *opening, uint32_t handle)
+{
+    published_handles[atomic_fetch_add(&published, 1) % 2] = handle;
+    udxg_shared_close(opening); /* nobody will ask for that handle */
+}
+
+static void stand_in_discard(void *opening)
+{
+    atomic_fetch_add(&discarded, 1);
+    udxg_shared_close(opening);
+}
+
+static const struct udxg_shared_class mutexes = {UDXG_SHARED_KEYED_MUTEX, stand_in_destroy, stand_in_open,
+                                                 stand_in_publish, stand_in_discard};
+static const struct udxg_shared_class syncs = {UDXG_SHARED_SYNC, stand_in_destroy, stand_in_open, stand_in_publish,
+                                               stand_in_discard};
+
+static struct udxg_shared *stand_in(const struct udxg_shared_class *class)
+{
+    struct udxg_shared *shared = calloc(1, sizeof *shared);
+
+    assert_non_null(shared);
+    udxg_shared_init(shared, class, true);
+    return shared;
+}
+
+/* A descriptor of the resource behind FD, with a mutex and a sync object beside it. */
+static int bundle(struct udxg_kernel *kernel, int fd)
+{
+    const struct udxg_nt_request request = {.access = 1};
+    const struct udxg_name no_name = {0};
+    struct udxg_shared *objects[3] = {NULL, stand_in(&mutexes), stand_in(&syncs)};
+    struct udxg_nt_found found;
+    int both = -1;
+
+    assert_int_equal(udxg_nt_find(&kernel->nt_handles, fd, UDXG_SHARED_RESOURCE, &found), STATUS_SUCCESS);
+    objects[0] = found.objects[0];
+    assert_int_equal(udxg_nt_share(&kernel->nt_handles, 3, objects, &no_name, &request, &both), STATUS_SUCCESS);
+    udxg_nt_forget(&found);
+    udxg_shared_close(objects[1]);
+    udxg_shared_close(objects[2]);
+    return both;
+}
+
+static void what_stands_beside_is_opened_too(void **state)
+{
+    struct udxg_kernel *kernel = make_kernel("soft-uma");
+    struct udxg_process *process = make_process(kernel);
+    struct gpu g = open_gpu(process);
+    D3DKMT_OPENRESOURCEFROMNTHANDLE args;
+    struct udxg_nt_found found;
+    D3DKMT_HANDLE mine, theirs, resource = create(&g, 65536, BY_HANDLE, &mine);
+    int fd = share_fd(&g, resource), both = bundle(kernel, fd);
+
+    (void)state;
+    destroy(&g, resource);
+    close(fd);
+    refuse = false;
+    assert_int_equal(open_fd(&g, both, &args, &theirs), STATUS_SUCCESS);
+    assert_int_equal(atomic_load(&published), 2);
+    assert_int_equal(args.hKeyedMutex, published_handles[0]);
+    assert_int_equal(args.hSyncObject, published_handles[1]);
+    assert_int_equal(args.KeyedMutexPrivateRuntimeDataSize, 20);
+    assert_int_equal(opened_bytes, 20);
+    assert_int_equal(udxg_nt_find(&kernel->nt_handles, both, UDXG_SHARED_SYNC, &found), STATUS_OBJECT_TYPE_MISMATCH);
+    destroy(&g, args.hResource);
+
+    /* One that cannot be opened takes the others along. */
+    refuse = true;
+    assert_int_equal(open_fd(&g, both, &args, &theirs), STATUS_NO_MEMORY);
+    assert_int_equal(atomic_load(&discarded), 1);
+    assert_int_equal(atomic_load(&published), 2);
+    assert_int_equal(atomic_load(&destroyed), 0);
+    close(both);
+    wait_empty(process);
+    for (unsigned i = 0; i < 1000 && atomic_load(&destroyed) < 2; i++) usleep(1000);
+    assert_int_equal(atomic_load(&destroyed), 2);
+    udxg_process_destroy(process);
+    udxg_kernel_destroy(kernel);
+}
+
+/* ---- threads ---- */
+
+#define THREADS 6
+#define ROUNDS 400
+
+struct market {
+    struct udxg_process *process;
+    _Atomic uint32_t number; /* of some resource, maybe gone */
+    _Atomic int fd;          /* of some resource, maybe closed */
+};
+
+/* Creates, shares, opens what others share, and ends it all. */
+static void *trade(void *argument)
+{
+    struct market *market = argument;
+    struct gpu g = {.process = market->process};
+    D3DKMT_CREATEDEVICE device = {.hAdapter = open_adapter(market->process)};
+    D3DKMT_OPENRESOURCEFROMNTHANDLE args;
+
+    DO(market->process, CreateDevice, &device);
+    g.device = device.hDevice;
+    for (unsigned i = 0; i < ROUNDS; i++) {
+        struct udxg_soft_allocation soft = soft_data(4096);
+        D3DDDI_ALLOCATIONINFO2 info = {.pPrivateDriverData = &soft, .PrivateDriverDataSize = sizeof soft};
+        D3DKMT_CREATEALLOCATION call = {.hDevice = g.device, .NumAllocations = 1, .pAllocationInfo2 = &info};
+        D3DKMT_HANDLE opened, allocation;
+        int fd;
+
+        call.Flags.CreateResource = call.Flags.CreateShared = 1;
+        call.Flags.NtSecuritySharing = i % 2;
+        DO(market->process, CreateAllocation2, &call);
+        if (call.hGlobalShare) atomic_store(&market->number, call.hGlobalShare);
+        if (open_number(&g, atomic_load(&market->number), &opened, &allocation) == STATUS_SUCCESS) destroy(&g, opened);
+        fd = i % 2 ? atomic_exchange(&market->fd, share_fd(&g, call.hResource)) : -1;
+        destroy(&g, call.hResource);
+        if (fd < 0) continue;
+        assert_int_equal(open_fd(&g, fd, &args, &allocation), STATUS_SUCCESS);
+        close(fd);
+        destroy(&g, args.hResource);
+    }
+    close_gpu(&g);
+    return NULL;
+}
+
+static void a_market(void **state)
+{
+    struct udxg_kernel *kernel = make_kernel("soft-discrete");
+    struct udxg_process *process = make_process(kernel);
+    struct market market = {.process = process, .fd = -1};
+    pthread_t threads[THREADS];
+
+    (void)state;
+    for (unsigned i = 0; i < THREADS; i++) pthread_create(&threads[i], NULL, trade, &market);
+    for (unsigned i = 0; i < THREADS; i++) pthread_join(threads[i], NULL);
+    close(atomic_load(&market.fd));
+    wait_empty(process);
+    assert_null(vidmm_adapter_check(kernel->adapters[0]->vidmm));
+    assert_null(udxg_handle_table_check(&process->handles));
+    udxg_process_destroy(process);
+    udxg_kernel_destroy(kernel);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(memory_outlives_its_creators_process),
+        cmocka_unit_test(a_process_takes_its_openings_along),
+        cmocka_unit_test(a_stranger_is_let_in),
+        cmocka_unit_test(what_stands_beside_is_opened_too),
+        cmocka_unit_test(a_market),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
