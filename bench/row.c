@@ -26,6 +26,9 @@ const struct row rows[] = {
      row_range_speed},
     {"P19", "range allocator, fill at the first failure, 16 GiB", "best fit", ROW_PERCENTAGE, 90.6, 93, row_range_fill},
     {"P21", "P1 on two threads and two devices", "on one thread", ROW_SPEEDUP, 1.6, 1.9, row_two_threads},
+    {"P22", "signal of a fence to the waking of its waiter", "futex word, one way", ROW_RATIO, 1.5, 1.1,
+     row_signal_to_wake},
+    {"P23", "hand-over of a keyed mutex", "pthread mutex + condition", ROW_RATIO, 1.5, 1, row_keyed_mutex},
 };
 
 const unsigned row_count = sizeof rows / sizeof rows[0];

@@ -62,5 +62,8 @@ void row_range_speed(unsigned repetitions, struct row_figures *ret);
 void row_range_fill(unsigned repetitions, struct row_figures *ret);
 /* bench/threads.c */
 void row_two_threads(unsigned repetitions, struct row_figures *ret);
+/* bench/sync.c */
+void row_signal_to_wake(unsigned repetitions, struct row_figures *ret);
+void row_keyed_mutex(unsigned repetitions, struct row_figures *ret);
 
 #endif

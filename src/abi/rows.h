@@ -150,6 +150,12 @@
 #define HANDLES_IN(field, count, what, most, ...)                                                                      \
     FOLLOW_(field, UDXG_IN, MANY_(field, count, most), .handle = UDXG_IS_##what, __VA_ARGS__)
 #define VALUES_IN(field, count, most, ...) FOLLOW_(field, UDXG_IN, MANY_(field, count, most), __VA_ARGS__)
+/*
+ * The same in a union with a 64-bit value, where only the objects behind the handles tell which of the two it is. What
+ * cannot be an address with so many values is NULL in the copy, and what the client had is in the eight bytes after it.
+ */
+#define VALUES_OR_VALUE_IN(field, count, most, ...)                                                                    \
+    VALUES_IN(field, count, most, .optional = true, .or_value = true, __VA_ARGS__)
 #define VALUES_OUT(field, count, most, ...) FOLLOW_(field, UDXG_OUT, MANY_(field, count, most), __VA_ARGS__)
 #define VALUE_OUT_ALWAYS(field, ...) FOLLOW_(field, UDXG_OUT | UDXG_ALWAYS, ONE_(field), __VA_ARGS__)
 #define VALUE_IN(field, ...) FOLLOW_(field, UDXG_IN, ONE_(field), __VA_ARGS__)
@@ -160,10 +166,9 @@
     FOLLOW_(field, UDXG_OUT, MANY_(field, count, most), .element = &udxg_shape_##shape, __VA_ARGS__)
 #define STRUCTS_INOUT(field, count, shape, most, ...)                                                                  \
     FOLLOW_(field, UDXG_IN | UDXG_OUT, MANY_(field, count, most), .element = &udxg_shape_##shape, __VA_ARGS__)
-#define STRUCTS_IN(field, count, shape, most, ...) \
+#define STRUCTS_IN(field, count, shape, most, ...)                                                                     \
     FOLLOW_(field, UDXG_IN, MANY_(field, count, most), .element = &udxg_shape_##shape, __VA_ARGS__)
-#define STRUCT_IN(field, shape, ...) \
-    FOLLOW_(field, UDXG_IN, ONE_(field), .element = &udxg_shape_##shape, __VA_ARGS__)
+#define STRUCT_IN(field, shape, ...) FOLLOW_(field, UDXG_IN, ONE_(field), .element = &udxg_shape_##shape, __VA_ARGS__)
 
 /* The same where the public struct says void * for a pointer to TYPE. */
 #define STRUCT_IN_VOID(field, shape, type, ...)                                                                        \

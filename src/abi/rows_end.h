@@ -55,6 +55,7 @@
 #undef BUFFER_INOUT
 #undef HANDLES_IN
 #undef VALUES_IN
+#undef VALUES_OR_VALUE_IN
 #undef VALUES_OUT
 #undef VALUE_IN
 #undef VALUE_OUT

@@ -94,8 +94,9 @@ struct udxg_field {
     uint8_t kind, direction, action; /* enums of this file */
     uint8_t handle;                  /* enum udxg_handle_kind */
     bool optional;                   /* POINTER: NULL is legal with any count; HANDLE: 0 is legal */
-    bool short_count;                /* POINTER: the count has 16 bits, not 32 */
-    bool recount;                    /* POINTER: only as many elements are written as the count says afterwards */
+    bool or_value;    /* POINTER: in its place may stand a value, which is kept in the 8 bytes after it */
+    bool short_count; /* POINTER: the count has 16 bits, not 32 */
+    bool recount;     /* POINTER: only as many elements are written as the count says afterwards */
     const char *name;
     const char *note;      /* for the documents; NULL for most */
     const char *condition; /* the same as WHEN, in words; NULL for always */

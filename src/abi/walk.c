@@ -150,7 +150,7 @@ static uint32_t count_of(const struct udxg_field *field, const unsigned char *co
     return field->short_count ? load16(copy + field->count_offset) : udxg_load32(copy + field->count_offset);
 }
 
-udxg_status udxg_walk_follow(struct udxg_frame *frame, const struct udxg_field *field, unsigned char *copy)
+static udxg_status follow_pointer(struct udxg_frame *frame, const struct udxg_field *field, unsigned char *copy)
 {
     uint32_t count = count_of(field, copy);
     void *client = load_pointer(copy + field->offset);
@@ -174,6 +174,21 @@ udxg_status udxg_walk_follow(struct udxg_frame *frame, const struct udxg_field *
     memcpy(copy + field->offset, &target, sizeof(target));
     if (!field->element || !field->element->enter_count || !(field->direction & UDXG_IN)) return STATUS_SUCCESS;
     return enter_elements(frame, field->element, target, count);
+}
+
+/* Of an address that may be a number: then there is nothing where it leads, and that is no error. */
+udxg_status udxg_walk_follow(struct udxg_frame *frame, const struct udxg_field *field, unsigned char *copy)
+{
+    uint32_t span_count = frame->span_count;
+    void *none = NULL;
+    udxg_status status;
+
+    if (field->or_value) memcpy(copy + field->offset + sizeof(uint64_t), copy + field->offset, sizeof(uint64_t));
+    status = follow_pointer(frame, field, copy);
+    if (status != STATUS_INVALID_PARAMETER || !field->or_value) return status;
+    frame->span_count = span_count;
+    memcpy(copy + field->offset, &none, sizeof(none));
+    return STATUS_SUCCESS;
 }
 
 udxg_status udxg_thunk_enter(enum udxg_thunk_id id, const void *args, struct udxg_frame *frame, void **ret_args)

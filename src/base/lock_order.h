@@ -19,6 +19,7 @@ UDXG_LOCK_CLASS(UPDATE)       /* an adapter's queues of address updates         
 UDXG_LOCK_CLASS(NODE)         /* an engine's run queue and its contexts' packets  core/engine.c      */
 UDXG_LOCK_CLASS(WATCHDOG)     /* a watchdog's sleep                             core/watchdog.c    */
 UDXG_LOCK_CLASS(SYNC)         /* a synchronisation object's value and waiters     core/sync.c        */
+UDXG_LOCK_CLASS(KEYED)        /* a keyed mutex's owner and waiters                 core/keyed_mutex.c */
 UDXG_LOCK_CLASS(VIDMM)        /* placement, residency and budgets of one adapter  vidmm/             */
 UDXG_LEAF_LOCK_CLASS(VASPACE) /* one GPU address space                            vidmm/vaspace.c    */
 UDXG_LEAF_LOCK_CLASS(STOCK)   /* a lane's commit and homes                        vidmm/stock.c      */

@@ -295,6 +295,15 @@ void udxg_os_futex_wait(_Atomic uint32_t *word, uint32_t value)
     syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, NULL, NULL, 0);
 }
 
+bool udxg_os_futex_wait_until(_Atomic uint32_t *word, uint32_t value, uint64_t deadline_ns, bool realtime)
+{
+    struct timespec deadline = {(time_t)(deadline_ns / 1000000000u), (long)(deadline_ns % 1000000000u)};
+    int operation = FUTEX_WAIT_BITSET_PRIVATE | (realtime ? FUTEX_CLOCK_REALTIME : 0);
+
+    return syscall(SYS_futex, word, operation, value, &deadline, NULL, FUTEX_BITSET_MATCH_ANY) == 0 ||
+           errno != ETIMEDOUT;
+}
+
 void udxg_os_futex_wake(_Atomic uint32_t *word)
 {
     syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
@@ -391,7 +400,21 @@ bool udxg_os_has_hung_up(int fd)
 {
     struct pollfd poll_fd = {.fd = fd};
 
-    return poll(&poll_fd, 1, 0) == 1 && poll_fd.revents & POLLHUP;
+    return poll(&poll_fd, 1, 0) == 1 && poll_fd.revents & (POLLHUP | POLLERR);
+}
+
+/* SIGPIPE of a pipe without a reader would be the client's death: it is held back, and taken out. */
+void udxg_os_pipe_mark(int fd)
+{
+    static const struct timespec at_once;
+    sigset_t pipe_signal, former;
+
+    sigemptyset(&pipe_signal);
+    sigaddset(&pipe_signal, SIGPIPE);
+    pthread_sigmask(SIG_BLOCK, &pipe_signal, &former);
+    if (write(fd, "", 1) < 0 && errno == EPIPE && !sigismember(&former, SIGPIPE))
+        sigtimedwait(&pipe_signal, NULL, &at_once);
+    pthread_sigmask(SIG_SETMASK, &former, NULL);
 }
 
 bool udxg_os_random(void *bytes, size_t size_bytes)

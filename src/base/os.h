@@ -67,6 +67,8 @@ void udxg_os_cond_wait_until(pthread_cond_t *cond, pthread_mutex_t *mutex, uint6
 
 /* Sleeps while *WORD is VALUE, or returns for no reason. */
 void udxg_os_futex_wait(_Atomic uint32_t *word, uint32_t value);
+/* The same until a point in time; false when that has passed. REALTIME: of CLOCK_REALTIME, else of CLOCK_MONOTONIC. */
+bool udxg_os_futex_wait_until(_Atomic uint32_t *word, uint32_t value, uint64_t deadline_ns, bool realtime);
 /* Wakes one that sleeps on WORD. */
 void udxg_os_futex_wake(_Atomic uint32_t *word);
 
@@ -91,6 +93,9 @@ struct udxg_os_pipe_id {
 bool udxg_os_pipe_id(intptr_t fd, struct udxg_os_pipe_id *ret) UDXG_MUST_CHECK;
 /* Whether the other end of a pipe has hung up. */
 bool udxg_os_has_hung_up(int fd);
+/* Puts a byte into a pipe of ours, at its writing end; nothing happens when it is full or has no reader. */
+void udxg_os_pipe_mark(int fd);
+
 /* SIZE_BYTES (up to 256) that nobody can foresee; false where the system has none. */
 bool udxg_os_random(void *bytes, size_t size_bytes) UDXG_MUST_CHECK;
 /* An epoll, and an eventfd that is registered with it under NULL. */

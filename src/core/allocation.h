@@ -63,8 +63,8 @@ struct udxg_opening {
 };
 
 /* An opening without a handle yet. When it fails, the memory's reference is still the caller's. */
-udxg_status udxg_allocation_open(const struct udxg_opening *opening, struct udxg_allocation **ret_allocation)
-    UDXG_MUST_CHECK;
+udxg_status udxg_allocation_open(const struct udxg_opening *opening,
+                                 struct udxg_allocation **ret_allocation) UDXG_MUST_CHECK;
 
 /* One call that destroys. */
 struct udxg_destruction {

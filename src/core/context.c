@@ -123,12 +123,8 @@ udxg_status thunk_DestroyContext(struct udxg_process *process, D3DKMT_DESTROYCON
 
 /* ---- submission ---- */
 
-/*
- * The contexts of one device behind HANDLES, pinned; at least one, all of the first one's device, none made for
- * hardware queues.
- */
-static udxg_status get_contexts(struct udxg_process *process, uint32_t count, const D3DKMT_HANDLE *handles,
-                                struct udxg_context **ret_contexts)
+udxg_status udxg_contexts_get(struct udxg_process *process, uint32_t count, const D3DKMT_HANDLE *handles,
+                              struct udxg_context **ret_contexts)
 {
     udxg_status status = count ? STATUS_SUCCESS : STATUS_INVALID_PARAMETER;
     uint32_t pinned = 0;
@@ -148,7 +144,7 @@ static udxg_status get_contexts(struct udxg_process *process, uint32_t count, co
     return status;
 }
 
-static void put_contexts(uint32_t count, struct udxg_context *const *contexts)
+void udxg_contexts_put(uint32_t count, struct udxg_context *const *contexts)
 {
     for (uint32_t i = 0; i < count; i++) udxg_context_put(contexts[i]);
 }
@@ -191,7 +187,7 @@ udxg_status thunk_SubmitCommand(struct udxg_process *process, D3DKMT_SUBMITCOMMA
     struct udxg_context *contexts[UDXG_MAX_BROADCAST];
     struct udxg_packet *packets[UDXG_MAX_BROADCAST];
     uint32_t count = args->BroadcastContextCount;
-    udxg_status status = get_contexts(process, count, args->BroadcastContext, contexts);
+    udxg_status status = udxg_contexts_get(process, count, args->BroadcastContext, contexts);
     struct udxg_device *device;
 
     if (udxg_failed(status)) return status;
@@ -201,71 +197,19 @@ udxg_status thunk_SubmitCommand(struct udxg_process *process, D3DKMT_SUBMITCOMMA
         status = udxg_submit_check_named(device, args->NumHistoryBuffers, args->HistoryBufferArray, false);
     if (!udxg_failed(status)) status = make_commands(count, contexts, &command, packets);
     if (!udxg_failed(status)) status = udxg_packets_submit(count, packets);
-    put_contexts(count, contexts);
+    udxg_contexts_put(count, contexts);
     return status;
 }
 
 udxg_status udxg_submit_get_fences(struct udxg_process *process, uint32_t count, const D3DKMT_HANDLE *handles,
-                                   const UINT64 *values, D3DDDI_SYNCHRONIZATIONOBJECT_FLAGS forbidden,
-                                   struct udxg_sync **ret_syncs)
+                                   const UINT64 *values, enum udxg_sync_use use, struct udxg_sync **ret_syncs)
 {
-    udxg_status status;
+    udxg_status status = values ? udxg_syncs_get(process, count, handles, use, ret_syncs) : STATUS_INVALID_PARAMETER;
 
-    if (!values) return STATUS_INVALID_PARAMETER; /* only other fences need no values */
-    status = udxg_syncs_get(process, count, handles, ret_syncs);
     if (udxg_failed(status)) return status;
     for (uint32_t i = 0; i < count; i++)
-        if (ret_syncs[i]->flags.Value & forbidden.Value) status = STATUS_ACCESS_DENIED;
-    if (udxg_failed(status)) udxg_submit_put_fences(count, ret_syncs);
-    return status;
-}
-
-void udxg_submit_put_fences(uint32_t count, struct udxg_sync *const *syncs)
-{
-    for (uint32_t i = 0; i < count; i++) udxg_sync_unref(syncs[i]);
-}
-
-udxg_status thunk_SignalSynchronizationObjectFromGpu(struct udxg_process *process,
-                                                     D3DKMT_SIGNALSYNCHRONIZATIONOBJECTFROMGPU *args)
-{
-    const D3DDDI_SYNCHRONIZATIONOBJECT_FLAGS forbidden = {.NoSignal = 1};
-    struct udxg_sync *syncs[UDXG_MAX_SYNC_OBJECTS];
-    struct udxg_context *context;
-    struct udxg_packet *packet;
-    udxg_status status = get_contexts(process, 1, &args->hContext, &context);
-
-    if (udxg_failed(status)) return status;
-    status = udxg_submit_get_fences(process, args->ObjectCount, args->ObjectHandleArray, args->MonitoredFenceValueArray,
-                                    forbidden, syncs);
-    if (!udxg_failed(status)) {
-        status =
-            udxg_packet_make_signal(&context->lane, args->ObjectCount, syncs, args->MonitoredFenceValueArray, &packet);
-        if (!udxg_failed(status)) status = udxg_packets_submit(1, &packet);
-        udxg_submit_put_fences(args->ObjectCount, syncs);
-    }
-    udxg_context_put(context);
-    return status;
-}
-
-udxg_status thunk_WaitForSynchronizationObjectFromGpu(struct udxg_process *process,
-                                                      D3DKMT_WAITFORSYNCHRONIZATIONOBJECTFROMGPU *args)
-{
-    const D3DDDI_SYNCHRONIZATIONOBJECT_FLAGS forbidden = {.NoWait = 1};
-    struct udxg_sync *syncs[UDXG_MAX_SYNC_OBJECTS];
-    struct udxg_context *context;
-    struct udxg_packet *packet;
-    udxg_status status = get_contexts(process, 1, &args->hContext, &context);
-
-    if (udxg_failed(status)) return status;
-    status = udxg_submit_get_fences(process, args->ObjectCount, args->ObjectHandleArray, args->MonitoredFenceValueArray,
-                                    forbidden, syncs);
-    if (!udxg_failed(status)) {
-        status =
-            udxg_packet_make_wait(&context->lane, args->ObjectCount, syncs, args->MonitoredFenceValueArray, &packet);
-        if (!udxg_failed(status)) status = udxg_packets_submit(1, &packet);
-        udxg_submit_put_fences(args->ObjectCount, syncs);
-    }
-    udxg_context_put(context);
+        if (!udxg_sync_is_monitored(ret_syncs[i])) status = STATUS_INVALID_PARAMETER;
+    if (udxg_failed(status)) udxg_syncs_put(count, ret_syncs);
     return status;
 }
 

@@ -10,8 +10,8 @@
 #include "core/update.h"
 
 struct udxg_context {
-    struct udxg_lane lane; /* first: it is the context's object, and its device's child */
-    bool hw_queues;        /* constant */
+    struct udxg_lane lane;                      /* first: it is the context's object, and its device's child */
+    bool hw_queues;                             /* constant */
     _Atomic(struct udxg_companion *) companion; /* of its address updates; set once, or NULL for ever */
 };
 
@@ -33,10 +33,17 @@ udxg_status udxg_context_create(struct udxg_process *process, const struct udxg_
 /* Allocations that a submission names must be ones of its device; with RESIDENT, on its residency list. */
 udxg_status udxg_submit_check_named(struct udxg_device *device, uint32_t count, const D3DKMT_HANDLE *handles,
                                     bool resident) UDXG_MUST_CHECK;
-/* References to the fences of a signal or wait of the GPU, none of which forbids it by FORBIDDEN. */
+/*
+ * The contexts of one device behind HANDLES, pinned, into which packets can be put; at least one, all of the first
+ * one's device, none made for hardware queues, the device not in error.
+ */
+udxg_status udxg_contexts_get(struct udxg_process *process, uint32_t count, const D3DKMT_HANDLE *handles,
+                              struct udxg_context **ret_contexts) UDXG_MUST_CHECK;
+void udxg_contexts_put(uint32_t count, struct udxg_context *const *contexts);
+
+/* References to the monitored fences of a signal or wait of the GPU. */
 udxg_status udxg_submit_get_fences(struct udxg_process *process, uint32_t count, const D3DKMT_HANDLE *handles,
-                                   const UINT64 *values, D3DDDI_SYNCHRONIZATIONOBJECT_FLAGS forbidden,
+                                   const UINT64 *values, enum udxg_sync_use use,
                                    struct udxg_sync **ret_syncs) UDXG_MUST_CHECK;
-void udxg_submit_put_fences(uint32_t count, struct udxg_sync *const *syncs);
 
 #endif

@@ -174,3 +174,14 @@ void udxg_fence_slot_put(struct udxg_fence_pages *pages, struct udxg_fence_slot 
     udxg_unlock(FENCE, &pages->lock);
     slot->block = NULL;
 }
+
+udxg_status udxg_fence_slot_map(const struct udxg_fence_slot *slot, struct vidmm_process *vidmm, uint64_t *ret_block_va,
+                                uint64_t *ret_va)
+{
+    struct udxg_fence_block *block = slot->block;
+    udxg_status status =
+        vidmm_va_map_system(vidmm, (void *)block->values, BLOCK_BYTES, block_written, block, ret_block_va);
+
+    if (!udxg_failed(status)) *ret_va = *ret_block_va + slot->index * sizeof(uint64_t);
+    return status;
+}

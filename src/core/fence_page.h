@@ -41,4 +41,11 @@ udxg_status udxg_fence_slot_get(struct udxg_fence_pages *pages, void (*written)(
 /* WRITTEN does not start after it returns; one that runs already holds a reference of its own. */
 void udxg_fence_slot_put(struct udxg_fence_pages *pages, struct udxg_fence_slot *slot);
 
+/*
+ * Shows the slot's block to engines of another adapter too; end it with vidmm_va_unmap_system() of *RET_BLOCK_VA,
+ * before the slot is put back.
+ */
+udxg_status udxg_fence_slot_map(const struct udxg_fence_slot *slot, struct vidmm_process *vidmm, uint64_t *ret_block_va,
+                                uint64_t *ret_va) UDXG_MUST_CHECK;
+
 #endif

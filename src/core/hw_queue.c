@@ -84,7 +84,7 @@ static void queue_destroy(struct udxg_lane *lane)
 void udxg_hw_queue_release(void *object)
 {
     struct hw_queue *queue = object;
-    struct udxg_child *fence = &queue->lane.progress->child;
+    struct udxg_child *fence = &queue->lane.progress->first.child;
     uint32_t handle = udxg_device_child_handle(fence); /* 0 when the client has closed it itself */
 
     if (handle) udxg_handle_close(&fence->device->process->handles, handle, UDXG_HANDLE_SYNC);
@@ -247,7 +247,6 @@ udxg_status thunk_SubmitCommandToHwQueue(struct udxg_process *process, D3DKMT_SU
 udxg_status thunk_SubmitWaitForSyncObjectsToHwQueue(struct udxg_process *process,
                                                     D3DKMT_SUBMITWAITFORSYNCOBJECTSTOHWQUEUE *args)
 {
-    const D3DDDI_SYNCHRONIZATIONOBJECT_FLAGS forbidden = {.NoWait = 1};
     struct udxg_sync *syncs[UDXG_MAX_SYNC_OBJECTS];
     struct udxg_packet *packet;
     struct hw_queue *queue;
@@ -255,11 +254,11 @@ udxg_status thunk_SubmitWaitForSyncObjectsToHwQueue(struct udxg_process *process
 
     if (udxg_failed(status)) return status;
     status = udxg_submit_get_fences(process, args->ObjectCount, args->ObjectHandleArray, args->FenceValueArray,
-                                    forbidden, syncs);
+                                    UDXG_SYNC_WAIT, syncs);
     if (!udxg_failed(status)) {
         status = udxg_packet_make_wait(&queue->lane, args->ObjectCount, syncs, args->FenceValueArray, &packet);
         if (!udxg_failed(status)) status = udxg_packets_submit(1, &packet);
-        udxg_submit_put_fences(args->ObjectCount, syncs);
+        udxg_syncs_put(args->ObjectCount, syncs);
     }
     queue_put(queue);
     return status;
@@ -304,7 +303,6 @@ static udxg_status submit_signals(uint32_t queue_count, struct hw_queue *const *
 udxg_status thunk_SubmitSignalSyncObjectsToHwQueue(struct udxg_process *process,
                                                    D3DKMT_SUBMITSIGNALSYNCOBJECTSTOHWQUEUE *args)
 {
-    const D3DDDI_SYNCHRONIZATIONOBJECT_FLAGS forbidden = {.NoSignal = 1};
     struct hw_queue *queues[UDXG_MAX_BROADCAST];
     struct udxg_sync *syncs[UDXG_MAX_SYNC_OBJECTS];
     uint32_t count = args->BroadcastHwQueueCount;
@@ -312,10 +310,10 @@ udxg_status thunk_SubmitSignalSyncObjectsToHwQueue(struct udxg_process *process,
 
     if (udxg_failed(status)) return status;
     status = udxg_submit_get_fences(process, args->ObjectCount, args->ObjectHandleArray, args->FenceValueArray,
-                                    forbidden, syncs);
+                                    UDXG_SYNC_SIGNAL, syncs);
     if (!udxg_failed(status)) {
         status = submit_signals(count, queues, args->ObjectCount, syncs, args->FenceValueArray);
-        udxg_submit_put_fences(args->ObjectCount, syncs);
+        udxg_syncs_put(args->ObjectCount, syncs);
     }
     for (uint32_t i = 0; i < count; i++) queue_put(queues[i]);
     return status;

@@ -204,6 +204,7 @@ void udxg_packets_discard(struct udxg_list *packets) UDXG_NO_TSA
 struct retirement {
     struct udxg_packet *packet;
     struct udxg_list fired; /* waits to release */
+    bool stored;            /* its signals were made */
 };
 
 /* What a cancelled lane would have signalled is lost: its device has set its fences already, or is about to. */
@@ -213,11 +214,19 @@ static void store_values(void *user)
     struct udxg_lane *lane = step->packet->lane;
 
     if (is_cancelled(lane)) return;
-    if (step->packet->progress) udxg_sync_store_collect(lane->progress, step->packet->progress, &step->fired);
+    step->stored = true;
+    if (step->packet->progress)
+        udxg_sync_store_collect(lane->progress, lane->child.device, step->packet->progress, &step->fired);
     if (step->packet->kind != UDXG_PACKET_SIGNAL) return;
     struct signal_packet *signal = (struct signal_packet *)step->packet;
     for (uint32_t i = 0; i < signal->count; i++)
-        udxg_sync_store_collect(signal->items[i].sync, signal->items[i].value, &step->fired);
+        udxg_sync_store_collect(signal->items[i].sync, lane->child.device, signal->items[i].value, &step->fired);
+}
+
+/* The part of a signal that needs no lock, and must not be made with one: events. */
+static void notify_all(const struct signal_packet *signal)
+{
+    for (uint32_t i = 0; i < signal->count; i++) udxg_sync_notify(signal->items[i].sync);
 }
 
 /*
@@ -230,7 +239,8 @@ static void retire_and_store(struct udxg_packet *packet)
 
     udxg_list_init(&step.fired);
     udxg_device_retire_with(packet->lane->child.device, &packet->timeline, store_values, &step);
-    udxg_sync_fire(&step.fired);
+    udxg_waiters_fire(&step.fired);
+    if (step.stored && packet->kind == UDXG_PACKET_SIGNAL) notify_all((struct signal_packet *)packet);
 }
 
 /* ---- commands ---- */
@@ -346,7 +356,7 @@ void udxg_lane_give_up(struct udxg_packet *packet)
 /* ---- waits ---- */
 
 /* The lane may go on: its wait is satisfied. Runs on whichever thread signals. */
-static void wait_done(struct udxg_wait *wait)
+static bool wait_done(struct udxg_wait *wait)
 {
     struct udxg_packet *packet = &udxg_container_of(wait, struct wait_packet, wait)->packet;
     struct udxg_lane *lane = packet->lane;
@@ -360,9 +370,10 @@ static void wait_done(struct udxg_wait *wait)
         run_if_work_locked(lane);
     }
     udxg_unlock(NODE, &lane->engine->lock);
-    if (!ours) return; /* it was discarded meanwhile, and the discarder ends it */
+    if (!ours) return false; /* it was discarded meanwhile, and the discarder ends it */
     packet_retire(packet);
     packet_put(packet);
+    return true;
 }
 
 /* A closing lane does not wait: what is behind an unsatisfied wait is given up. */
@@ -508,7 +519,7 @@ udxg_status udxg_packet_make_signal(struct udxg_lane *lane, uint32_t count, stru
     for (uint32_t i = 0; i < count; i++) {
         udxg_sync_ref(syncs[i]);
         signal->items[i].sync = syncs[i];
-        signal->items[i].value = values[i];
+        signal->items[i].value = values ? values[i] : 0;
     }
     *ret_packet = &signal->packet;
     return STATUS_SUCCESS;
@@ -517,12 +528,13 @@ udxg_status udxg_packet_make_signal(struct udxg_lane *lane, uint32_t count, stru
 udxg_status udxg_packet_make_wait(struct udxg_lane *lane, uint32_t count, struct udxg_sync *const *syncs,
                                   const uint64_t *values, struct udxg_packet **ret_packet)
 {
+    static const struct udxg_wait_ops ops = {wait_done, wait_free};
     struct wait_packet *wait = malloc(udxg_wait_bytes(offsetof(struct wait_packet, wait), count));
 
     if (!wait) return STATUS_NO_MEMORY;
     packet_init(&wait->packet, UDXG_PACKET_WAIT, lane, 0);
     wait->started = false;
-    udxg_wait_init(&wait->wait, count, syncs, values, false, wait_done, wait_free);
+    udxg_wait_init(&wait->wait, count, syncs, values, false, lane->child.device, &ops);
     *ret_packet = &wait->packet;
     return STATUS_SUCCESS;
 }

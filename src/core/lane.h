@@ -80,7 +80,7 @@ struct udxg_command {
 /* Asks the miniport for its early word too. */
 udxg_status udxg_packet_make_command(struct udxg_lane *lane, const struct udxg_command *args,
                                      struct udxg_packet **ret_packet) UDXG_MUST_CHECK;
-/* Both take references of their own to SYNCS. */
+/* Both take references of their own to SYNCS. VALUES may be NULL where no object is a fence. */
 udxg_status udxg_packet_make_signal(struct udxg_lane *lane, uint32_t count, struct udxg_sync *const *syncs,
                                     const uint64_t *values, struct udxg_packet **ret_packet) UDXG_MUST_CHECK;
 udxg_status udxg_packet_make_wait(struct udxg_lane *lane, uint32_t count, struct udxg_sync *const *syncs,

@@ -214,12 +214,17 @@ void udxg_nt_handles_fini(struct udxg_nt_handles *handles) UDXG_NO_TSA
     udxg_mutex_fini_NT(&handles->lock);
 }
 
+static udxg_status make_pipe(const struct udxg_nt_request *request, int *ret_ours, int *ret_clients)
+{
+    return request->readable ? udxg_os_pipe(ret_clients, ret_ours) : udxg_os_pipe(ret_ours, ret_clients);
+}
+
 /* A handle that nobody knows yet, and the client's descriptor. */
 static udxg_status handle_create(struct udxg_nt_handles *handles, const struct udxg_nt_request *request,
                                  struct nt_handle **ret_handle, struct udxg_os_pipe_id *ret_id, int *ret_fd)
 {
     struct nt_handle *handle = malloc(sizeof *handle);
-    udxg_status status = handle ? udxg_os_pipe(&handle->fd, ret_fd) : STATUS_NO_MEMORY;
+    udxg_status status = handle ? make_pipe(request, &handle->fd, ret_fd) : STATUS_NO_MEMORY;
 
     /* There may be no descriptor left but those that the client has closed already. */
     if (handle && udxg_failed(status) && end_closed(handles)) status = udxg_os_pipe(&handle->fd, ret_fd);
@@ -388,4 +393,16 @@ udxg_status udxg_nt_find(struct udxg_nt_handles *handles, intptr_t fd, enum udxg
 void udxg_nt_forget(struct udxg_nt_found *found)
 {
     for (uint32_t i = 0; i < found->count; i++) udxg_shared_unref(found->objects[i]);
+}
+
+/* With the lock, so that the descriptor stays ours; the pipe is empty, and writing to it does not block. */
+void udxg_nt_mark_readable(struct udxg_nt_handles *handles, const struct udxg_os_pipe_id *id,
+                           enum udxg_shared_kind kind)
+{
+    const struct nt_handle *handle;
+
+    udxg_lock(NT, &handles->lock);
+    handle = find_handle_locked(handles, id);
+    if (handle && handle->share->objects[0]->class->kind == kind) udxg_os_pipe_mark(handle->fd);
+    udxg_unlock(NT, &handles->lock);
 }

@@ -19,6 +19,7 @@
 #include "base/hash.h"
 #include "base/list.h"
 #include "base/lock.h"
+#include "base/os.h"
 #include "base/status.h"
 #include "core/shared.h"
 
@@ -51,6 +52,7 @@ struct udxg_nt_request {
     uint32_t access;
     uint32_t withheld; /* of a share: access that neither this handle nor one by name is given */
     bool inherit;      /* it stays open over an exec */
+    bool readable; /* the client's end is the reading one, for udxg_nt_mark_readable() */
 };
 
 /*
@@ -83,5 +85,9 @@ struct udxg_nt_found {
 udxg_status udxg_nt_find(struct udxg_nt_handles *handles, intptr_t fd, enum udxg_shared_kind kind,
                          struct udxg_nt_found *ret) UDXG_MUST_CHECK;
 void udxg_nt_forget(struct udxg_nt_found *found);
+
+/* There is something to read, from now on, at a readable handle of that kind; nothing where it is closed already. */
+void udxg_nt_mark_readable(struct udxg_nt_handles *handles, const struct udxg_os_pipe_id *id,
+                           enum udxg_shared_kind kind);
 
 #endif

@@ -345,7 +345,8 @@ static udxg_status build(struct opening *o, const struct udxg_shared_opener *ope
     if (!udxg_failed(status)) status = build_resource(o);
     if (!udxg_failed(status)) status = build_beside(o, opener);
     if (udxg_failed(status)) return status;
-    return udxg_handle_reserve_in(&o->device->process->handles, udxg_device_lane(o->device), 1 + o->built + o->beside_count, o->handles);
+    return udxg_handle_reserve_in(&o->device->process->handles, udxg_device_lane(o->device),
+                                  1 + o->built + o->beside_count, o->handles);
 }
 
 static udxg_status run(struct opening *o, const struct udxg_shared_opener *opener)

@@ -55,7 +55,7 @@ void udxg_paging_queue_release(void *object)
 
     /* What is queued is done first, so that whoever waits for it gets it; then the fence goes. */
     vidmm_queue_destroy(udxg_steal(queue->vidmm));
-    sync_handle = udxg_device_child_handle(&queue->sync->child); /* 0 when the client has closed it itself */
+    sync_handle = udxg_device_child_handle(&queue->sync->first.child); /* 0 when the client has closed it itself */
     if (sync_handle) udxg_handle_close(&device->process->handles, sync_handle, UDXG_HANDLE_SYNC);
     udxg_device_unlink_child(&queue->child);
     queue_destroy(queue);

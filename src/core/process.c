@@ -11,6 +11,7 @@
 #include "core/allocation.h"
 #include "core/device.h"
 #include "core/handlers.h"
+#include "core/keyed_mutex.h"
 #include "core/resource.h"
 #include "core/sync.h"
 
@@ -40,6 +41,7 @@ udxg_status udxg_process_create(struct udxg_kernel *kernel, struct udxg_process 
     process->handles.release[UDXG_HANDLE_HW_QUEUE] = udxg_hw_queue_release;
     process->handles.release[UDXG_HANDLE_PAGING_QUEUE] = udxg_paging_queue_release;
     process->handles.release[UDXG_HANDLE_SYNC] = udxg_sync_release;
+    process->handles.release[UDXG_HANDLE_KEYED_MUTEX] = udxg_keyed_mutex_release;
     udxg_registrations_init(&process->registrations);
     udxg_mutex_init_PROCESS(&process->lock);
     *ret_process = process;

@@ -5,10 +5,12 @@
  * have been created NtSecuritySharing.
  */
 #include "core/handlers.h"
+#include "core/keyed_mutex.h"
 #include "core/name.h"
 #include "core/nt_handle.h"
 #include "core/resource.h"
 #include "core/shared_resource.h"
+#include "core/sync.h"
 
 /* A reference to what a local resource handle is an opening of, if NT handles of it can be made; NULL otherwise. */
 static struct udxg_shared *get_resource(struct udxg_process *process, uint32_t handle, uint32_t *ret_withheld)
@@ -27,11 +29,15 @@ static struct udxg_shared *get_resource(struct udxg_process *process, uint32_t h
     return shared;
 }
 
-/* The same for any kind. Sync objects and keyed mutexes cannot be created NtSecuritySharing yet. */
+/* The same for any kind. What stands beside a resource has the rights of who opens the resource. */
 static struct udxg_shared *get_object(struct udxg_process *process, uint32_t handle, enum udxg_handle_type type,
                                       uint32_t *ret_withheld)
 {
-    return type == UDXG_HANDLE_RESOURCE ? get_resource(process, handle, ret_withheld) : NULL;
+    uint32_t not_asked_for;
+
+    if (type == UDXG_HANDLE_RESOURCE) return get_resource(process, handle, ret_withheld);
+    if (type == UDXG_HANDLE_KEYED_MUTEX) return udxg_keyed_mutex_get_shareable(process, handle);
+    return udxg_sync_get_shareable(process, handle, ret_withheld ? ret_withheld : &not_asked_for);
 }
 
 static void unref_all(uint32_t count, struct udxg_shared *const *objects)
@@ -47,7 +53,7 @@ static udxg_status get_objects(struct udxg_process *process, uint32_t count, con
 
     if (count == 2) return STATUS_INVALID_PARAMETER;
     for (uint32_t i = 0; i < count; i++) {
-        ret_objects[i] = get_object(process, handles[i], bundle[i], ret_withheld);
+        ret_objects[i] = get_object(process, handles[i], bundle[i], i ? NULL : ret_withheld);
         if (!ret_objects[i] && count == 1)
             ret_objects[i] = get_object(process, handles[i], UDXG_HANDLE_SYNC, ret_withheld);
         if (ret_objects[i]) continue;
@@ -66,6 +72,8 @@ udxg_status thunk_ShareObjects(struct udxg_process *process, D3DKMT_SHAREOBJECTS
     udxg_status status = udxg_name_read(args->pObjectAttributes, &name, &request.inherit);
 
     if (udxg_failed(status)) return status;
+    /* Spelt out, so that a part of it can be withheld. */
+    if (request.access & GENERIC_ALL) request.access |= D3DDDI_SYNC_OBJECT_ALL_ACCESS;
     status = get_objects(process, args->ObjectCount, args->ObjectHandleArray, objects, &request.withheld);
     if (udxg_failed(status)) return status;
     status = udxg_nt_share(&process->kernel->nt_handles, args->ObjectCount, objects, &name, &request, &fd);

@@ -30,7 +30,7 @@ struct udxg_device;
 struct udxg_globals;
 struct udxg_shared;
 
-enum udxg_shared_kind { UDXG_SHARED_RESOURCE, UDXG_SHARED_SYNC, UDXG_SHARED_KEYED_MUTEX };
+enum udxg_shared_kind { UDXG_SHARED_RESOURCE, UDXG_SHARED_SYNC, UDXG_SHARED_KEYED_MUTEX, UDXG_SHARED_SYNC_FILE };
 
 /* Who opens what stands beside a resource in one NT handle, and with what. */
 struct udxg_shared_opener {

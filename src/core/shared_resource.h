@@ -31,9 +31,9 @@ struct udxg_shared_memory {
 struct udxg_shared_resource {
     struct udxg_shared shared;
     struct udxg_process_adapter *pa; /* the creator's, referenced; constant, as all that follows but the grants */
-    void *mp_resource;            /* ours */
-    void *runtime_data;           /* owned, like the next */
-    void *private_data;           /* of the resource */
+    void *mp_resource;               /* ours */
+    void *runtime_data;              /* owned, like the next */
+    void *private_data;              /* of the resource */
     uint32_t runtime_data_bytes, private_data_bytes;
     uint32_t total_data_bytes; /* of the private data of all allocations, as the creator's miniport left it */
     bool cross_adapter;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Monitored fences and waits. Invariants: a waiter is on its object's list exactly while it has neither fired
- * nor been cancelled; a wait has one reference per such waiter. Locks: SYNC of one object at a time, never
- * while a wait's callbacks run.
+ * Synchronisation objects: values, waiters, and who has them open. Invariants: a waiter is in the order exactly while
+ * it is HANGING; the owner of a mutex has it open, or is nobody; a mutex is free, a semaphore's count is not 0, only
+ * while nobody hangs in it. Locks: SYNC of one object at a time, never while a wait's callbacks run.
  */
 #include "core/sync.h"
 
@@ -13,46 +13,85 @@
 #include "base/os.h"
 #include "core/handlers.h"
 
-static bool is_satisfied_locked(const struct udxg_waiter *waiter) UDXG_REQUIRES(SYNC)
+static bool is_fence(const struct udxg_sync *sync)
 {
-    return waiter->sync->abandoned || atomic_load(waiter->sync->slot.value) >= waiter->value;
+    return sync->type == D3DDDI_FENCE || udxg_sync_is_monitored(sync);
+}
+
+/* ---- letting waiters go ---- */
+
+static bool has_open_locked(const struct udxg_sync *sync, const struct udxg_device *device) UDXG_REQUIRES(SYNC)
+{
+    udxg_list_for_each(link,
+                       &sync->openings) if (udxg_container_of(link, struct udxg_sync_opening, link)->child.device ==
+                                            device) return true;
+    return false;
+}
+
+/* Whether a wait could be let go now; if so, it has taken what it came for. */
+static bool take_locked(struct udxg_sync *sync, const struct udxg_waiter *waiter) UDXG_REQUIRES(SYNC)
+{
+    if (sync->abandoned) return true;
+    if (is_fence(sync)) return udxg_sync_value(sync) >= waiter->value;
+    if (sync->type == D3DDDI_SEMAPHORE) {
+        if (!sync->count) return false;
+        sync->count--;
+        return true;
+    }
+    if (sync->owner) return false;
+    /* Who has closed it meanwhile would never give it up. */
+    if (has_open_locked(sync, waiter->wait->owner)) sync->owner = waiter->wait->owner;
+    return true;
+}
+
+/* Of a native fence: from which value on somebody wants to know. */
+static void update_monitored_locked(struct udxg_sync *sync) UDXG_REQUIRES(SYNC)
+{
+    const struct udxg_order_node *first;
+
+    if (!sync->monitored.value) return;
+    first = udxg_order_first(&sync->waiters);
+    atomic_store(sync->monitored.value, first ? first->key : UINT64_MAX);
 }
 
 static void mark_fired_locked(struct udxg_waiter *waiter) UDXG_REQUIRES(SYNC)
 {
-    waiter->fired = true;
-    waiter->broken = atomic_load(waiter->sync->slot.value) < waiter->value;
+    struct udxg_sync *sync = waiter->sync;
+
+    waiter->state = UDXG_WAITER_FIRED;
+    waiter->broken = sync->abandoned && !(is_fence(sync) && udxg_sync_value(sync) >= waiter->value);
 }
 
-/* Moves the satisfied waiters of SYNC to FIRED. */
-static void collect_locked(struct udxg_sync *sync, struct udxg_list *fired) UDXG_REQUIRES(SYNC)
+/* Of fences, and of everything once it is abandoned: all up to VALUE at once. */
+static void collect_up_to_locked(struct udxg_sync *sync, uint64_t value, struct udxg_list *fired) UDXG_REQUIRES(SYNC)
 {
-    udxg_list_for_each(link, &sync->waiters)
-    {
-        struct udxg_waiter *waiter = udxg_container_of(link, struct udxg_waiter, link);
-        if (!is_satisfied_locked(waiter)) continue;
+    struct udxg_order taken;
+
+    udxg_order_take(&sync->waiters, value, &taken);
+    for (struct udxg_order_node *node = udxg_order_first(&taken); node; node = udxg_order_next(node)) {
+        struct udxg_waiter *waiter = udxg_container_of(node, struct udxg_waiter, node);
         mark_fired_locked(waiter);
-        udxg_list_remove(link);
-        udxg_list_append(fired, link);
+        udxg_list_append(fired, &waiter->link);
     }
 }
 
-/* A waiter has fired; ends with its reference to the wait. */
-static void wait_step(struct udxg_waiter *waiter)
+/* Moves the waiters that need not wait any more to FIRED. */
+static void collect_locked(struct udxg_sync *sync, struct udxg_list *fired) UDXG_REQUIRES(SYNC)
 {
-    struct udxg_wait *wait = waiter->wait;
+    struct udxg_order_node *node;
 
-    if (waiter->broken && atomic_load(&wait->remaining) > 0) atomic_store(&wait->broken, true);
-    if (atomic_fetch_sub(&wait->remaining, 1) == 1) wait->done(wait);
-    udxg_wait_unref(wait);
-}
-
-/* Waiters that fired belong to this thread: nobody else touches their links. */
-void udxg_sync_fire(struct udxg_list *fired) UDXG_NO_TSA
-{
-    struct udxg_list *link;
-
-    while ((link = udxg_list_pop(fired))) wait_step(udxg_container_of(link, struct udxg_waiter, link));
+    if (sync->abandoned || is_fence(sync)) {
+        collect_up_to_locked(sync, sync->abandoned ? UINT64_MAX : udxg_sync_value(sync), fired);
+        update_monitored_locked(sync);
+        return;
+    }
+    while ((node = udxg_order_first(&sync->waiters))) {
+        struct udxg_waiter *waiter = udxg_container_of(node, struct udxg_waiter, node);
+        if (!take_locked(sync, waiter)) return;
+        udxg_order_remove(&sync->waiters, node);
+        mark_fired_locked(waiter);
+        udxg_list_append(fired, &waiter->link);
+    }
 }
 
 /* Releases what the present value satisfies. */
@@ -64,38 +103,215 @@ static void release_waiters(struct udxg_sync *sync)
     udxg_lock(SYNC, &sync->lock);
     collect_locked(sync, &fired);
     udxg_unlock(SYNC, &sync->lock);
-    udxg_sync_fire(&fired);
+    udxg_waiters_fire(&fired);
 }
 
-static void sync_init(struct udxg_sync *sync, D3DDDI_SYNCHRONIZATIONOBJECT_FLAGS flags) UDXG_NO_TSA
+bool udxg_sync_hang(struct udxg_sync *sync, struct udxg_waiter *waiter)
+{
+    bool taken;
+
+    udxg_lock(SYNC, &sync->lock);
+    taken = take_locked(sync, waiter);
+    if (taken) {
+        mark_fired_locked(waiter);
+    } else {
+        waiter->state = UDXG_WAITER_HANGING;
+        udxg_order_insert(&sync->waiters, &waiter->node, is_fence(sync) ? waiter->value : 0);
+        update_monitored_locked(sync);
+    }
+    udxg_unlock(SYNC, &sync->lock);
+    return taken;
+}
+
+void udxg_sync_unhang_locked(struct udxg_sync *sync, struct udxg_waiter *waiter)
+{
+    udxg_order_remove(&sync->waiters, &waiter->node);
+    waiter->state = UDXG_WAITER_CANCELLED;
+    update_monitored_locked(sync);
+}
+
+/* ---- signals ---- */
+
+/* DEVICE: who signals; of a mutex only its owner can. */
+static void apply_locked(struct udxg_sync *sync, const struct udxg_device *device, uint64_t value) UDXG_REQUIRES(SYNC)
+{
+    if (is_fence(sync))
+        atomic_store(sync->slot.value, value);
+    else if (sync->type == D3DDDI_SYNCHRONIZATION_MUTEX && sync->owner == device)
+        sync->owner = NULL;
+    else if (sync->type == D3DDDI_SEMAPHORE && (sync->count < sync->maximum || udxg_order_first(&sync->waiters)))
+        sync->count++;
+}
+
+void udxg_sync_store_collect(struct udxg_sync *sync, const struct udxg_device *device, uint64_t value,
+                             struct udxg_list *fired)
+{
+    udxg_lock(SYNC, &sync->lock);
+    apply_locked(sync, device, value);
+    collect_locked(sync, fired);
+    udxg_unlock(SYNC, &sync->lock);
+}
+
+void udxg_sync_notify(struct udxg_sync *sync)
+{
+    if (sync->type == D3DDDI_CPU_NOTIFICATION) udxg_os_event_signal(sync->event_fd);
+}
+
+static void store(struct udxg_sync *sync, const struct udxg_device *device, uint64_t value)
+{
+    struct udxg_list fired;
+
+    udxg_list_init(&fired);
+    udxg_sync_store_collect(sync, device, value, &fired);
+    udxg_waiters_fire(&fired);
+}
+
+void udxg_sync_store(struct udxg_sync *sync, uint64_t value)
+{
+    store(sync, NULL, value);
+}
+
+void udxg_sync_give_back(struct udxg_sync *sync, const struct udxg_device *owner)
+{
+    if (udxg_sync_is_used_up(sync)) store(sync, owner, 0);
+}
+
+uint64_t udxg_sync_value(struct udxg_sync *sync)
+{
+    return atomic_load(sync->slot.value);
+}
+
+udxg_status udxg_sync_signal(struct udxg_sync *sync, uint64_t value, bool rewind)
+{
+    bool backwards;
+
+    udxg_lock(SYNC, &sync->lock);
+    backwards = value < udxg_sync_value(sync);
+    if (!backwards || rewind) atomic_store(sync->slot.value, value);
+    udxg_unlock(SYNC, &sync->lock);
+    if (backwards && !rewind) return STATUS_INVALID_PARAMETER;
+    release_waiters(sync);
+    return STATUS_SUCCESS;
+}
+
+/* What a device in error leaves behind. */
+static void end_waits(const struct udxg_sync_opening *opening, struct udxg_list *fired)
+{
+    struct udxg_sync *sync = opening->sync;
+
+    if (is_fence(sync)) {
+        if (sync->flags.NoSignalMaxValueOnTdr || (opening->no_signal && !opening->creator)) return;
+        udxg_sync_store_collect(sync, NULL, UINT64_MAX, fired);
+    } else if (sync->type == D3DDDI_SYNCHRONIZATION_MUTEX) {
+        udxg_sync_store_collect(sync, opening->child.device, 0, fired);
+    }
+}
+
+void udxg_syncs_end_waits(struct udxg_device *device)
+{
+    struct udxg_list fired;
+
+    udxg_list_init(&fired);
+    udxg_lock(DEVICE, &device->lock);
+    udxg_list_for_each(link, &device->children[UDXG_HANDLE_SYNC])
+        end_waits(udxg_container_of(link, struct udxg_sync_opening, child.link), &fired);
+    udxg_unlock(DEVICE, &device->lock);
+    udxg_waiters_fire(&fired);
+}
+
+/* ---- life ---- */
+
+static void sync_init(struct udxg_sync *sync, const struct udxg_sync_desc *desc) UDXG_NO_TSA
 {
     atomic_init(&sync->refs, 1);
-    sync->type = D3DDDI_MONITORED_FENCE;
-    sync->flags = flags;
+    sync->type = desc->type;
+    sync->flags = desc->flags;
+    sync->native = desc->native;
+    sync->intra_gpu = desc->intra_gpu;
+    sync->maximum = desc->maximum;
+    sync->count = (uint32_t)desc->value;
+    sync->event_fd = -1;
     udxg_mutex_init_SYNC(&sync->lock);
-    udxg_list_init(&sync->waiters);
+    udxg_order_init(&sync->waiters);
+    udxg_list_init(&sync->openings);
+    udxg_list_init(&sync->first.link);
+    udxg_list_init(&sync->first.child.link);
+}
+
+/* The words of a fence. */
+static udxg_status take_slots(struct udxg_sync *sync, uint64_t value)
+{
+    udxg_status status;
+
+    if (!udxg_sync_is_monitored(sync)) {
+        sync->slot.value = &sync->own_value;
+        atomic_init(&sync->own_value, value);
+        return STATUS_SUCCESS;
+    }
+    status = udxg_fence_slot_get(&sync->pa->fences, release_waiters, sync, &sync->slot);
+    if (udxg_failed(status)) return status;
+    atomic_store(sync->slot.value, value);
+    if (!sync->native || sync->intra_gpu) return STATUS_SUCCESS;
+    status = udxg_fence_slot_get(&sync->pa->fences, NULL, sync, &sync->monitored);
+    if (!udxg_failed(status)) atomic_store(sync->monitored.value, UINT64_MAX);
+    return status;
+}
+
+static void sync_free(struct udxg_sync *sync)
+{
+    if (sync->pa) {
+        udxg_fence_slot_put(&sync->pa->fences, &sync->monitored);
+        udxg_fence_slot_put(&sync->pa->fences, &sync->slot);
+        udxg_process_adapter_unref(sync->pa);
+    }
+    udxg_os_close(sync->event_fd);
+    udxg_mutex_fini_SYNC(&sync->lock);
+    free(sync);
+}
+
+static void opening_init(struct udxg_sync_opening *opening, struct udxg_process *process, struct udxg_sync *sync,
+                         D3DDDI_SYNCHRONIZATIONOBJECT_FLAGS flags)
+{
+    opening->process = process;
+    opening->sync = sync;
+    opening->no_signal = flags.NoSignal;
+    opening->no_wait = flags.NoWait;
+}
+
+udxg_status udxg_sync_create_any(struct udxg_device *device, const struct udxg_sync_desc *desc,
+                                 struct udxg_sync **ret_sync) UDXG_NO_TSA
+{
+    struct udxg_sync *sync = calloc(1, sizeof *sync);
+    udxg_status status;
+
+    if (!sync) return STATUS_NO_MEMORY;
+    sync_init(sync, desc);
+    if (device) {
+        sync->pa = device->pa;
+        udxg_process_adapter_ref(sync->pa);
+        opening_init(&sync->first, device->process, sync, desc->flags);
+        sync->first.child.device = device; /* referenced once it is published */
+        sync->first.creator = true;
+        sync->owner = desc->owned ? device : NULL;
+    }
+    status = take_slots(sync, desc->value);
+    if (udxg_failed(status)) {
+        sync_free(sync);
+        return status;
+    }
+    sync->event_fd = desc->type == D3DDDI_CPU_NOTIFICATION ? desc->event_fd : -1;
+    sync->first.gpu_va = desc->flags.NoGPUAccess ? 0 : sync->slot.gpu_va;
+    udxg_shared_init(&sync->shared, &udxg_sync_class, desc->flags.NtSecuritySharing);
+    *ret_sync = sync;
+    return STATUS_SUCCESS;
 }
 
 udxg_status udxg_sync_create(struct udxg_device *device, D3DDDI_SYNCHRONIZATIONOBJECT_FLAGS flags,
                              uint64_t initial_value, struct udxg_sync **ret_sync)
 {
-    UDXG_AUTO_FREE struct udxg_sync *sync = calloc(1, sizeof *sync);
-    udxg_status status;
+    const struct udxg_sync_desc desc = {.type = D3DDDI_MONITORED_FENCE, .flags = flags, .value = initial_value};
 
-    if (!sync) return STATUS_NO_MEMORY;
-    sync_init(sync, flags);
-    status = udxg_fence_slot_get(&device->pa->fences, release_waiters, sync, &sync->slot);
-    if (udxg_failed(status)) return status;
-    udxg_device_add_child(device, UDXG_HANDLE_SYNC, &sync->child);
-    atomic_store(sync->slot.value, initial_value);
-    *ret_sync = udxg_steal(sync);
-    return STATUS_SUCCESS;
-}
-
-void udxg_sync_publish(struct udxg_sync *sync, uint32_t handle)
-{
-    sync->child.handle = handle;
-    udxg_handle_publish(&sync->child.device->process->handles, handle, UDXG_HANDLE_SYNC, sync);
+    return udxg_sync_create_any(device, &desc, ret_sync);
 }
 
 void udxg_sync_ref(struct udxg_sync *sync)
@@ -114,387 +330,368 @@ bool udxg_sync_try_ref(struct udxg_sync *sync)
 
 void udxg_sync_unref(struct udxg_sync *sync)
 {
-    struct udxg_device *device;
-
-    if (!sync || atomic_fetch_sub(&sync->refs, 1) != 1) return;
-    device = sync->child.device;
-    udxg_device_unlink_child(&sync->child); /* first: who finds it on the list may write its slot */
-    udxg_fence_slot_put(&device->pa->fences, &sync->slot);
-    udxg_mutex_fini_SYNC(&sync->lock);
-    free(sync);
-    udxg_device_unref(device);
+    if (sync && atomic_fetch_sub(&sync->refs, 1) == 1) sync_free(sync);
 }
 
-void udxg_sync_release(void *object)
+/* No opening and no NT handle is left. */
+static void abandon(struct udxg_shared *shared)
 {
-    struct udxg_sync *sync = object;
+    struct udxg_sync *sync = udxg_sync_of(shared);
 
     udxg_lock(SYNC, &sync->lock);
     sync->abandoned = true;
     udxg_unlock(SYNC, &sync->lock);
-    udxg_device_child_closed(&sync->child);
     release_waiters(sync);
     udxg_sync_unref(sync);
 }
 
-uint64_t udxg_sync_value(struct udxg_sync *sync)
+/* ---- openings ---- */
+
+/* Of the right to wait or signal, which may be asked for generically. */
+static bool allows(uint32_t access, uint32_t right)
 {
-    return atomic_load(sync->slot.value);
+    return access & (right | GENERIC_ALL);
 }
 
-udxg_status udxg_sync_signal(struct udxg_sync *sync, uint64_t value, bool rewind)
+/* Where the engines of another adapter than the creator's find the word. */
+static udxg_status map_elsewhere(struct udxg_sync_opening *opening, struct udxg_device *device)
 {
-    bool backwards;
+    struct udxg_sync *sync = opening->sync;
 
-    udxg_lock(SYNC, &sync->lock);
-    backwards = value < atomic_load(sync->slot.value);
-    if (!backwards || rewind) atomic_store(sync->slot.value, value);
-    udxg_unlock(SYNC, &sync->lock);
-    if (backwards && !rewind) return STATUS_INVALID_PARAMETER;
-    release_waiters(sync);
+    if (!sync->flags.CrossAdapter) return STATUS_INVALID_PARAMETER;
+    if (!udxg_sync_is_monitored(sync)) return STATUS_SUCCESS;
+    return udxg_fence_slot_map(&sync->slot, device->pa->vidmm, &opening->own_mapping, &opening->gpu_va);
+}
+
+udxg_status udxg_sync_opening_create(struct udxg_process *process, struct udxg_sync *sync,
+                                     const struct udxg_sync_open *how,
+                                     struct udxg_sync_opening **ret_opening) UDXG_NO_TSA
+{
+    struct udxg_device *device = how->device;
+    struct udxg_sync_opening *opening = calloc(1, sizeof *opening);
+    udxg_status status = STATUS_SUCCESS;
+
+    if (!opening) return STATUS_NO_MEMORY;
+    opening_init(opening, process, sync, how->flags);
+    opening->no_signal |= !allows(how->access, D3DDDI_SYNC_OBJECT_SIGNAL);
+    opening->no_wait |= !allows(how->access, D3DDDI_SYNC_OBJECT_WAIT);
+    udxg_list_init(&opening->link);
+    udxg_list_init(&opening->child.link);
+    if (device && device->pa->adapter != sync->pa->adapter)
+        status = map_elsewhere(opening, device);
+    else if (device)
+        opening->gpu_va = sync->slot.gpu_va;
+    if (udxg_failed(status)) {
+        free(opening);
+        return status;
+    }
+    if (how->flags.NoGPUAccess || sync->flags.NoGPUAccess) opening->gpu_va = 0;
+    opening->child.device = device; /* referenced once it is published */
+    udxg_sync_ref(sync);
+    *ret_opening = opening;
     return STATUS_SUCCESS;
 }
 
-void udxg_sync_store_collect(struct udxg_sync *sync, uint64_t value, struct udxg_list *fired)
+/* On the object's list before there is a handle to close it by. */
+void udxg_sync_opening_publish(struct udxg_sync_opening *opening, uint32_t handle)
 {
+    struct udxg_sync *sync = opening->sync;
+
+    opening->child.handle = handle;
     udxg_lock(SYNC, &sync->lock);
-    atomic_store(sync->slot.value, value);
-    collect_locked(sync, fired);
+    udxg_list_append(&sync->openings, &opening->link);
     udxg_unlock(SYNC, &sync->lock);
+    if (opening->child.device) udxg_device_add_child(opening->child.device, UDXG_HANDLE_SYNC, &opening->child);
+    udxg_handle_publish(&opening->process->handles, handle, UDXG_HANDLE_SYNC, opening);
 }
 
-void udxg_sync_store(struct udxg_sync *sync, uint64_t value)
+void udxg_sync_publish(struct udxg_sync *sync, uint32_t handle)
 {
+    udxg_sync_ref(sync); /* the opening's; the caller's is that of all openings and NT handles together */
+    udxg_sync_opening_publish(&sync->first, handle);
+}
+
+/* Frees it; its object, which it may be a part of, goes with the reference. */
+static void opening_free(struct udxg_sync_opening *opening)
+{
+    struct udxg_sync *sync = opening->sync;
+
+    if (opening->own_mapping) vidmm_va_unmap_system(opening->child.device->pa->vidmm, opening->own_mapping);
+    if (opening != &sync->first) free(opening);
+    udxg_sync_unref(sync);
+}
+
+void udxg_sync_opening_discard(struct udxg_sync_opening *opening)
+{
+    struct udxg_sync *sync = opening->sync;
+
+    udxg_sync_ref(sync);
+    opening_free(opening);
+    udxg_shared_close(&sync->shared);
+    udxg_sync_unref(sync);
+}
+
+/* Takes it off the object's list; a mutex that its device owned, and has not open otherwise, is free. */
+static void leave(struct udxg_sync_opening *opening)
+{
+    struct udxg_device *device = opening->child.device;
+    struct udxg_sync *sync = opening->sync;
     struct udxg_list fired;
 
     udxg_list_init(&fired);
-    udxg_sync_store_collect(sync, value, &fired);
-    udxg_sync_fire(&fired);
-}
-
-void udxg_syncs_end_waits(struct udxg_device *device)
-{
-    struct udxg_list fired;
-
-    udxg_list_init(&fired);
-    udxg_lock(DEVICE, &device->lock);
-    udxg_list_for_each(link, &device->children[UDXG_HANDLE_SYNC])
-    {
-        struct udxg_sync *sync = udxg_container_of(link, struct udxg_sync, child.link);
-        if (sync->flags.NoSignalMaxValueOnTdr) continue;
-        udxg_sync_store_collect(sync, UINT64_MAX, &fired);
+    udxg_lock(SYNC, &sync->lock);
+    udxg_list_remove(&opening->link);
+    if (device && sync->owner == device && !has_open_locked(sync, device)) {
+        sync->owner = NULL;
+        collect_locked(sync, &fired);
     }
-    udxg_unlock(DEVICE, &device->lock);
-    udxg_sync_fire(&fired);
+    udxg_unlock(SYNC, &sync->lock);
+    udxg_waiters_fire(&fired);
 }
 
-void udxg_wait_init(struct udxg_wait *wait, uint32_t count, struct udxg_sync *const *syncs, const uint64_t *values,
-                    bool any, void (*done)(struct udxg_wait *), void (*free)(struct udxg_wait *)) UDXG_NO_TSA
+void udxg_sync_release(void *object)
 {
-    atomic_init(&wait->refs, 1);
-    atomic_init(&wait->remaining, any ? 1 : (int)count);
-    atomic_init(&wait->broken, false);
-    wait->done = done;
-    wait->free = free;
-    wait->count = count;
-    for (uint32_t i = 0; i < count; i++) {
-        struct udxg_waiter *waiter = &wait->waiters[i];
-        udxg_list_init(&waiter->link);
-        udxg_sync_ref(syncs[i]);
-        waiter->sync = syncs[i];
-        waiter->value = values[i];
-        waiter->wait = wait;
-        waiter->fired = waiter->broken = false;
+    struct udxg_sync_opening *opening = object;
+    struct udxg_device *device = opening->child.device;
+    struct udxg_sync *sync = opening->sync;
+
+    leave(opening);
+    if (device) {
+        udxg_device_child_closed(&opening->child);
+        udxg_device_unlink_child(&opening->child);
     }
+    udxg_shared_close(&sync->shared);
+    opening_free(opening);
+    if (device) udxg_device_unref(device);
 }
 
-void udxg_wait_start(struct udxg_wait *wait)
+/* In a bundle the rights are those to a resource, and say nothing of what stands beside it. */
+static udxg_status open_beside(struct udxg_shared *shared, const struct udxg_shared_opener *opener, void **ret_opening)
 {
-    for (uint32_t i = 0; i < wait->count; i++) {
-        struct udxg_waiter *waiter = &wait->waiters[i];
-        bool satisfied;
-
-        atomic_fetch_add(&wait->refs, 1);
-        udxg_lock(SYNC, &waiter->sync->lock);
-        satisfied = is_satisfied_locked(waiter);
-        if (satisfied)
-            mark_fired_locked(waiter);
-        else
-            udxg_list_append(&waiter->sync->waiters, &waiter->link);
-        udxg_unlock(SYNC, &waiter->sync->lock);
-        if (satisfied) wait_step(waiter);
-    }
-    /* Any: what was hung in after the first had fired would hang for ever. */
-    if (atomic_load(&wait->remaining) <= 0) udxg_wait_cancel(wait);
-}
-
-void udxg_wait_cancel(struct udxg_wait *wait)
-{
-    for (uint32_t i = 0; i < wait->count; i++) {
-        struct udxg_waiter *waiter = &wait->waiters[i];
-        bool hanging;
-
-        udxg_lock(SYNC, &waiter->sync->lock);
-        hanging = !waiter->fired && !udxg_list_empty(&waiter->link);
-        if (hanging) {
-            waiter->fired = true;
-            udxg_list_remove(&waiter->link);
-        }
-        udxg_unlock(SYNC, &waiter->sync->lock);
-        if (hanging) udxg_wait_unref(wait);
-    }
-}
-
-void udxg_wait_unref(struct udxg_wait *wait)
-{
-    if (atomic_fetch_sub(&wait->refs, 1) != 1) return;
-    for (uint32_t i = 0; i < wait->count; i++) udxg_sync_unref(wait->waiters[i].sync);
-    wait->free(wait);
-}
-
-/* ---- calls ---- */
-
-udxg_status udxg_sync_get(struct udxg_process *process, uint32_t handle, struct udxg_sync **ret_sync)
-{
-    struct udxg_sync *sync = udxg_handle_get(&process->handles, handle, UDXG_HANDLE_SYNC);
+    const struct udxg_sync_open how = {.device = opener->device, .access = D3DDDI_SYNC_OBJECT_ALL_ACCESS};
+    struct udxg_sync_opening *opening;
     udxg_status status;
 
-    if (!sync) return STATUS_INVALID_PARAMETER;
-    status = udxg_device_is_removed(sync->child.device) ? STATUS_DEVICE_REMOVED : STATUS_SUCCESS;
+    udxg_shared_open(shared);
+    status = udxg_sync_opening_create(opener->device->process, udxg_sync_of(shared), &how, &opening);
+    if (udxg_failed(status))
+        udxg_shared_close(shared);
+    else
+        *ret_opening = opening;
+    return status;
+}
+
+static void publish_beside(void *opening, uint32_t handle)
+{
+    udxg_sync_opening_publish(opening, handle);
+}
+
+static void discard_beside(void *opening)
+{
+    udxg_sync_opening_discard(opening);
+}
+
+const struct udxg_shared_class udxg_sync_class = {
+    .kind = UDXG_SHARED_SYNC,
+    .destroy = abandon,
+    .open = open_beside,
+    .publish = publish_beside,
+    .discard = discard_beside,
+};
+
+struct udxg_shared *udxg_sync_get_shareable(struct udxg_process *process, uint32_t handle, uint32_t *ret_withheld)
+{
+    struct udxg_sync_opening *opening = udxg_handle_get(&process->handles, handle, UDXG_HANDLE_SYNC);
+    struct udxg_shared *shared = opening ? &opening->sync->shared : NULL;
+
+    if (!opening) return NULL;
+    if (shared->nt_sharing) {
+        udxg_shared_ref(shared);
+        *ret_withheld =
+            (opening->no_signal ? D3DDDI_SYNC_OBJECT_SIGNAL : 0u) | (opening->no_wait ? D3DDDI_SYNC_OBJECT_WAIT : 0u);
+        if (*ret_withheld) *ret_withheld |= GENERIC_ALL;
+    } else {
+        shared = NULL;
+    }
+    udxg_handle_put(&process->handles, handle);
+    return shared;
+}
+
+/* ---- look-up ---- */
+
+static udxg_status check_opening(const struct udxg_sync_opening *opening, enum udxg_sync_use use)
+{
+    if (opening->child.device && udxg_device_is_removed(opening->child.device)) return STATUS_DEVICE_REMOVED;
+    if (use & UDXG_SYNC_WAIT && opening->no_wait) return STATUS_ACCESS_DENIED;
+    if (use & UDXG_SYNC_SIGNAL && (opening->no_signal || opening->sync->flags.SignalByKmd)) return STATUS_ACCESS_DENIED;
+    return STATUS_SUCCESS;
+}
+
+static udxg_status sync_get(struct udxg_process *process, uint32_t handle, enum udxg_sync_use use,
+                            struct udxg_sync **ret_sync)
+{
+    struct udxg_sync_opening *opening = udxg_handle_get(&process->handles, handle, UDXG_HANDLE_SYNC);
+    udxg_status status;
+
+    if (!opening) return STATUS_INVALID_PARAMETER;
+    status = check_opening(opening, use);
     if (!udxg_failed(status)) {
-        udxg_sync_ref(sync);
-        *ret_sync = sync;
+        udxg_sync_ref(opening->sync);
+        *ret_sync = opening->sync;
     }
     udxg_handle_put(&process->handles, handle);
     return status;
 }
 
-/* What can be created today: the other types come with what can be done with them. */
-static udxg_status check_create(const D3DDDI_SYNCHRONIZATIONOBJECTINFO2 *info)
+void udxg_syncs_put(uint32_t count, struct udxg_sync *const *syncs)
 {
-    if (info->Type < D3DDDI_SYNCHRONIZATION_MUTEX || info->Type >= D3DDDI_SYNCHRONIZATION_TYPE_LIMIT)
-        return STATUS_INVALID_PARAMETER;
+    for (uint32_t i = 0; i < count; i++) udxg_sync_unref(syncs[i]);
+}
+
+/* A handle that means nothing goes before one that is not allowed. */
+udxg_status udxg_syncs_get(struct udxg_process *process, uint32_t count, const D3DKMT_HANDLE *handles,
+                           enum udxg_sync_use use, struct udxg_sync **ret_syncs)
+{
+    udxg_status denied = STATUS_SUCCESS;
+    uint32_t got = 0;
+
+    if (!count) return STATUS_INVALID_PARAMETER;
+    for (; got < count; got++) {
+        udxg_status status = sync_get(process, handles[got], use, &ret_syncs[got]);
+        if (status == STATUS_ACCESS_DENIED) {
+            denied = status;
+            status = sync_get(process, handles[got], UDXG_SYNC_ANY, &ret_syncs[got]);
+        }
+        if (!udxg_failed(status)) continue;
+        udxg_syncs_put(got, ret_syncs);
+        return status;
+    }
+    if (udxg_failed(denied)) udxg_syncs_put(got, ret_syncs);
+    return denied;
+}
+
+/* ---- create, destroy ---- */
+
+static udxg_status check_flags(const D3DDDI_SYNCHRONIZATIONOBJECTINFO2 *info)
+{
     if (info->Flags.NtSecuritySharing && !info->Flags.Shared) return STATUS_INVALID_PARAMETER;
     if (info->Flags.NoSignal && info->Flags.NoWait) return STATUS_INVALID_PARAMETER;
     if (info->Flags.SignalByKmd && info->Type != D3DDDI_CPU_NOTIFICATION) return STATUS_INVALID_PARAMETER;
-    if (info->Type == D3DDDI_CPU_NOTIFICATION && !info->CPUNotification.Event) return STATUS_INVALID_HANDLE;
-    if (info->Type != D3DDDI_MONITORED_FENCE || info->Flags.Shared) return STATUS_NOT_SUPPORTED;
+    return STATUS_SUCCESS;
+}
+
+/* What to make. Adapters without displays have no target that a periodic fence could follow (decision 20). */
+static udxg_status describe(const D3DDDI_SYNCHRONIZATIONOBJECTINFO2 *info, struct udxg_sync_desc *desc)
+{
+    *desc = (struct udxg_sync_desc){.type = info->Type, .flags = info->Flags, .event_fd = -1};
+    switch (info->Type) {
+    case D3DDDI_SYNCHRONIZATION_MUTEX:
+        desc->owned = info->SynchronizationMutex.InitialState;
+        return STATUS_SUCCESS;
+    case D3DDDI_SEMAPHORE:
+        desc->value = info->Semaphore.InitialCount;
+        desc->maximum = info->Semaphore.MaxCount;
+        return desc->value <= desc->maximum ? STATUS_SUCCESS : STATUS_INVALID_PARAMETER;
+    case D3DDDI_FENCE:
+        desc->value = info->Fence.FenceValue;
+        return STATUS_SUCCESS;
+    case D3DDDI_MONITORED_FENCE:
+        desc->value = info->MonitoredFence.InitialFenceValue;
+        return info->MonitoredFence.EngineAffinity <= 1 ? STATUS_SUCCESS : STATUS_INVALID_PARAMETER;
+    case D3DDDI_CPU_NOTIFICATION:
+        if (!info->CPUNotification.Event) return STATUS_INVALID_HANDLE;
+        return udxg_os_event_dup((intptr_t)info->CPUNotification.Event, &desc->event_fd);
+    default:
+        return STATUS_INVALID_PARAMETER;
+    }
+}
+
+udxg_status udxg_sync_make(struct udxg_device *device, const struct udxg_sync_desc *desc, struct udxg_sync **ret_sync,
+                           uint32_t *ret_handle)
+{
+    struct udxg_handle_table *handles = &device->process->handles;
+    struct udxg_sync *sync;
+    udxg_status status = udxg_handle_reserve(handles, 1, ret_handle);
+
+    if (udxg_failed(status)) return status;
+    status = udxg_sync_create_any(device, desc, &sync);
+    if (!udxg_failed(status) && desc->flags.Shared && !desc->flags.NtSecuritySharing) {
+        status = udxg_global_publish(&device->process->kernel->globals, &sync->shared);
+        if (udxg_failed(status)) {
+            sync->event_fd = -1; /* still the caller's */
+            udxg_sync_unref(sync);
+        }
+    }
+    if (udxg_failed(status))
+        udxg_handle_cancel(handles, 1, ret_handle);
+    else
+        *ret_sync = sync;
+    return status;
+}
+
+static void report(const struct udxg_sync *sync, D3DDDI_SYNCHRONIZATIONOBJECTINFO2 *info)
+{
+    info->SharedHandle = sync->shared.global_handle;
+    if (!udxg_sync_is_monitored(sync)) return;
+    info->MonitoredFence.FenceValueCPUVirtualAddress = (void *)sync->slot.cpu;
+    info->MonitoredFence.FenceValueGPUVirtualAddress = sync->first.gpu_va;
+}
+
+/* Outputs first: once it is published anybody may destroy it. */
+static udxg_status create(struct udxg_device *device, D3DDDI_SYNCHRONIZATIONOBJECTINFO2 *info,
+                          D3DKMT_HANDLE *ret_handle)
+{
+    struct udxg_sync_desc desc;
+    struct udxg_sync *sync;
+    uint32_t handle;
+    udxg_status status = describe(info, &desc);
+
+    if (udxg_failed(status)) return status;
+    status = udxg_sync_make(device, &desc, &sync, &handle);
+    if (udxg_failed(status)) {
+        udxg_os_close(desc.event_fd);
+        return status;
+    }
+    report(sync, info);
+    *ret_handle = handle;
+    udxg_sync_publish(sync, handle);
     return STATUS_SUCCESS;
 }
 
 udxg_status thunk_CreateSynchronizationObject2(struct udxg_process *process, D3DKMT_CREATESYNCHRONIZATIONOBJECT2 *args)
 {
     struct udxg_device *device;
-    struct udxg_sync *sync;
-    uint32_t handle;
     udxg_status status = udxg_device_get(process, args->hDevice, &device);
 
     if (udxg_failed(status)) return status;
-    status = check_create(&args->Info);
-    if (!udxg_failed(status)) status = udxg_handle_reserve(&process->handles, 1, &handle);
-    if (!udxg_failed(status)) {
-        status = udxg_sync_create(device, args->Info.Flags, args->Info.MonitoredFence.InitialFenceValue, &sync);
-        if (udxg_failed(status)) {
-            udxg_handle_cancel(&process->handles, 1, &handle);
-        } else {
-            args->Info.MonitoredFence.FenceValueCPUVirtualAddress = (void *)sync->slot.cpu;
-            args->Info.MonitoredFence.FenceValueGPUVirtualAddress = sync->slot.gpu_va;
-            args->hSyncObject = handle;
-            udxg_sync_publish(sync, handle);
-        }
-    }
+    status = check_flags(&args->Info);
+    if (!udxg_failed(status)) status = create(device, &args->Info, &args->hSyncObject);
     udxg_device_put(device);
     return status;
 }
 
 udxg_status thunk_CreateSynchronizationObject(struct udxg_process *process, D3DKMT_CREATESYNCHRONIZATIONOBJECT *args)
 {
+    D3DDDI_SYNCHRONIZATIONOBJECTINFO2 info = {.Type = args->Info.Type};
     struct udxg_device *device;
     udxg_status status = udxg_device_get(process, args->hDevice, &device);
 
     if (udxg_failed(status)) return status;
+    if (info.Type == D3DDDI_SYNCHRONIZATION_MUTEX) {
+        info.SynchronizationMutex.InitialState = args->Info.SynchronizationMutex.InitialState;
+    } else if (info.Type == D3DDDI_SEMAPHORE) {
+        info.Semaphore.MaxCount = args->Info.Semaphore.MaxCount;
+        info.Semaphore.InitialCount = args->Info.Semaphore.InitialCount;
+    } else {
+        status = STATUS_INVALID_PARAMETER;
+    }
+    if (!udxg_failed(status)) status = create(device, &info, &args->hSyncObject);
     udxg_device_put(device);
-    if (args->Info.Type != D3DDDI_SYNCHRONIZATION_MUTEX && args->Info.Type != D3DDDI_SEMAPHORE)
-        return STATUS_INVALID_PARAMETER;
-    return STATUS_NOT_SUPPORTED;
+    return status;
 }
 
 udxg_status thunk_DestroySynchronizationObject(struct udxg_process *process, D3DKMT_DESTROYSYNCHRONIZATIONOBJECT *args)
 {
     return udxg_handle_close(&process->handles, args->hSyncObject, UDXG_HANDLE_SYNC) ? STATUS_SUCCESS
                                                                                      : STATUS_INVALID_PARAMETER;
-}
-
-static void unref_all(uint32_t count, struct udxg_sync *const *syncs)
-{
-    for (uint32_t i = 0; i < count; i++) udxg_sync_unref(syncs[i]);
-}
-
-udxg_status udxg_syncs_get(struct udxg_process *process, uint32_t count, const D3DKMT_HANDLE *handles,
-                           struct udxg_sync **ret_syncs)
-{
-    for (uint32_t i = 0; i < count; i++) {
-        udxg_status status = udxg_sync_get(process, handles[i], &ret_syncs[i]);
-        if (!udxg_failed(status)) continue;
-        unref_all(i, ret_syncs);
-        return status;
-    }
-    return count ? STATUS_SUCCESS : STATUS_INVALID_PARAMETER;
-}
-
-/* The value that the object of element INDEX will have by then: an object may occur twice. */
-static uint64_t value_before(uint32_t index, struct udxg_sync *const *syncs, const UINT64 *values)
-{
-    for (uint32_t i = index; i-- > 0;)
-        if (syncs[i] == syncs[index]) return values[i];
-    return udxg_sync_value(syncs[index]);
-}
-
-/* Backwards is refused before anything is signalled; a race with another signaller may still lose one. */
-static udxg_status signal_all(uint32_t count, struct udxg_sync *const *syncs, const UINT64 *values, bool rewind)
-{
-    udxg_status status = STATUS_SUCCESS;
-
-    for (uint32_t i = 0; i < count; i++) {
-        if (syncs[i]->flags.NoSignal) return STATUS_ACCESS_DENIED;
-        if (!rewind && values[i] < value_before(i, syncs, values)) return STATUS_INVALID_PARAMETER;
-    }
-    for (uint32_t i = 0; i < count && !udxg_failed(status); i++) status = udxg_sync_signal(syncs[i], values[i], rewind);
-    return status;
-}
-
-udxg_status thunk_SignalSynchronizationObjectFromCpu(struct udxg_process *process,
-                                                     D3DKMT_SIGNALSYNCHRONIZATIONOBJECTFROMCPU *args)
-{
-    struct udxg_sync *syncs[UDXG_MAX_SYNC_OBJECTS];
-    struct udxg_device *device;
-    udxg_status status = udxg_device_get(process, args->hDevice, &device);
-
-    if (udxg_failed(status)) return status;
-    udxg_device_put(device);
-    status = udxg_syncs_get(process, args->ObjectCount, args->ObjectHandleArray, syncs);
-    if (udxg_failed(status)) return status;
-    status = signal_all(args->ObjectCount, syncs, args->FenceValueArray, args->Flags.AllowFenceRewind);
-    unref_all(args->ObjectCount, syncs);
-    return status;
-}
-
-/* A wait of the CPU: of a thread that sleeps, or of an eventfd. */
-struct cpu_wait {
-    pthread_mutex_t mutex; /* with over */
-    pthread_cond_t woken;
-    bool over;
-    int event_fd; /* the client's; -1: a thread sleeps */
-    struct udxg_wait wait;
-};
-
-static void cpu_wait_free(struct udxg_wait *wait)
-{
-    struct cpu_wait *cpu = udxg_container_of(wait, struct cpu_wait, wait);
-
-    if (cpu->event_fd >= 0) close(cpu->event_fd);
-    pthread_cond_destroy(&cpu->woken);
-    pthread_mutex_destroy(&cpu->mutex);
-    free(cpu);
-}
-
-static void wake_thread(struct udxg_wait *wait)
-{
-    struct cpu_wait *cpu = udxg_container_of(wait, struct cpu_wait, wait);
-
-    pthread_mutex_lock(&cpu->mutex);
-    cpu->over = true;
-    pthread_cond_signal(&cpu->woken);
-    pthread_mutex_unlock(&cpu->mutex);
-}
-
-static void signal_event(struct udxg_wait *wait)
-{
-    struct cpu_wait *cpu = udxg_container_of(wait, struct cpu_wait, wait);
-
-    udxg_os_event_signal(cpu->event_fd);
-    udxg_wait_cancel(wait); /* WaitAny: the others */
-}
-
-/* The fences a wait names, all of which may be waited for. */
-static udxg_status get_waitable(struct udxg_process *process, const D3DKMT_WAITFORSYNCHRONIZATIONOBJECTFROMCPU *args,
-                                struct udxg_sync **ret_syncs)
-{
-    udxg_status status = udxg_syncs_get(process, args->ObjectCount, args->ObjectHandleArray, ret_syncs);
-
-    if (udxg_failed(status)) return status;
-    for (uint32_t i = 0; i < args->ObjectCount; i++) {
-        if (!ret_syncs[i]->flags.NoWait) continue;
-        unref_all(args->ObjectCount, ret_syncs);
-        return STATUS_ACCESS_DENIED;
-    }
-    return STATUS_SUCCESS;
-}
-
-static udxg_status make_cpu_wait(const D3DKMT_WAITFORSYNCHRONIZATIONOBJECTFROMCPU *args, struct udxg_sync *const *syncs,
-                                 int event_fd, struct cpu_wait **ret_cpu)
-{
-    struct cpu_wait *cpu = calloc(1, udxg_wait_bytes(offsetof(struct cpu_wait, wait), args->ObjectCount));
-
-    if (!cpu) return STATUS_NO_MEMORY;
-    pthread_mutex_init(&cpu->mutex, NULL);
-    pthread_cond_init(&cpu->woken, NULL);
-    cpu->event_fd = event_fd;
-    udxg_wait_init(&cpu->wait, args->ObjectCount, syncs, args->FenceValueArray, args->Flags.WaitAny,
-                   event_fd >= 0 ? signal_event : wake_thread, cpu_wait_free);
-    *ret_cpu = cpu;
-    return STATUS_SUCCESS;
-}
-
-/* Our own descriptor of the client's event, which the client may close; -1 for none. */
-static udxg_status dup_event(HANDLE event, int *ret_fd)
-{
-    *ret_fd = -1;
-    return event ? udxg_os_event_dup((intptr_t)event, ret_fd) : STATUS_SUCCESS;
-}
-
-static void sleep_until_over(struct cpu_wait *cpu)
-{
-    pthread_mutex_lock(&cpu->mutex);
-    while (!cpu->over) pthread_cond_wait(&cpu->woken, &cpu->mutex);
-    pthread_mutex_unlock(&cpu->mutex);
-    udxg_wait_cancel(&cpu->wait);
-}
-
-static udxg_status wait_for(const D3DKMT_WAITFORSYNCHRONIZATIONOBJECTFROMCPU *args, struct udxg_sync *const *syncs)
-{
-    struct cpu_wait *cpu;
-    int event_fd;
-    udxg_status status = dup_event(args->hAsyncEvent, &event_fd);
-
-    if (udxg_failed(status)) return status;
-    status = make_cpu_wait(args, syncs, event_fd, &cpu);
-    if (udxg_failed(status)) {
-        if (event_fd >= 0) close(event_fd);
-        return status;
-    }
-    udxg_wait_start(&cpu->wait);
-    if (event_fd < 0) {
-        sleep_until_over(cpu);
-        /* A fence that was destroyed has not been reached, and whoever waits for it must not believe so. */
-        if (atomic_load(&cpu->wait.broken)) status = STATUS_INVALID_PARAMETER;
-    }
-    udxg_wait_unref(&cpu->wait);
-    return status;
-}
-
-udxg_status thunk_WaitForSynchronizationObjectFromCpu(struct udxg_process *process,
-                                                      D3DKMT_WAITFORSYNCHRONIZATIONOBJECTFROMCPU *args)
-{
-    struct udxg_sync *syncs[UDXG_MAX_SYNC_OBJECTS];
-    struct udxg_device *device;
-    udxg_status status = udxg_device_get(process, args->hDevice, &device);
-
-    if (udxg_failed(status)) return status;
-    udxg_device_put(device); /* not pinned while it sleeps: destroying the device ends the wait */
-    status = get_waitable(process, args, syncs);
-    if (udxg_failed(status)) return status;
-    status = wait_for(args, syncs);
-    unref_all(args->ObjectCount, syncs);
-    return status;
 }

@@ -245,7 +245,7 @@ static void store_value(void *user)
     struct update *update = step->update;
 
     if (udxg_device_in_error(update->companion->device)) return;
-    udxg_sync_store_collect(fence_of(update), update->signalled_value, &step->fired);
+    udxg_sync_store_collect(fence_of(update), update->companion->device, update->signalled_value, &step->fired);
 }
 
 static void run_update(struct update *update)
@@ -257,24 +257,28 @@ static void run_update(struct update *update)
     if (udxg_failed(vidmm_va_update_run(update->changes)))
         udxg_device_fail(device, D3DKMT_DEVICEEXECUTION_ERROR_OUTOFMEMORY, NULL);
     udxg_device_retire_with(device, &update->timeline, store_value, &step);
-    udxg_sync_fire(&step.fired);
+    udxg_waiters_fire(&step.fired);
     update_end(update);
 }
 
 /* The update may run: first in the queue again. Runs on whichever thread signals. */
-static void wait_done(struct udxg_wait *wait)
+static bool wait_done(struct udxg_wait *wait)
 {
     struct update *update = udxg_container_of(wait, struct update, wait);
     struct udxg_companion *companion = update->companion;
 
+    bool ours;
+
     udxg_lock(UPDATE, &companion->updater->lock);
-    if (companion->blocked == update) { /* otherwise it was taken meanwhile */
+    ours = companion->blocked == update; /* otherwise it was taken meanwhile */
+    if (ours) {
         companion->blocked = NULL;
         update->waits = false;
         udxg_list_insert_before(companion->updates.next, &update->link);
         set_state_locked(companion, COMPANION_RUNNABLE);
     }
     udxg_unlock(UPDATE, &companion->updater->lock);
+    return ours;
 }
 
 /* A closing companion does not wait: what is behind an unsatisfied wait is given up. */
@@ -476,21 +480,17 @@ static udxg_status make_changes(struct udxg_device *device, const D3DKMT_UPDATEG
 static udxg_status get_fence(struct udxg_process *process, const D3DKMT_UPDATEGPUVIRTUALADDRESS *args,
                              struct udxg_sync **ret_sync)
 {
-    udxg_status status = udxg_sync_get(process, args->hFenceObject, ret_sync);
+    enum udxg_sync_use use = args->Flags.DoNotWait ? UDXG_SYNC_SIGNAL : UDXG_SYNC_SIGNAL | UDXG_SYNC_WAIT;
 
-    if (udxg_failed(status)) return status;
-    if (args->FenceValue == UINT64_MAX)
-        status = STATUS_INVALID_PARAMETER; /* no value is the next */
-    else if ((*ret_sync)->flags.NoSignal || ((*ret_sync)->flags.NoWait && !args->Flags.DoNotWait))
-        status = STATUS_ACCESS_DENIED;
-    if (udxg_failed(status)) udxg_sync_unref(*ret_sync);
-    return status;
+    if (args->FenceValue == UINT64_MAX) return STATUS_INVALID_PARAMETER; /* no value is the next */
+    return udxg_submit_get_fences(process, 1, &args->hFenceObject, &args->FenceValue, use, ret_sync);
 }
 
 /* Takes CHANGES when it succeeds. */
 static udxg_status make_update(struct udxg_companion *companion, const D3DKMT_UPDATEGPUVIRTUALADDRESS *args,
                                struct udxg_sync *fence, struct vidmm_va_update *changes, struct update **ret_update)
 {
+    static const struct udxg_wait_ops ops = {wait_done, update_free};
     struct update *update = malloc(udxg_wait_bytes(offsetof(struct update, wait), 1));
 
     if (!update) return STATUS_NO_MEMORY;
@@ -502,7 +502,7 @@ static udxg_status make_update(struct udxg_companion *companion, const D3DKMT_UP
     update->waits = !args->Flags.DoNotWait;
     update->started = false;
     update->signalled_value = args->FenceValue + 1;
-    udxg_wait_init(&update->wait, 1, &fence, &args->FenceValue, false, wait_done, update_free);
+    udxg_wait_init(&update->wait, 1, &fence, &args->FenceValue, false, companion->device, &ops);
     *ret_update = update;
     return STATUS_SUCCESS;
 }

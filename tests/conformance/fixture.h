@@ -16,8 +16,6 @@ extern "C" {
 #endif
 
 /* Why some cases may fail for now. */
-#define TODO_LEGACY_SYNC "legacy sync objects come with sharing"
-#define TODO_SIGNAL2 "SignalSynchronizationObjectFromGpu2 is not there yet"
 
 /* ----------------------------------------------------------------------------------- adapter and device */
 

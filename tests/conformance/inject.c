@@ -55,7 +55,7 @@ static void rules(void)
         "CreateDevice:status=NO_MEMORY:after=1",
         "CreateDevice:status=NO_MEMORY,",
         "D3DKMTCreateDevice:status=NO_MEMORY",
-        "CreateKeyedMutex:status=NO_MEMORY",
+        "SetStablePowerState:status=NO_MEMORY",
         "StopAdapter:status=NO_MEMORY",
         "engine:explode",
         "engine:",

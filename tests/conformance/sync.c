@@ -39,7 +39,6 @@ static void create_v1(void)
     for (size_t i = 0; i < LENGTH_OF(rows); i++) {
         udxg_case("%s", rows[i].name) {
             D3DKMT_CREATESYNCHRONIZATIONOBJECT args = {0};
-            if (rows[i].want == STATUS_SUCCESS) udxg_todo(TODO_LEGACY_SYNC);
             args.hDevice = rows[i].device;
             args.Info.Type = (D3DDDI_SYNCHRONIZATIONOBJECT_TYPE)rows[i].type;
             args.hSyncObject = SENTINEL;
@@ -99,7 +98,6 @@ static void create_v2(void)
     for (size_t i = 0; i < LENGTH_OF(rows); i++) {
         udxg_case("%s", rows[i].name) {
             D3DKMT_CREATESYNCHRONIZATIONOBJECT2 args = {0};
-            if (rows[i].want == STATUS_SUCCESS && rows[i].type != D3DDDI_MONITORED_FENCE) udxg_todo(TODO_LEGACY_SYNC);
             args.hDevice = rows[i].device;
             args.Info.Type = (D3DDDI_SYNCHRONIZATIONOBJECT_TYPE)rows[i].type;
             args.Info.Flags.Value = rows[i].flags;
@@ -119,7 +117,6 @@ static void create_v2(void)
     }
     udxg_case("CPU_NOTIFICATION with an event") {
         D3DKMT_CREATESYNCHRONIZATIONOBJECT2 args = {0};
-        udxg_todo(TODO_LEGACY_SYNC);
         args.hDevice = device;
         args.Info.Type = D3DDDI_CPU_NOTIFICATION;
         args.Info.CPUNotification.Event = fd_handle(create_event());
@@ -206,7 +203,6 @@ static void cpu_observed(void)
     for (size_t i = 0; i < LENGTH_OF(legacy); i++) {
         udxg_case("%s can be neither waited for nor signalled", legacy[i].name) {
             D3DKMT_CREATESYNCHRONIZATIONOBJECT2 args = {0};
-            udxg_todo(TODO_LEGACY_SYNC);
             int event = create_event();
             args.hDevice = device;
             args.Info.Type = (D3DDDI_SYNCHRONIZATIONOBJECT_TYPE)legacy[i].type;
@@ -523,7 +519,7 @@ static void gpu_arguments(void)
         }
         udxg_case("signal2/%s", rows[i].name) {
             D3DKMT_SIGNALSYNCHRONIZATIONOBJECTFROMGPU2 args = {0};
-            udxg_todo(TODO_SIGNAL2);
+           
             args.ObjectCount = rows[i].count;
             args.ObjectHandleArray = rows[i].handles ? handles : NULL;
             args.BroadcastContextCount = 1;
@@ -540,7 +536,7 @@ static void gpu_arguments(void)
             D3DKMT_HANDLE contexts[65];
             UINT64 value = 1;
             D3DKMT_SIGNALSYNCHRONIZATIONOBJECTFROMGPU2 args = {0};
-            udxg_todo(TODO_SIGNAL2);
+           
             for (size_t k = 0; k < LENGTH_OF(contexts); k++) contexts[k] = gpu.context;
             args.ObjectCount = 1;
             args.ObjectHandleArray = &fence.handle;
@@ -628,7 +624,7 @@ static void gpu_order(void)
         D3DKMT_HANDLE handles[2] = {a.handle, b.handle};
         UINT64 values[2] = {3, 4};
         D3DKMT_SIGNALSYNCHRONIZATIONOBJECTFROMGPU2 args = {0};
-        udxg_todo(TODO_SIGNAL2);
+       
         args.ObjectCount = 2;
         args.ObjectHandleArray = handles;
         args.BroadcastContextCount = 1;

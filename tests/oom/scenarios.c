@@ -552,6 +552,57 @@ static void orders(void)
     world_close();
 }
 
+/* Every type, its openings, a sync file, and a keyed mutex with data. */
+static void shared_sync(void)
+{
+    static const D3DDDI_SYNCHRONIZATIONOBJECT_TYPE types[] = {D3DDDI_SYNCHRONIZATION_MUTEX, D3DDDI_SEMAPHORE,
+                                                              D3DDDI_FENCE, D3DDDI_MONITORED_FENCE};
+    D3DKMT_CREATESYNCHRONIZATIONOBJECT2 create = {0};
+    HANDLE nt = NULL;
+    open_with_device();
+    create_context();
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
+        create = (D3DKMT_CREATESYNCHRONIZATIONOBJECT2){.hDevice = world.device, .Info.Type = types[i]};
+        create.Info.Flags.Shared = 1;
+        GUARDED(CreateSynchronizationObject2, &create);
+        D3DKMT_OPENSYNCHRONIZATIONOBJECT open = {.hSharedHandle = create.Info.SharedHandle};
+        GUARDED(OpenSynchronizationObject, &open);
+    }
+    create.Info.Flags.NtSecuritySharing = 1;
+    GUARDED(CreateSynchronizationObject2, &create);
+    D3DKMT_SHAREOBJECTS share = {.ObjectCount = 1, .ObjectHandleArray = &create.hSyncObject, .pSharedNtHandle = &nt};
+    share.DesiredAccess = D3DDDI_SYNC_OBJECT_ALL_ACCESS;
+    GUARDED(ShareObjects, &share, {&nt, sizeof nt});
+    D3DKMT_OPENSYNCOBJECTFROMNTHANDLE2 open = {.hNtHandle = nt, .hDevice = world.device};
+    GUARDED(OpenSyncObjectFromNtHandle2, &open);
+    D3DKMT_CREATENATIVEFENCE native = {.hDevice = world.device};
+    GUARDED(CreateNativeFence, &native);
+    D3DKMT_CREATESYNCFILE file = {.hDevice = world.device, .hMonitoredFence = open.hSyncObject, .FenceValue = 1};
+    GUARDED(CreateSyncFile, &file);
+    D3DKMT_WAITSYNCFILE wait = {.hSyncFile = file.hSyncFile, .hContext = world.context};
+    GUARDED(WaitSyncFile, &wait);
+    signal_from_cpu(open.hSyncObject, 1);
+    world_close();
+    close((int)file.hSyncFile);
+    close((int)(intptr_t)nt);
+}
+
+static void keyed_mutexes(void)
+{
+    char data[100] = {1};
+    D3DKMT_CREATEKEYEDMUTEX2 create = {.pPrivateRuntimeData = data, .PrivateRuntimeDataSize = sizeof data};
+    open_with_device();
+    GUARDED(CreateKeyedMutex2, &create);
+    D3DKMT_OPENKEYEDMUTEX open = {.hSharedHandle = create.hSharedHandle};
+    GUARDED(OpenKeyedMutex, &open);
+    D3DKMT_ACQUIREKEYEDMUTEX2 acquire = {.hKeyedMutex = open.hKeyedMutex, .PrivateRuntimeDataSize = sizeof data};
+    acquire.pPrivateRuntimeData = data;
+    GUARDED(AcquireKeyedMutex2, &acquire);
+    D3DKMT_RELEASEKEYEDMUTEX release = {.hKeyedMutex = open.hKeyedMutex};
+    GUARDED(ReleaseKeyedMutex, &release);
+    world_close();
+}
+
 /* ---- what goes beyond ---- */
 
 static void share(void)
@@ -775,6 +826,8 @@ const struct scenario scenarios[] = {
     {"hardware queue", hardware_queue, false},
     {"sync objects and waits", sync_and_waits, false},
     {"orders to the memory manager", orders, false},
+    {"shared sync objects", shared_sync, false},
+    {"keyed mutexes", keyed_mutexes, false},
     {"share", share, false},
     {"open by number", open_number, false},
     {"open by name, on another adapter", open_across, false},

@@ -647,6 +647,208 @@ static void wait_to_hw_queue(struct world *world, void *arguments)
 
 /* ---- synchronisation ---- */
 
+static D3DKMT_HANDLE new_semaphore(struct world *world)
+{
+    D3DKMT_CREATESYNCHRONIZATIONOBJECT2 args = {.hDevice = world->device, .Info.Type = D3DDDI_SEMAPHORE};
+    args.Info.Semaphore.MaxCount = args.Info.Semaphore.InitialCount = 1000;
+    world_need(D3DKMTCreateSynchronizationObject2(&args), "a semaphore");
+    return args.hSyncObject;
+}
+
+static void create_native(struct world *world, void *arguments)
+{
+    WITH(D3DKMT_CREATENATIVEFENCE);
+    args->hDevice = world->device;
+}
+
+static void open_native(struct world *world, void *arguments)
+{
+    WITH(D3DKMT_OPENNATIVEFENCEFROMNTHANDLE);
+    args->hDevice = world->device;
+    args->hNtHandle = world->nt_native;
+}
+
+static void create_sync_file(struct world *world, void *arguments)
+{
+    WITH(D3DKMT_CREATESYNCFILE);
+    args->hDevice = world->device;
+    args->hMonitoredFence = world->fence;
+}
+
+static void wait_sync_file(struct world *world, void *arguments)
+{
+    WITH(D3DKMT_WAITSYNCFILE);
+    args->hSyncFile = (UINT64)world->sync_file;
+    args->hContext = world->context;
+}
+
+static void open_sync_file(struct world *world, void *arguments)
+{
+    WITH(D3DKMT_OPENSYNCOBJECTFROMSYNCFILE);
+    args->hSyncFile = (UINT64)world->sync_file;
+    args->hDevice = world->device;
+}
+
+/* ---- keyed mutexes ---- */
+
+static void create_mutex_with_data(struct world *world, void *arguments)
+{
+    WITH(D3DKMT_CREATEKEYEDMUTEX2);
+    args->PrivateRuntimeDataSize = 8;
+    args->pPrivateRuntimeData = one_number(world, 1);
+}
+
+static void open_mutex(struct world *world, void *arguments)
+{
+    WITH(D3DKMT_OPENKEYEDMUTEX);
+    args->hSharedHandle = world->global_mutex;
+}
+
+static void open_mutex2(struct world *world, void *arguments)
+{
+    WITH(D3DKMT_OPENKEYEDMUTEX2);
+    args->hSharedHandle = world->global_mutex;
+}
+
+static void open_mutex_nt(struct world *world, void *arguments)
+{
+    WITH(D3DKMT_OPENKEYEDMUTEXFROMNTHANDLE);
+    args->hNtHandle = world->nt_sync;
+}
+
+static void destroy_mutex(struct world *world, void *arguments)
+{
+    WITH(D3DKMT_DESTROYKEYEDMUTEX);
+    (void)world;
+    args->hKeyedMutex = world_create_mutex(NULL);
+}
+
+static D3DKMT_HANDLE mutex_with_data(struct world *world, bool owned)
+{
+    D3DKMT_CREATEKEYEDMUTEX2 create = {.PrivateRuntimeDataSize = 8, .pPrivateRuntimeData = one_number(world, 1)};
+    world_need(D3DKMTCreateKeyedMutex2(&create), "a keyed mutex with data");
+    D3DKMT_ACQUIREKEYEDMUTEX acquire = {.hKeyedMutex = create.hKeyedMutex};
+    if (owned) world_need(D3DKMTAcquireKeyedMutex(&acquire), "its ownership");
+    return create.hKeyedMutex;
+}
+
+static LARGE_INTEGER *no_time(struct world *world)
+{
+    return world_take(world, sizeof(LARGE_INTEGER));
+}
+
+static void acquire_mutex(struct world *world, void *arguments)
+{
+    WITH(D3DKMT_ACQUIREKEYEDMUTEX);
+    args->hKeyedMutex = mutex_with_data(world, false);
+    args->pTimeout = no_time(world);
+}
+
+static void acquire_mutex2(struct world *world, void *arguments)
+{
+    WITH(D3DKMT_ACQUIREKEYEDMUTEX2);
+    args->hKeyedMutex = mutex_with_data(world, false);
+    args->pTimeout = no_time(world);
+    args->PrivateRuntimeDataSize = 8;
+    args->pPrivateRuntimeData = one_number(world, 1);
+}
+
+static void release_mutex(struct world *world, void *arguments)
+{
+    WITH(D3DKMT_RELEASEKEYEDMUTEX);
+    args->hKeyedMutex = mutex_with_data(world, true);
+}
+
+static void release_mutex2(struct world *world, void *arguments)
+{
+    WITH(D3DKMT_RELEASEKEYEDMUTEX2);
+    args->hKeyedMutex = mutex_with_data(world, true);
+    args->PrivateRuntimeDataSize = 8;
+    args->pPrivateRuntimeData = one_number(world, 2);
+}
+
+/* ---- synchronisation, the rest ---- */
+
+static void open_sync(struct world *world, void *arguments)
+{
+    WITH(D3DKMT_OPENSYNCHRONIZATIONOBJECT);
+    args->hSharedHandle = world->global;
+}
+
+static void open_sync_nt(struct world *world, void *arguments)
+{
+    WITH(D3DKMT_OPENSYNCOBJECTFROMNTHANDLE);
+    args->hNtHandle = world->nt_sync;
+}
+
+static void open_sync_nt2(struct world *world, void *arguments)
+{
+    WITH(D3DKMT_OPENSYNCOBJECTFROMNTHANDLE2);
+    args->hDevice = world->device;
+    args->hNtHandle = world->nt_sync;
+}
+
+static void wait_legacy(struct world *world, void *arguments)
+{
+    WITH(D3DKMT_WAITFORSYNCHRONIZATIONOBJECT);
+    args->hContext = world->context;
+    args->ObjectCount = 1;
+    args->ObjectHandleArray[0] = new_semaphore(world);
+}
+
+static void wait_legacy2(struct world *world, void *arguments)
+{
+    WITH(D3DKMT_WAITFORSYNCHRONIZATIONOBJECT2);
+    args->hContext = world->context;
+    args->ObjectCount = 1;
+    args->ObjectHandleArray[0] = new_semaphore(world);
+}
+
+static void signal_legacy(struct world *world, void *arguments)
+{
+    WITH(D3DKMT_SIGNALSYNCHRONIZATIONOBJECT);
+    args->hContext = world->context;
+    args->ObjectCount = 1;
+    args->ObjectHandleArray[0] = new_semaphore(world);
+}
+
+static void signal_legacy2(struct world *world, void *arguments)
+{
+    WITH(D3DKMT_SIGNALSYNCHRONIZATIONOBJECT2);
+    args->hContext = world->context;
+    args->ObjectCount = 1;
+    args->ObjectHandleArray[0] = new_semaphore(world);
+    args->BroadcastContextCount = 1;
+    args->BroadcastContext[0] = world->context;
+}
+
+static void signal_event2(struct world *world, void *arguments)
+{
+    WITH(D3DKMT_SIGNALSYNCHRONIZATIONOBJECT2);
+    args->hContext = world->context;
+    args->Flags.EnqueueCpuEvent = 1;
+    args->CpuEventHandle = (HANDLE)(intptr_t)world->event;
+}
+
+static void signal_from_gpu2(struct world *world, void *arguments)
+{
+    WITH(D3DKMT_SIGNALSYNCHRONIZATIONOBJECTFROMGPU2);
+    args->BroadcastContextCount = 1;
+    args->BroadcastContextArray = one_handle(world, world->context);
+    args->ObjectCount = 1;
+    args->ObjectHandleArray = one_handle(world, world->fence);
+    args->MonitoredFenceValueArray = one_number(world, 7);
+}
+
+static void signal_event_from_gpu2(struct world *world, void *arguments)
+{
+    WITH(D3DKMT_SIGNALSYNCHRONIZATIONOBJECTFROMGPU2);
+    args->BroadcastContextCount = 1;
+    args->BroadcastContextArray = one_handle(world, world->context);
+    args->Flags.EnqueueCpuEvent = 1;
+    args->CpuEventHandle = (HANDLE)(intptr_t)world->event;
+}
+
 static void create_mutex(struct world *world, void *arguments)
 {
     WITH(D3DKMT_CREATESYNCHRONIZATIONOBJECT);
@@ -931,7 +1133,6 @@ static void unregister_budget(struct world *world, void *arguments)
 }
 
 #define CASE(id, name, set_up) {UDXG_THUNK_##id, name, set_up, STATUS_SUCCESS}
-#define NOT_YET_CASE(id, name, set_up) {UDXG_THUNK_##id, name, set_up, STATUS_NOT_SUPPORTED}
 
 const struct sweep_case sweep_cases[] = {
     CASE(OpenAdapterFromLuid, "", open_adapter),
@@ -1016,17 +1217,42 @@ const struct sweep_case sweep_cases[] = {
     CASE(SubmitCommandToHwQueue, "", submit_to_hw_queue),
     CASE(SubmitSignalSyncObjectsToHwQueue, "", signal_to_hw_queue),
     CASE(SubmitWaitForSyncObjectsToHwQueue, "", wait_to_hw_queue),
-    NOT_YET_CASE(CreateSynchronizationObject, "mutex", create_mutex),
-    NOT_YET_CASE(CreateSynchronizationObject, "semaphore", create_semaphore),
-    NOT_YET_CASE(CreateSynchronizationObject2, "mutex", create_mutex2),
-    NOT_YET_CASE(CreateSynchronizationObject2, "fence", create_fence2),
-    NOT_YET_CASE(CreateSynchronizationObject2, "notification", create_notification2),
+    CASE(CreateSynchronizationObject, "mutex", create_mutex),
+    CASE(CreateSynchronizationObject, "semaphore", create_semaphore),
+    CASE(CreateSynchronizationObject2, "mutex", create_mutex2),
+    CASE(CreateSynchronizationObject2, "fence", create_fence2),
+    CASE(CreateSynchronizationObject2, "notification", create_notification2),
     CASE(CreateSynchronizationObject2, "monitored fence", create_monitored2),
     CASE(DestroySynchronizationObject, "", destroy_sync),
+    CASE(OpenSynchronizationObject, "", open_sync),
+    CASE(OpenSyncObjectFromNtHandle, "", open_sync_nt),
+    CASE(OpenSyncObjectFromNtHandle2, "", open_sync_nt2),
     CASE(SignalSynchronizationObjectFromCpu, "", signal_from_cpu),
     CASE(WaitForSynchronizationObjectFromCpu, "", wait_from_cpu),
+    CASE(SignalSynchronizationObject, "", signal_legacy),
+    CASE(SignalSynchronizationObject2, "", signal_legacy2),
+    CASE(SignalSynchronizationObject2, "event", signal_event2),
     CASE(SignalSynchronizationObjectFromGpu, "", signal_from_gpu),
+    CASE(SignalSynchronizationObjectFromGpu2, "", signal_from_gpu2),
+    CASE(SignalSynchronizationObjectFromGpu2, "event", signal_event_from_gpu2),
+    CASE(WaitForSynchronizationObject, "", wait_legacy),
+    CASE(WaitForSynchronizationObject2, "", wait_legacy2),
     CASE(WaitForSynchronizationObjectFromGpu, "", wait_from_gpu),
+    CASE(CreateNativeFence, "", create_native),
+    CASE(OpenNativeFenceFromNtHandle, "", open_native),
+    CASE(CreateSyncFile, "", create_sync_file),
+    CASE(WaitSyncFile, "", wait_sync_file),
+    CASE(OpenSyncObjectFromSyncFile, "", open_sync_file),
+    CASE(CreateKeyedMutex, "", nothing),
+    CASE(CreateKeyedMutex2, "", create_mutex_with_data),
+    CASE(OpenKeyedMutex, "", open_mutex),
+    CASE(OpenKeyedMutex2, "", open_mutex2),
+    {UDXG_THUNK_OpenKeyedMutexFromNtHandle, "", open_mutex_nt, STATUS_OBJECT_TYPE_MISMATCH},
+    CASE(DestroyKeyedMutex, "", destroy_mutex),
+    CASE(AcquireKeyedMutex, "", acquire_mutex),
+    CASE(AcquireKeyedMutex2, "", acquire_mutex2),
+    CASE(ReleaseKeyedMutex, "", release_mutex),
+    CASE(ReleaseKeyedMutex2, "", release_mutex2),
     CASE(ShareObjects, "", share_objects),
     CASE(ShareObjects, "by name", share_by_name),
     CASE(OpenNtHandleFromName, "", open_name),

@@ -114,6 +114,44 @@ D3DKMT_HANDLE world_create_fence(struct world *world)
     return args.hSyncObject;
 }
 
+D3DKMT_HANDLE world_create_mutex(D3DKMT_HANDLE *ret_global)
+{
+    D3DKMT_CREATEKEYEDMUTEX args = {0};
+    world_need(D3DKMTCreateKeyedMutex(&args), "a keyed mutex");
+    if (ret_global) *ret_global = args.hSharedHandle;
+    return args.hKeyedMutex;
+}
+
+static HANDLE share(D3DKMT_HANDLE sync)
+{
+    OBJECT_ATTRIBUTES attributes = {.Length = sizeof(attributes)};
+    HANDLE handle = NULL;
+    world_need(D3DKMTShareObjects(1, &sync, &attributes, D3DDDI_SYNC_OBJECT_ALL_ACCESS, &handle), "an NT handle");
+    return handle;
+}
+
+/* What can be opened. */
+static void make_shared(struct world *world)
+{
+    D3DKMT_CREATESYNCHRONIZATIONOBJECT2 semaphore = {.hDevice = world->device, .Info.Type = D3DDDI_SEMAPHORE};
+    D3DKMT_CREATESYNCHRONIZATIONOBJECT2 fence = {.hDevice = world->device, .Info.Type = D3DDDI_MONITORED_FENCE};
+    D3DKMT_CREATENATIVEFENCE native = {.hDevice = world->device};
+    D3DKMT_CREATESYNCFILE file = {.hDevice = world->device, .hMonitoredFence = world->fence};
+
+    semaphore.Info.Flags.Shared = 1;
+    world_need(D3DKMTCreateSynchronizationObject2(&semaphore), "a semaphore");
+    world->global = semaphore.Info.SharedHandle;
+    fence.Info.Flags.Shared = fence.Info.Flags.NtSecuritySharing = 1;
+    world_need(D3DKMTCreateSynchronizationObject2(&fence), "a shared fence");
+    world->nt_sync = share(fence.hSyncObject);
+    native.Info.Flags.Shared = native.Info.Flags.NtSecuritySharing = 1;
+    world_need(D3DKMTCreateNativeFence(&native), "a native fence");
+    world->nt_native = share(native.hSyncObject);
+    world_need(D3DKMTCreateSyncFile(&file), "a sync file");
+    world->sync_file = (int)file.hSyncFile;
+    world->mutex = world_create_mutex(&world->global_mutex);
+}
+
 D3DKMT_HANDLE world_open_adapter(struct world *world)
 {
     D3DKMT_OPENADAPTERFROMLUID args = {.AdapterLuid = world->luid};
@@ -180,6 +218,7 @@ static void make_dead_handles(struct world *world)
     dead[UDXG_IS_HW_QUEUE] = world_create_hw_queue(world);
     dead[UDXG_IS_PAGING_QUEUE] = world_create_queue(world, &fence);
     dead[UDXG_IS_SYNC] = world_create_fence(world);
+    dead[UDXG_IS_KEYED_MUTEX] = world_create_mutex(NULL);
     dead[UDXG_IS_GLOBAL] = make_dead_global(world);
     dead[UDXG_IS_PAGING_QUEUE_OR_ADAPTER] = dead[UDXG_IS_ADAPTER];
 
@@ -190,6 +229,8 @@ static void make_dead_handles(struct world *world)
     D3DKMT_DESTROYHWQUEUE hw_queue = {dead[UDXG_IS_HW_QUEUE]};
     D3DDDI_DESTROYPAGINGQUEUE queue = {dead[UDXG_IS_PAGING_QUEUE]};
     D3DKMT_DESTROYSYNCHRONIZATIONOBJECT sync = {dead[UDXG_IS_SYNC]};
+    D3DKMT_DESTROYKEYEDMUTEX mutex = {dead[UDXG_IS_KEYED_MUTEX]};
+    world_need(D3DKMTDestroyKeyedMutex(&mutex), "the end of a keyed mutex");
     world_need(D3DKMTCloseAdapter(&adapter), "the closing of an adapter");
     world_need(D3DKMTDestroyDevice(&device), "the end of a device");
     world_need(D3DKMTDestroyAllocation2(&resource), "the end of a resource");
@@ -224,6 +265,7 @@ void world_make(struct world *world)
     world->va = map(world, world->allocation);
     world_make_resident(world, world->allocation);
     make_dead_handles(world);
+    make_shared(world);
 
     D3DKMT_HANDLE *alive = world->alive;
     alive[UDXG_IS_ADAPTER] = alive[UDXG_IS_PAGING_QUEUE_OR_ADAPTER] = world->adapter;
@@ -234,4 +276,5 @@ void world_make(struct world *world)
     alive[UDXG_IS_HW_QUEUE] = world->hw_queue;
     alive[UDXG_IS_PAGING_QUEUE] = world->queue;
     alive[UDXG_IS_SYNC] = world->fence;
+    alive[UDXG_IS_KEYED_MUTEX] = world->mutex;
 }

@@ -26,6 +26,10 @@ struct world {
     D3DKMT_HANDLE allocation; /* 64 KiB of video memory, mapped at va, resident */
     uint64_t va;              /* commands are there: one NOP of 64 bytes */
     int event;                /* an eventfd */
+    D3DKMT_HANDLE mutex;      /* a keyed mutex with the key 0, free */
+    D3DKMT_HANDLE global, global_mutex; /* of a semaphore, of the keyed mutex */
+    HANDLE nt_sync, nt_native;          /* a fence, a native fence */
+    int sync_file;                      /* of a fence that has reached its value */
     D3DKMT_HANDLE alive[UDXG_HANDLE_KIND_COUNT];
     D3DKMT_HANDLE dead[UDXG_HANDLE_KIND_COUNT];
 
@@ -52,6 +56,7 @@ D3DKMT_HANDLE world_create_hw_context(struct world *world);
 D3DKMT_HANDLE world_create_hw_queue(struct world *world);
 D3DKMT_HANDLE world_create_queue(struct world *world, D3DKMT_HANDLE *ret_fence);
 D3DKMT_HANDLE world_create_fence(struct world *world);
+D3DKMT_HANDLE world_create_mutex(D3DKMT_HANDLE *ret_global);
 D3DKMT_HANDLE world_open_adapter(struct world *world);
 void world_make_resident(struct world *world, D3DKMT_HANDLE allocation);
 

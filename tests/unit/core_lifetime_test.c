@@ -497,13 +497,13 @@ static void a_paging_queue_ends_with_its_work_done(void **state)
 
 static bool has_waiters(struct udxg_process *process, D3DKMT_HANDLE fence)
 {
-    struct udxg_sync *sync = udxg_handle_get(&process->handles, fence, UDXG_HANDLE_SYNC);
+    struct udxg_sync_opening *opening = udxg_handle_get(&process->handles, fence, UDXG_HANDLE_SYNC);
     bool any;
 
-    assert_non_null(sync);
-    udxg_lock(SYNC, &sync->lock);
-    any = !udxg_list_empty(&sync->waiters);
-    udxg_unlock(SYNC, &sync->lock);
+    assert_non_null(opening);
+    udxg_lock(SYNC, &opening->sync->lock);
+    any = udxg_order_first(&opening->sync->waiters) != NULL;
+    udxg_unlock(SYNC, &opening->sync->lock);
     udxg_handle_put(&process->handles, fence);
     return any;
 }

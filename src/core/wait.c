@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Waits. Invariants: a waiter is in its object's order exactly while it is HANGING, and then it has a reference to
+ * the wait; of a wait in turn at most one waiter hangs, those before it have fired and those after it are IDLE.
+ * Locks: SYNC of one object at a time, never while done() runs.
+ *
+ * Who cancels a wait in turn and who carries it on may be two threads: the first sets `cancelled` and then looks
+ * for the hanging waiter, the second hangs one in and then looks at `cancelled`. One of them sees the other, and
+ * the one that takes the waiter off gives back what was taken before it.
+ */
+#include "core/wait.h"
+
+#include "core/sync.h"
+
+static void waiter_init(struct udxg_waiter *waiter, struct udxg_wait *wait, struct udxg_sync *sync,
+                        uint64_t value) UDXG_NO_TSA
+{
+    udxg_list_init(&waiter->link);
+    udxg_sync_ref(sync);
+    waiter->sync = sync;
+    waiter->value = value;
+    waiter->wait = wait;
+    waiter->state = UDXG_WAITER_IDLE;
+    waiter->broken = false;
+}
+
+/* Few elements, most of them in order: by insertion. */
+static void sort_by_object(struct udxg_waiter *waiters, uint32_t count)
+{
+    for (uint32_t i = 1; i < count; i++) {
+        struct udxg_sync *sync = waiters[i].sync;
+        uint64_t value = waiters[i].value;
+        uint32_t k = i;
+        for (; k && (uintptr_t)waiters[k - 1].sync > (uintptr_t)sync; k--) {
+            waiters[k].sync = waiters[k - 1].sync;
+            waiters[k].value = waiters[k - 1].value;
+        }
+        waiters[k].sync = sync;
+        waiters[k].value = value;
+    }
+}
+
+void udxg_wait_init(struct udxg_wait *wait, uint32_t count, struct udxg_sync *const *syncs, const uint64_t *values,
+                    bool any, const struct udxg_device *owner, const struct udxg_wait_ops *ops)
+{
+    atomic_init(&wait->refs, 1);
+    atomic_init(&wait->remaining, any ? 1 : (int)count);
+    atomic_init(&wait->cancelled, false);
+    atomic_init(&wait->broken, false);
+    wait->in_turn = false;
+    wait->done = ops->done;
+    wait->free = ops->free;
+    wait->owner = owner;
+    wait->count = count;
+    for (uint32_t i = 0; i < count; i++) {
+        waiter_init(&wait->waiters[i], wait, syncs[i], values ? values[i] : 0);
+        wait->in_turn |= udxg_sync_is_used_up(syncs[i]);
+    }
+    if (wait->in_turn) sort_by_object(wait->waiters, count);
+}
+
+void udxg_wait_unref(struct udxg_wait *wait)
+{
+    if (atomic_fetch_sub(&wait->refs, 1) != 1) return;
+    for (uint32_t i = 0; i < wait->count; i++) udxg_sync_unref(wait->waiters[i].sync);
+    wait->free(wait);
+}
+
+/* ---- all at once ---- */
+
+/* A waiter need not wait (any more). */
+static void count_down(struct udxg_waiter *waiter)
+{
+    struct udxg_wait *wait = waiter->wait;
+
+    if (waiter->broken && atomic_load(&wait->remaining) > 0) atomic_store(&wait->broken, true);
+    if (atomic_fetch_sub(&wait->remaining, 1) == 1) (void)wait->done(wait);
+}
+
+/* ---- in turn ---- */
+
+static void give_back(struct udxg_wait *wait, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) udxg_sync_give_back(wait->waiters[i].sync, wait->owner);
+}
+
+/* False when it was not hanging (any more). On true the waiter's reference is the caller's. */
+static bool unhang(struct udxg_waiter *waiter)
+{
+    struct udxg_sync *sync = waiter->sync;
+    bool hanging;
+
+    udxg_lock(SYNC, &sync->lock);
+    hanging = waiter->state == UDXG_WAITER_HANGING;
+    if (hanging) udxg_sync_unhang_locked(sync, waiter);
+    udxg_unlock(SYNC, &sync->lock);
+    return hanging;
+}
+
+/* Takes one object after the other, from the one at INDEX on, until one has to be waited for. */
+static void go_on(struct udxg_wait *wait, uint32_t index)
+{
+    for (;; index++) {
+        if (atomic_load(&wait->cancelled)) {
+            give_back(wait, index);
+            return;
+        }
+        if (index == wait->count) {
+            if (!wait->done(wait)) give_back(wait, index);
+            return;
+        }
+        atomic_fetch_add(&wait->refs, 1); /* before it hangs: it may be let go at once */
+        if (!udxg_sync_hang(wait->waiters[index].sync, &wait->waiters[index])) break;
+        if (wait->waiters[index].broken) atomic_store(&wait->broken, true);
+        udxg_wait_unref(wait); /* never the last one: the caller has one */
+    }
+    /* From here on the wait may be another thread's, but for our caller's reference. */
+    if (!atomic_load(&wait->cancelled) || !unhang(&wait->waiters[index])) return;
+    give_back(wait, index);
+    udxg_wait_unref(wait);
+}
+
+/* ---- both ---- */
+
+static void fire(struct udxg_waiter *waiter)
+{
+    struct udxg_wait *wait = waiter->wait;
+
+    if (!wait->in_turn) {
+        count_down(waiter);
+    } else {
+        if (waiter->broken) atomic_store(&wait->broken, true);
+        go_on(wait, (uint32_t)(waiter - wait->waiters) + 1);
+    }
+    udxg_wait_unref(wait);
+}
+
+void udxg_waiters_fire(struct udxg_list *fired)
+{
+    struct udxg_list *link;
+
+    while ((link = udxg_list_pop(fired))) fire(udxg_container_of(link, struct udxg_waiter, link));
+}
+
+void udxg_wait_start(struct udxg_wait *wait)
+{
+    if (wait->in_turn) {
+        go_on(wait, 0);
+        return;
+    }
+    for (uint32_t i = 0; i < wait->count; i++) {
+        struct udxg_waiter *waiter = &wait->waiters[i];
+        atomic_fetch_add(&wait->refs, 1);
+        if (!udxg_sync_hang(waiter->sync, waiter)) continue;
+        count_down(waiter);
+        udxg_wait_unref(wait);
+    }
+    /* Any: what was hung in after the first had fired would hang for ever. */
+    if (atomic_load(&wait->remaining) <= 0) udxg_wait_cancel(wait);
+}
+
+void udxg_wait_cancel(struct udxg_wait *wait)
+{
+    atomic_store(&wait->cancelled, true);
+    for (uint32_t i = 0; i < wait->count; i++) {
+        if (!unhang(&wait->waiters[i])) continue;
+        if (wait->in_turn) give_back(wait, i);
+        udxg_wait_unref(wait);
+    }
+}
