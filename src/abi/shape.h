@@ -110,7 +110,8 @@ struct udxg_shape {
     /* Checks the struct in COPY, and copies what its pointers lead to. */
     udxg_status (*enter)(struct udxg_frame *frame, unsigned char *copy);
     /* Writes those fields to the client that have one of the DIRECTIONS. */
-    void (*leave)(const struct udxg_frame *frame, unsigned char *client, const unsigned char *copy, unsigned directions);
+    void (*leave)(const struct udxg_frame *frame, unsigned char *client, const unsigned char *copy,
+                  unsigned directions);
 };
 
 /* The steps that are not straight code, in abi/walk.c: copies what the pointer FIELD leads to, ... */

@@ -16,22 +16,8 @@
 
 #include <string.h>
 
+#include "base/leak_check.h"
 #include "base/os.h"
-
-/* The leak checker looks for pointers in the heap and in globals, and chunks are neither. */
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define LOOK_FOR_POINTERS
-#endif
-#endif
-#if defined(__SANITIZE_ADDRESS__) || defined(LOOK_FOR_POINTERS)
-#include <sanitizer/lsan_interface.h>
-#define CHUNK_MAPPED(chunk, bytes) __lsan_register_root_region(chunk, bytes)
-#define CHUNK_UNMAPPED(chunk, bytes) __lsan_unregister_root_region(chunk, bytes)
-#else
-#define CHUNK_MAPPED(chunk, bytes) ((void)(chunk), (void)(bytes))
-#define CHUNK_UNMAPPED(chunk, bytes) ((void)(chunk), (void)(bytes))
-#endif
 
 #define SMALL_CHUNK_BYTES (256u << 10) /* lazily backed: a slab of few objects costs one page */
 #define LARGE_CHUNK_BYTES (2u << 20)   /* one page where the system gives large ones: far fewer misses to find it */
@@ -67,7 +53,7 @@ static void unmap_chunks_locked(struct udxg_slab *slab) UDXG_REQUIRES(DEPOT)
     while (slab->chunks) {
         struct udxg_slab_chunk *chunk = slab->chunks;
         slab->chunks = chunk->next;
-        CHUNK_UNMAPPED(chunk, chunk->bytes);
+        UDXG_POINTERS_UNMAPPED(chunk, chunk->bytes);
         udxg_os_unmap(chunk, chunk->bytes);
     }
 }
@@ -92,7 +78,7 @@ static bool add_chunk_locked(struct udxg_slab *slab) UDXG_REQUIRES(DEPOT)
     udxg_status status = large ? udxg_os_map_large(bytes, &memory) : udxg_os_map_anonymous(bytes, &memory);
     if (udxg_failed(status)) return false;
     struct udxg_slab_chunk *chunk = memory;
-    CHUNK_MAPPED(chunk, bytes);
+    UDXG_POINTERS_MAPPED(chunk, bytes);
     chunk->next = slab->chunks;
     chunk->bytes = bytes;
     slab->chunks = chunk;

@@ -31,6 +31,7 @@
 
 #include <string.h>
 
+#include "base/leak_check.h"
 #include "base/os.h"
 
 #define GENERATION_MASK UINT64_C(3)
@@ -212,7 +213,9 @@ static struct udxg_handle_slot *find_memory_locked(struct udxg_handle_table *tab
     if (!chunks) return atomic_load_explicit(&table->chunks[chunk - 1], memory_order_relaxed) + UDXG_HANDLE_CHUNK;
     udxg_status status =
         chunks == 1 ? udxg_os_map_anonymous(CHUNK_BYTES, &memory) : udxg_os_map_large(chunks * CHUNK_BYTES, &memory);
-    return udxg_failed(status) ? NULL : memory;
+    if (udxg_failed(status)) return NULL;
+    UDXG_POINTERS_MAPPED(memory, chunks * CHUNK_BYTES);
+    return memory;
 }
 
 /* One chunk more for a lane. */
@@ -396,7 +399,10 @@ void udxg_handle_table_fini(struct udxg_handle_table *table)
     for (uint32_t i = 0; i < CHUNK_LIMIT; i++) {
         struct udxg_handle_slot *chunk = atomic_load_explicit(&table->chunks[i], memory_order_relaxed);
         if (!chunk) break; /* chunks are filled in from the first on */
-        if (chunks_mapped_with(i)) udxg_os_unmap(chunk, chunks_mapped_with(i) * CHUNK_BYTES);
+        if (chunks_mapped_with(i)) {
+            UDXG_POINTERS_UNMAPPED(chunk, chunks_mapped_with(i) * CHUNK_BYTES);
+            udxg_os_unmap(chunk, chunks_mapped_with(i) * CHUNK_BYTES);
+        }
     }
     udxg_os_unmap(table->chunks, DIRECTORY_BYTES);
     for (unsigned i = 0; i < UDXG_LANES; i++) udxg_mutex_fini_HANDLE(&table->lanes[i].lock);
