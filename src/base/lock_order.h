@@ -22,14 +22,14 @@ UDXG_LOCK_CLASS(SYNC)         /* a synchronisation object's value and waiters   
 UDXG_LOCK_CLASS(KEYED)        /* a keyed mutex's owner and waiters                 core/keyed_mutex.c */
 UDXG_LOCK_CLASS(VIDMM)        /* placement, residency and budgets of one adapter  vidmm/             */
 UDXG_LEAF_LOCK_CLASS(VASPACE) /* one GPU address space                            vidmm/vaspace.c    */
-UDXG_LEAF_LOCK_CLASS(STOCK)   /* a lane's commit and homes                        vidmm/stock.c      */
+UDXG_LEAF_LOCK_CLASS(STOCK)   /* a stripe's commit and homes                        vidmm/stock.c      */
 UDXG_LEAF_LOCK_CLASS(POOL)    /* one pool's ranges                                vidmm/pool.c       */
 UDXG_LEAF_LOCK_CLASS(GLOBAL)  /* a kernel's global handles                        core/shared.c      */
 UDXG_LEAF_LOCK_CLASS(GRANT)   /* who may open one restricted resource            core/shared_resource.c */
 UDXG_LEAF_LOCK_CLASS(SLOTS)   /* a handle table's growth                          object/handle.c    */
-UDXG_LEAF_LOCK_CLASS(HANDLE)  /* free slots of a lane of a handle table           object/handle.c    */
+UDXG_LEAF_LOCK_CLASS(HANDLE)  /* free slots of a stripe of a handle table           object/handle.c    */
 UDXG_LEAF_LOCK_CLASS(INJECT)  /* what goes wrong on purpose                    core/inject.c      */
-UDXG_LEAF_LOCK_CLASS(SLAB)    /* free objects of a lane of a slab                 base/slab.c        */
-UDXG_LEAF_LOCK_CLASS(DEPOT)   /* what a slab's lanes share                        base/slab.c        */
+UDXG_LEAF_LOCK_CLASS(SLAB)    /* free objects of a stripe of a slab                 base/slab.c        */
+UDXG_LEAF_LOCK_CLASS(DEPOT)   /* what a slab's stripes share                        base/slab.c        */
 
 #endif

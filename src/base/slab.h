@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Objects of one size, many of them, without malloc's header and with their memory never returned: an
- * address that held an object of a slab holds an object of that slab for ever. Any lane may free what another took.
+ * address that held an object of a slab holds an object of that slab for ever. Any stripe may free what another took.
  */
 #ifndef UDXG_BASE_SLAB_H
 #define UDXG_BASE_SLAB_H
@@ -9,19 +9,19 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/lane.h"
+#include "base/stripe.h"
 #include "base/lock.h"
 
 struct udxg_slab_chunk;
 
 /* At most two batches of free objects. */
-struct udxg_slab_lane {
-    char before[UDXG_LANE_GAP];
+struct udxg_slab_stripe {
+    char before[UDXG_STRIPE_GAP];
     struct udxg_mutex_SLAB lock;
     uint32_t free_count UDXG_GUARDED_BY(SLAB); /* of free_objects; at most a batch */
     void *free_objects UDXG_GUARDED_BY(SLAB);  /* last in, first out; singly linked through their first word */
     void *full_batch UDXG_GUARDED_BY(SLAB);    /* one more list, of a whole batch; or NULL */
-    char behind[UDXG_LANE_GAP];
+    char behind[UDXG_STRIPE_GAP];
 };
 
 struct udxg_slab {
@@ -33,7 +33,7 @@ struct udxg_slab {
     uint32_t chunk_count UDXG_GUARDED_BY(DEPOT);
     char *fresh UDXG_GUARDED_BY(DEPOT);     /* the untouched rest of the newest chunk ... */
     char *fresh_end UDXG_GUARDED_BY(DEPOT); /* ... ends here */
-    struct udxg_slab_lane lanes[UDXG_LANES];
+    struct udxg_slab_stripe stripes[UDXG_STRIPES];
 };
 
 /* OBJECT_BYTES is at most 64 KiB; objects are aligned to 16 bytes, and to 64 where their size is. */
@@ -41,9 +41,9 @@ void udxg_slab_init(struct udxg_slab *slab, size_t object_bytes);
 /* Gives all chunks back; every object must have been freed or be out of use. */
 void udxg_slab_fini(struct udxg_slab *slab);
 /* A zeroed object, NULL when memory is out. */
-void *udxg_slab_alloc_in(struct udxg_slab *slab, unsigned lane);
+void *udxg_slab_alloc_in(struct udxg_slab *slab, unsigned stripe);
 /* Takes NULL. */
-void udxg_slab_free_in(struct udxg_slab *slab, unsigned lane, void *object);
+void udxg_slab_free_in(struct udxg_slab *slab, unsigned stripe, void *object);
 
 /* The same, for what belongs to no device. */
 static inline void *udxg_slab_alloc(struct udxg_slab *slab)

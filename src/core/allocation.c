@@ -122,13 +122,13 @@ udxg_status udxg_allocation_open(const struct udxg_opening *opening, struct udxg
     };
     struct udxg_allocation *allocation = opening->first
                                              ? &udxg_container_of(memory, struct udxg_birth, memory)->opening
-                                             : udxg_slab_alloc_in(&device->pa->openings, udxg_device_lane(device));
+                                             : udxg_slab_alloc_in(&device->pa->openings, udxg_device_stripe(device));
     udxg_status status = allocation ? STATUS_SUCCESS : STATUS_NO_MEMORY;
 
     if (!udxg_failed(status) && memory->told_miniport && adapter->miniport->open_allocation)
         status = adapter->miniport->open_allocation(adapter->mp_adapter, &call);
     if (udxg_failed(status)) {
-        if (!opening->first) udxg_slab_free_in(&device->pa->openings, udxg_device_lane(device), allocation);
+        if (!opening->first) udxg_slab_free_in(&device->pa->openings, udxg_device_stripe(device), allocation);
         return status;
     }
     udxg_list_init(&allocation->child.link);
@@ -165,7 +165,7 @@ void udxg_memory_unref(struct udxg_memory *memory)
     if (memory->told_miniport)
         adapter->miniport->destroy_allocation(adapter->mp_adapter, 1, &memory->mp_allocation, NULL);
     origin = memory->origin;
-    udxg_slab_free_in(&pa->births, memory->vidmm.lane, udxg_container_of(memory, struct udxg_birth, memory));
+    udxg_slab_free_in(&pa->births, memory->vidmm.stripe, udxg_container_of(memory, struct udxg_birth, memory));
     udxg_memory_unref(origin); /* has none of its own: it goes no deeper */
 }
 
@@ -180,7 +180,7 @@ void udxg_allocation_destroy(struct udxg_allocation *allocation)
     vidmm_binding_fini(&allocation->vidmm);
     if (memory->told_miniport && adapter->miniport->close_allocation)
         adapter->miniport->close_allocation(adapter->mp_adapter, allocation->mp_binding);
-    if (!is_first(allocation, memory)) udxg_slab_free_in(&device->pa->openings, udxg_device_lane(device), allocation);
+    if (!is_first(allocation, memory)) udxg_slab_free_in(&device->pa->openings, udxg_device_stripe(device), allocation);
     udxg_memory_unref(memory); /* and its first opening with it */
     udxg_resource_unref(resource);
     if (awaited) udxg_device_count_down(device, awaited);

@@ -38,7 +38,7 @@ struct creation {
     D3DKMT_CREATEALLOCATION *args;
     size_t stride; /* of the caller's elements */
     uint32_t count;
-    unsigned lane;
+    unsigned stripe;
     struct udxg_resource *resource; /* found: pinned; made: ours until published; NULL */
     bool made_resource;
     void *mp_resource;
@@ -317,9 +317,9 @@ static udxg_status make_memory(struct creation *c, const struct udxg_allocation_
         .system_memory = info->system_memory,
         .read_only = c->args->Flags.ReadOnly,
         .allow_not_zeroed = c->args->Flags.AllowNotZeroed,
-        .lane = (uint8_t)c->lane,
+        .stripe = (uint8_t)c->stripe,
     };
-    struct udxg_birth *birth = udxg_slab_alloc_in(&pa->births, desc.lane);
+    struct udxg_birth *birth = udxg_slab_alloc_in(&pa->births, desc.stripe);
     struct udxg_memory *memory;
     udxg_status status;
 
@@ -328,7 +328,7 @@ static udxg_status make_memory(struct creation *c, const struct udxg_allocation_
     memcpy(desc.preferred, info->preferred, sizeof desc.preferred);
     status = vidmm_alloc_init(&memory->vidmm, pa->vidmm, &desc);
     if (udxg_failed(status)) {
-        udxg_slab_free_in(&pa->births, desc.lane, birth);
+        udxg_slab_free_in(&pa->births, desc.stripe, birth);
         return status;
     }
     atomic_init(&memory->refs, 1);
@@ -530,7 +530,7 @@ static udxg_status prepare(struct creation *c)
     if (udxg_failed(status)) return status;
     status = share(c);
     if (udxg_failed(status)) return status;
-    status = udxg_handle_reserve_in(&c->device->process->handles, c->lane, c->count + c->made_resource, c->handles);
+    status = udxg_handle_reserve_in(&c->device->process->handles, c->stripe, c->count + c->made_resource, c->handles);
     if (udxg_failed(status)) return status;
     status = make_global(c);
     if (udxg_failed(status)) udxg_handle_cancel(&c->device->process->handles, c->count + c->made_resource, c->handles);
@@ -588,7 +588,7 @@ static udxg_status create(struct udxg_process *process, D3DKMT_CREATEALLOCATION 
     udxg_status status = udxg_device_get(process, args->hDevice, &c.device);
 
     if (udxg_failed(status)) return status;
-    c.lane = udxg_device_lane(c.device);
+    c.stripe = udxg_device_stripe(c.device);
     status = check_flags(args);
     if (!udxg_failed(status)) status = check_elements(&c);
     if (!udxg_failed(status)) status = run_with_arrays(&c);

@@ -74,7 +74,7 @@ static udxg_status describe(const struct udxg_adapter *adapter, const struct udx
     return STATUS_INVALID_PARAMETER;
 }
 
-static udxg_status make(struct udxg_process_adapter *pa, unsigned lane, struct udxg_memory *origin, bool read_only,
+static udxg_status make(struct udxg_process_adapter *pa, unsigned stripe, struct udxg_memory *origin, bool read_only,
                         const struct udxg_allocation_info *info, struct udxg_memory **ret)
 {
     struct vidmm_alloc_desc desc = {
@@ -85,9 +85,9 @@ static udxg_status make(struct udxg_process_adapter *pa, unsigned lane, struct u
         .priority = info->priority,
         .home_of = &origin->vidmm,
         .read_only = read_only,
-        .lane = (uint8_t)lane,
+        .stripe = (uint8_t)stripe,
     };
-    struct udxg_birth *birth = udxg_slab_alloc_in(&pa->births, lane);
+    struct udxg_birth *birth = udxg_slab_alloc_in(&pa->births, stripe);
     struct udxg_memory *memory;
     udxg_status status;
 
@@ -96,7 +96,7 @@ static udxg_status make(struct udxg_process_adapter *pa, unsigned lane, struct u
     memcpy(desc.preferred, info->preferred, sizeof desc.preferred);
     status = vidmm_alloc_init(&memory->vidmm, pa->vidmm, &desc);
     if (udxg_failed(status)) {
-        udxg_slab_free_in(&pa->births, lane, birth);
+        udxg_slab_free_in(&pa->births, stripe, birth);
         return status;
     }
     atomic_init(&memory->refs, 1);
@@ -110,7 +110,7 @@ static udxg_status make(struct udxg_process_adapter *pa, unsigned lane, struct u
     return STATUS_SUCCESS;
 }
 
-udxg_status udxg_cross_adapter_memory(struct udxg_process_adapter *pa, unsigned lane, struct udxg_memory *origin,
+udxg_status udxg_cross_adapter_memory(struct udxg_process_adapter *pa, unsigned stripe, struct udxg_memory *origin,
                                       bool read_only, struct udxg_standard_data *data, struct udxg_memory **ret)
 {
     const struct udxg_adapter *adapter = pa->adapter;
@@ -118,7 +118,7 @@ udxg_status udxg_cross_adapter_memory(struct udxg_process_adapter *pa, unsigned 
     udxg_status status = describe(adapter, origin, data, &info);
 
     if (udxg_failed(status)) return status;
-    status = make(pa, lane, origin, read_only, &info, ret);
+    status = make(pa, stripe, origin, read_only, &info, ret);
     if (udxg_failed(status)) adapter->miniport->destroy_allocation(adapter->mp_adapter, 1, &info.allocation, NULL);
     return status;
 }

@@ -23,10 +23,10 @@ udxg_status udxg_standard_data(const struct udxg_adapter *adapter, uint64_t size
                                struct udxg_standard_data *ret) UDXG_MUST_CHECK;
 
 /*
- * Memory of PA's adapter, made in LANE, over the home of ORIGIN, which is another's; DATA is the miniport's, who may
+ * Memory of PA's adapter, made in STRIPE, over the home of ORIGIN, which is another's; DATA is the miniport's, who may
  * change it. It keeps ORIGIN.
  */
-udxg_status udxg_cross_adapter_memory(struct udxg_process_adapter *pa, unsigned lane, struct udxg_memory *origin,
+udxg_status udxg_cross_adapter_memory(struct udxg_process_adapter *pa, unsigned stripe, struct udxg_memory *origin,
                                       bool read_only, struct udxg_standard_data *data,
                                       struct udxg_memory **ret) UDXG_MUST_CHECK;
 

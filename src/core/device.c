@@ -95,27 +95,27 @@ static udxg_status device_create(struct udxg_process *process, struct udxg_proce
     return STATUS_SUCCESS;
 }
 
-/* ---- lanes ---- */
+/* ---- stripes ---- */
 
 #define MEETINGS 64u /* before it moves: a program that does little with several devices is left alone */
 
 static unsigned meet(struct udxg_device *device)
 {
     struct udxg_process *process = device->process;
-    unsigned lane = 0;
+    unsigned stripe = 0;
 
-    atomic_store_explicit(&process->lane_user, device, memory_order_relaxed);
-    if (atomic_fetch_add_explicit(&device->meetings, 1, memory_order_relaxed) < MEETINGS) return lane;
-    lane = 1 + atomic_fetch_add_explicit(&process->lanes_given, 1, memory_order_relaxed) % (UDXG_LANES - 1);
-    atomic_store_explicit(&device->lane, lane, memory_order_relaxed);
-    return lane;
+    atomic_store_explicit(&process->stripe_user, device, memory_order_relaxed);
+    if (atomic_fetch_add_explicit(&device->meetings, 1, memory_order_relaxed) < MEETINGS) return stripe;
+    stripe = 1 + atomic_fetch_add_explicit(&process->stripes_given, 1, memory_order_relaxed) % (UDXG_STRIPES - 1);
+    atomic_store_explicit(&device->stripe, stripe, memory_order_relaxed);
+    return stripe;
 }
 
-unsigned udxg_device_lane(struct udxg_device *device)
+unsigned udxg_device_stripe(struct udxg_device *device)
 {
-    unsigned lane = atomic_load_explicit(&device->lane, memory_order_relaxed);
+    unsigned stripe = atomic_load_explicit(&device->stripe, memory_order_relaxed);
 
-    if (lane || atomic_load_explicit(&device->process->lane_user, memory_order_relaxed) == device) return lane;
+    if (stripe || atomic_load_explicit(&device->process->stripe_user, memory_order_relaxed) == device) return stripe;
     return meet(device);
 }
 

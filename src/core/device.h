@@ -50,8 +50,8 @@ struct udxg_device {
     bool no_timeout;                                /* DisableGpuTimeout; constant */
     void *mp_device;
     uint32_t handle;
-    atomic_uint lane;     /* base/lane.h; leaves 0 once, and stays where it then is */
-    atomic_uint meetings; /* how often another device was met in lane 0 */
+    atomic_uint stripe;     /* base/stripe.h; leaves 0 once, and stays where it then is */
+    atomic_uint meetings; /* how often another device was met in stripe 0 */
     struct udxg_mutex_DEVICE lock;
     struct udxg_list children[UDXG_HANDLE_TYPE_COUNT] UDXG_GUARDED_BY(DEVICE);
     struct udxg_list timeline UDXG_GUARDED_BY(DEVICE);
@@ -62,10 +62,10 @@ struct udxg_device {
 };
 
 /*
- * The lane for what is made for the device. All devices begin in lane 0, so that a program with one of them is given
- * numbers that rise together. One that keeps taking turns with others there moves out, once.
+ * The stripe for what is made for the device. All devices begin in stripe 0, so that a program with one of them is
+ * given numbers that rise together. One that keeps taking turns with others there moves out, once.
  */
-unsigned udxg_device_lane(struct udxg_device *device);
+unsigned udxg_device_stripe(struct udxg_device *device);
 
 /* For who finds it on the adapter's list: false when it is going. */
 bool udxg_device_try_ref(struct udxg_device *device) UDXG_MUST_CHECK;

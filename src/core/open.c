@@ -200,7 +200,7 @@ static udxg_status get_memory(struct opening *o, uint32_t index, struct udxg_mem
     const struct udxg_shared_memory *from = &o->shared->memories[index];
 
     if (o->cross)
-        return udxg_cross_adapter_memory(o->device->pa, udxg_device_lane(o->device), from->memory, from->read_only,
+        return udxg_cross_adapter_memory(o->device->pa, udxg_device_stripe(o->device), from->memory, from->read_only,
                                          &o->standard, ret_memory);
     atomic_fetch_add(&from->memory->refs, 1);
     *ret_memory = from->memory;
@@ -345,7 +345,7 @@ static udxg_status build(struct opening *o, const struct udxg_shared_opener *ope
     if (!udxg_failed(status)) status = build_resource(o);
     if (!udxg_failed(status)) status = build_beside(o, opener);
     if (udxg_failed(status)) return status;
-    return udxg_handle_reserve_in(&o->device->process->handles, udxg_device_lane(o->device),
+    return udxg_handle_reserve_in(&o->device->process->handles, udxg_device_stripe(o->device),
                                   1 + o->built + o->beside_count, o->handles);
 }
 

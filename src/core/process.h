@@ -36,8 +36,8 @@ struct udxg_process {
     uint32_t pid;               /* the client's; constant */
     struct udxg_handle_table handles;
     struct udxg_registrations registrations; /* locks for itself */
-    _Atomic(struct udxg_device *) lane_user; /* which used lane 0 last; may be gone, and is only compared */
-    atomic_uint lanes_given;                 /* to devices that left lane 0 */
+    _Atomic(struct udxg_device *) stripe_user; /* which used stripe 0 last; may be gone, and is only compared */
+    atomic_uint stripes_given;                 /* to devices that left stripe 0 */
     struct udxg_mutex_PROCESS lock;          /* for the making of an element of adapters */
     _Atomic(struct udxg_process_adapter *) adapters[UDXG_KERNEL_ADAPTERS]; /* set once each */
 };

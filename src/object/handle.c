@@ -24,8 +24,8 @@
  * by number do not lie in one cache line: numbers that follow each other are often two devices', which two threads pin
  * and unpin all the time.
  *
- * Locks: a lane's HANDLE, for its queue of free slots; SLOTS around it, for growth, and for whoever needs the slots
- * of several lanes: what one such call has in its hands no other can miss. Look-ups take none.
+ * Locks: a stripe's HANDLE, for its queue of free slots; SLOTS around it, for growth, and for whoever needs the slots
+ * of several stripes: what one such call has in its hands no other can miss. Look-ups take none.
  */
 #include "object/handle.h"
 
@@ -57,7 +57,7 @@ struct udxg_handle_slot {
     _Atomic uint64_t word;
     union {
         void *object;       /* LIVE, CLOSING */
-        uint32_t next_free; /* free: index of the next in its lane's queue, NO_INDEX at its end; guarded by HANDLE */
+        uint32_t next_free; /* free: index of the next in its stripe's queue, NO_INDEX at its end; guarded by HANDLE */
     };
 };
 
@@ -107,9 +107,9 @@ static struct udxg_handle_slot *find_slot(const struct udxg_handle_table *table,
 }
 
 /* Of a slot that exists. */
-static struct udxg_handle_lane *lane_of(struct udxg_handle_table *table, uint32_t index)
+static struct udxg_handle_stripe *stripe_of(struct udxg_handle_table *table, uint32_t index)
 {
-    return &table->lanes[table->chunk_lanes[index / UDXG_HANDLE_CHUNK]];
+    return &table->stripes[table->chunk_stripes[index / UDXG_HANDLE_CHUNK]];
 }
 
 udxg_status udxg_handle_table_init(struct udxg_handle_table *table)
@@ -119,80 +119,81 @@ udxg_status udxg_handle_table_init(struct udxg_handle_table *table)
     if (udxg_failed(status)) return status;
     memset(table, 0, sizeof(*table));
     table->chunks = directory;
-    table->chunk_lanes = (uint8_t *)(table->chunks + CHUNK_LIMIT);
+    table->chunk_stripes = (uint8_t *)(table->chunks + CHUNK_LIMIT);
     udxg_mutex_init_SLOTS(&table->lock);
-    for (unsigned i = 0; i < UDXG_LANES; i++) {
-        udxg_mutex_init_HANDLE(&table->lanes[i].lock);
-        udxg_lock(HANDLE, &table->lanes[i].lock);
-        table->lanes[i].free_first = table->lanes[i].free_last = NO_INDEX;
-        udxg_unlock(HANDLE, &table->lanes[i].lock);
+    for (unsigned i = 0; i < UDXG_STRIPES; i++) {
+        udxg_mutex_init_HANDLE(&table->stripes[i].lock);
+        udxg_lock(HANDLE, &table->stripes[i].lock);
+        table->stripes[i].free_first = table->stripes[i].free_last = NO_INDEX;
+        udxg_unlock(HANDLE, &table->stripes[i].lock);
     }
     return STATUS_SUCCESS;
 }
 
-/* ---- a lane's queue of free slots ---- */
+/* ---- a stripe's queue of free slots ---- */
 
 /* Appends COUNT slots, which are linked from FIRST to LAST. */
-static void append_free_locked(struct udxg_handle_table *table, struct udxg_handle_lane *lane, uint32_t first,
+static void append_free_locked(struct udxg_handle_table *table, struct udxg_handle_stripe *stripe, uint32_t first,
                                uint32_t last, uint32_t count) UDXG_REQUIRES(HANDLE)
 {
     find_slot(table, last)->next_free = NO_INDEX;
-    if (lane->free_last == NO_INDEX) {
-        lane->free_first = first;
+    if (stripe->free_last == NO_INDEX) {
+        stripe->free_first = first;
     } else {
-        find_slot(table, lane->free_last)->next_free = first;
+        find_slot(table, stripe->free_last)->next_free = first;
     }
-    lane->free_last = last;
-    lane->free_count += count;
+    stripe->free_last = last;
+    stripe->free_count += count;
 }
 
-static void prepend_free_locked(struct udxg_handle_table *table, struct udxg_handle_lane *lane, uint32_t index)
+static void prepend_free_locked(struct udxg_handle_table *table, struct udxg_handle_stripe *stripe, uint32_t index)
     UDXG_REQUIRES(HANDLE)
 {
-    find_slot(table, index)->next_free = lane->free_first;
-    lane->free_first = index;
-    if (lane->free_last == NO_INDEX) lane->free_last = index;
-    lane->free_count++;
+    find_slot(table, index)->next_free = stripe->free_first;
+    stripe->free_first = index;
+    if (stripe->free_last == NO_INDEX) stripe->free_last = index;
+    stripe->free_count++;
 }
 
-static uint32_t take_free_locked(struct udxg_handle_table *table, struct udxg_handle_lane *lane) UDXG_REQUIRES(HANDLE)
+static uint32_t take_free_locked(struct udxg_handle_table *table, struct udxg_handle_stripe *stripe)
+    UDXG_REQUIRES(HANDLE)
 {
-    struct udxg_handle_slot *slot = find_slot(table, lane->free_first);
+    struct udxg_handle_slot *slot = find_slot(table, stripe->free_first);
     uint64_t word = atomic_load_explicit(&slot->word, memory_order_relaxed);
-    uint32_t handle = make_handle(lane->free_first, word & GENERATION_MASK);
-    lane->free_first = slot->next_free;
-    if (lane->free_first == NO_INDEX) lane->free_last = NO_INDEX;
-    lane->free_count--;
+    uint32_t handle = make_handle(stripe->free_first, word & GENERATION_MASK);
+    stripe->free_first = slot->next_free;
+    if (stripe->free_first == NO_INDEX) stripe->free_last = NO_INDEX;
+    stripe->free_count--;
     return handle;
 }
 
 /* Takes COUNT numbers and leaves at least SPARE, or takes none. */
-static bool take_with_spare(struct udxg_handle_table *table, struct udxg_handle_lane *lane, uint32_t count,
+static bool take_with_spare(struct udxg_handle_table *table, struct udxg_handle_stripe *stripe, uint32_t count,
                             uint32_t *ret_handles)
 {
-    udxg_lock(HANDLE, &lane->lock);
-    bool enough = lane->free_count >= (uint64_t)count + UDXG_HANDLE_SPARE;
-    for (uint32_t i = 0; enough && i < count; i++) ret_handles[i] = take_free_locked(table, lane);
-    udxg_unlock(HANDLE, &lane->lock);
+    udxg_lock(HANDLE, &stripe->lock);
+    bool enough = stripe->free_count >= (uint64_t)count + UDXG_HANDLE_SPARE;
+    for (uint32_t i = 0; enough && i < count; i++) ret_handles[i] = take_free_locked(table, stripe);
+    udxg_unlock(HANDLE, &stripe->lock);
     return enough;
 }
 
 /* Takes up to COUNT numbers; returns how many. */
-static uint32_t take_some(struct udxg_handle_table *table, struct udxg_handle_lane *lane, uint32_t count,
+static uint32_t take_some(struct udxg_handle_table *table, struct udxg_handle_stripe *stripe, uint32_t count,
                           uint32_t *ret_handles)
 {
     uint32_t taken = 0;
-    udxg_lock(HANDLE, &lane->lock);
-    while (taken < count && lane->free_count) ret_handles[taken++] = take_free_locked(table, lane);
-    udxg_unlock(HANDLE, &lane->lock);
+    udxg_lock(HANDLE, &stripe->lock);
+    while (taken < count && stripe->free_count) ret_handles[taken++] = take_free_locked(table, stripe);
+    udxg_unlock(HANDLE, &stripe->lock);
     return taken;
 }
 
-static uint32_t count_free(struct udxg_handle_lane *lane)
+static uint32_t count_free(struct udxg_handle_stripe *stripe)
 {
-    udxg_lock(HANDLE, &lane->lock);
-    uint32_t count = lane->free_count;
-    udxg_unlock(HANDLE, &lane->lock);
+    udxg_lock(HANDLE, &stripe->lock);
+    uint32_t count = stripe->free_count;
+    udxg_unlock(HANDLE, &stripe->lock);
     return count;
 }
 
@@ -218,8 +219,8 @@ static struct udxg_handle_slot *find_memory_locked(struct udxg_handle_table *tab
     return memory;
 }
 
-/* One chunk more for a lane. */
-static bool grow_locked(struct udxg_handle_table *table, unsigned lane) UDXG_REQUIRES(SLOTS)
+/* One chunk more for a stripe. */
+static bool grow_locked(struct udxg_handle_table *table, unsigned stripe) UDXG_REQUIRES(SLOTS)
 {
     uint32_t first = table->slot_count, last = first + UDXG_HANDLE_CHUNK - 1;
     if (first == UDXG_HANDLE_INDEX_LIMIT) return false;
@@ -231,38 +232,38 @@ static bool grow_locked(struct udxg_handle_table *table, unsigned lane) UDXG_REQ
         atomic_init(&slot->word, 1);
         slot->next_free = index + 1;
     }
-    table->chunk_lanes[first / UDXG_HANDLE_CHUNK] = (uint8_t)lane;
+    table->chunk_stripes[first / UDXG_HANDLE_CHUNK] = (uint8_t)stripe;
     atomic_store_explicit(&table->chunks[first / UDXG_HANDLE_CHUNK], chunk, memory_order_release);
     table->slot_count += UDXG_HANDLE_CHUNK;
-    udxg_lock(HANDLE, &table->lanes[lane].lock);
-    append_free_locked(table, &table->lanes[lane], first, last, UDXG_HANDLE_CHUNK);
-    udxg_unlock(HANDLE, &table->lanes[lane].lock);
+    udxg_lock(HANDLE, &table->stripes[stripe].lock);
+    append_free_locked(table, &table->stripes[stripe], first, last, UDXG_HANDLE_CHUNK);
+    udxg_unlock(HANDLE, &table->stripes[stripe].lock);
     return true;
 }
 
-/* The lane is short: it grows, and where it cannot, takes what it has left and then what others have. */
-static udxg_status reserve_locked(struct udxg_handle_table *table, unsigned lane, uint32_t count, uint32_t *ret_handles)
-    UDXG_REQUIRES(SLOTS)
+/* The stripe is short: it grows, and where it cannot, takes what it has left and then what others have. */
+static udxg_status reserve_locked(struct udxg_handle_table *table, unsigned stripe, uint32_t count,
+                                  uint32_t *ret_handles) UDXG_REQUIRES(SLOTS)
 {
     uint64_t wanted = (uint64_t)count + UDXG_HANDLE_SPARE, possible = UDXG_HANDLE_INDEX_LIMIT - table->slot_count;
-    for (unsigned i = 0; i < UDXG_LANES; i++) possible += count_free(&table->lanes[i]);
+    for (unsigned i = 0; i < UDXG_STRIPES; i++) possible += count_free(&table->stripes[i]);
     if (count > possible) return STATUS_NO_MEMORY;
-    while (count_free(&table->lanes[lane]) < wanted && grow_locked(table, lane)) continue;
+    while (count_free(&table->stripes[stripe]) < wanted && grow_locked(table, stripe)) continue;
 
     uint32_t taken = 0;
-    for (unsigned i = 0; i < UDXG_LANES && taken < count; i++)
-        taken += take_some(table, &table->lanes[(lane + i) % UDXG_LANES], count - taken, ret_handles + taken);
+    for (unsigned i = 0; i < UDXG_STRIPES && taken < count; i++)
+        taken += take_some(table, &table->stripes[(stripe + i) % UDXG_STRIPES], count - taken, ret_handles + taken);
     if (taken == count) return STATUS_SUCCESS;
     udxg_handle_cancel(table, taken, ret_handles);
     return STATUS_NO_MEMORY;
 }
 
-udxg_status udxg_handle_reserve_in(struct udxg_handle_table *table, unsigned lane, uint32_t count,
+udxg_status udxg_handle_reserve_in(struct udxg_handle_table *table, unsigned stripe, uint32_t count,
                                    uint32_t *ret_handles)
 {
-    if (take_with_spare(table, &table->lanes[lane], count, ret_handles)) return STATUS_SUCCESS;
+    if (take_with_spare(table, &table->stripes[stripe], count, ret_handles)) return STATUS_SUCCESS;
     udxg_lock(SLOTS, &table->lock);
-    udxg_status status = reserve_locked(table, lane, count, ret_handles);
+    udxg_status status = reserve_locked(table, stripe, count, ret_handles);
     udxg_unlock(SLOTS, &table->lock);
     return status;
 }
@@ -270,10 +271,10 @@ udxg_status udxg_handle_reserve_in(struct udxg_handle_table *table, unsigned lan
 void udxg_handle_cancel(struct udxg_handle_table *table, uint32_t count, const uint32_t *handles)
 {
     for (uint32_t i = count; i > 0; i--) {
-        struct udxg_handle_lane *lane = lane_of(table, index_of(handles[i - 1]));
-        udxg_lock(HANDLE, &lane->lock);
-        prepend_free_locked(table, lane, index_of(handles[i - 1]));
-        udxg_unlock(HANDLE, &lane->lock);
+        struct udxg_handle_stripe *stripe = stripe_of(table, index_of(handles[i - 1]));
+        udxg_lock(HANDLE, &stripe->lock);
+        prepend_free_locked(table, stripe, index_of(handles[i - 1]));
+        udxg_unlock(HANDLE, &stripe->lock);
     }
 }
 
@@ -294,10 +295,10 @@ static void finish(struct udxg_handle_table *table, struct udxg_handle_slot *slo
     void *object = slot->object;
 
     atomic_store_explicit(&slot->word, next_generation(word & GENERATION_MASK), memory_order_relaxed);
-    struct udxg_handle_lane *lane = lane_of(table, index);
-    udxg_lock(HANDLE, &lane->lock);
-    append_free_locked(table, lane, index, index, 1);
-    udxg_unlock(HANDLE, &lane->lock);
+    struct udxg_handle_stripe *stripe = stripe_of(table, index);
+    udxg_lock(HANDLE, &stripe->lock);
+    append_free_locked(table, stripe, index, index, 1);
+    udxg_unlock(HANDLE, &stripe->lock);
     if (release) release(object);
 }
 
@@ -405,19 +406,19 @@ void udxg_handle_table_fini(struct udxg_handle_table *table)
         }
     }
     udxg_os_unmap(table->chunks, DIRECTORY_BYTES);
-    for (unsigned i = 0; i < UDXG_LANES; i++) udxg_mutex_fini_HANDLE(&table->lanes[i].lock);
+    for (unsigned i = 0; i < UDXG_STRIPES; i++) udxg_mutex_fini_HANDLE(&table->stripes[i].lock);
     udxg_mutex_fini_SLOTS(&table->lock);
     table->chunks = NULL;
 }
 
-static const char *check_queue_locked(struct udxg_handle_table *table, struct udxg_handle_lane *lane)
+static const char *check_queue_locked(struct udxg_handle_table *table, struct udxg_handle_stripe *stripe)
     UDXG_REQUIRES(SLOTS) UDXG_REQUIRES(HANDLE)
 {
     uint32_t seen = 0, last = NO_INDEX;
-    for (uint32_t index = lane->free_first; index != NO_INDEX; seen++) {
+    for (uint32_t index = stripe->free_first; index != NO_INDEX; seen++) {
         if (index >= table->slot_count) return "a free slot is beyond the table";
-        if (seen == lane->free_count) return "more slots are queued than free_count says, or the queue is a ring";
-        if (lane_of(table, index) != lane) return "a free slot is queued in another lane than its own";
+        if (seen == stripe->free_count) return "more slots are queued than free_count says, or the queue is a ring";
+        if (stripe_of(table, index) != stripe) return "a free slot is queued in another stripe than its own";
         struct udxg_handle_slot *slot = find_slot(table, index);
         if (atomic_load_explicit(&slot->word, memory_order_relaxed) & ~GENERATION_MASK) {
             return "a free slot has a type, a state or pins";
@@ -425,8 +426,8 @@ static const char *check_queue_locked(struct udxg_handle_table *table, struct ud
         last = index;
         index = slot->next_free;
     }
-    if (seen != lane->free_count) return "fewer slots are queued than free_count says";
-    if (last != lane->free_last) return "free_last is not the end of the queue";
+    if (seen != stripe->free_count) return "fewer slots are queued than free_count says";
+    if (last != stripe->free_last) return "free_last is not the end of the queue";
     return NULL;
 }
 
@@ -455,11 +456,11 @@ static const char *check_locked(struct udxg_handle_table *table) UDXG_REQUIRES(S
 {
     const char *wrong = NULL;
     uint64_t free_count = 0;
-    for (unsigned i = 0; i < UDXG_LANES && !wrong; i++) {
-        udxg_lock(HANDLE, &table->lanes[i].lock);
-        wrong = check_queue_locked(table, &table->lanes[i]);
-        free_count += table->lanes[i].free_count;
-        udxg_unlock(HANDLE, &table->lanes[i].lock);
+    for (unsigned i = 0; i < UDXG_STRIPES && !wrong; i++) {
+        udxg_lock(HANDLE, &table->stripes[i].lock);
+        wrong = check_queue_locked(table, &table->stripes[i]);
+        free_count += table->stripes[i].free_count;
+        udxg_unlock(HANDLE, &table->stripes[i].lock);
     }
     return wrong ? wrong : check_slots_locked(table, free_count);
 }

@@ -5,8 +5,8 @@
  * A handle is 32 bits: 6 zero bits, a 24-bit index, a 2-bit generation that is never 0 and steps 1, 2, 3, 1
  * each time its slot is freed. So successive handles rise by 0x40, and a stale one is told from its
  * successor. Freed slots go to the end of a queue, and the table grows before the queue is short, so that a
- * value is not handed out again soon. Each lane has a queue, and what it may grow by is a chunk of 1,024 slots that
- * are its own from then on; only when nothing more can be had does one lane take from another's queue.
+ * value is not handed out again soon. Each stripe has a queue, and what it may grow by is a chunk of 1,024 slots that
+ * are its own from then on; only when nothing more can be had does one stripe take from another's queue.
  *
  * A look-up takes no lock: it pins the slot, and the object behind a pinned slot stays. Slots never move and
  * are never unmapped, so a look-up with any value at any time is safe. What a handle holds is given back
@@ -22,7 +22,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "base/lane.h"
+#include "base/stripe.h"
 #include "base/lock.h"
 #include "base/status.h"
 
@@ -43,26 +43,26 @@ enum udxg_handle_type {
 #define UDXG_HANDLE_STEP 0x40u
 #define UDXG_HANDLE_INDEX_LIMIT (1u << 24)
 #define UDXG_HANDLE_CHUNK 1024u /* slots that are added at a time */
-#define UDXG_HANDLE_SPARE 128u  /* a lane grows when fewer of its slots than this are free */
+#define UDXG_HANDLE_SPARE 128u  /* a stripe grows when fewer of its slots than this are free */
 
 struct udxg_handle_slot;
 
-struct udxg_handle_lane {
-    char before[UDXG_LANE_GAP];
+struct udxg_handle_stripe {
+    char before[UDXG_STRIPE_GAP];
     struct udxg_mutex_HANDLE lock;
     uint32_t free_first, free_last UDXG_GUARDED_BY(HANDLE); /* the queue of free slots, by index */
     uint32_t free_count UDXG_GUARDED_BY(HANDLE);
-    char behind[UDXG_LANE_GAP];
+    char behind[UDXG_STRIPE_GAP];
 };
 
 struct udxg_handle_table {
     /* Called without locks when a closed handle's last pin has gone; one per type, constant. */
     void (*release[UDXG_HANDLE_TYPE_COUNT])(void *object);
     _Atomic(struct udxg_handle_slot *) *chunks; /* the directory is constant, its entries are set once */
-    uint8_t *chunk_lanes;                       /* whose queue a chunk's slots go to; set before the chunk is */
+    uint8_t *chunk_stripes;                       /* whose queue a chunk's slots go to; set before the chunk is */
     struct udxg_mutex_SLOTS lock;
     uint32_t slot_count UDXG_GUARDED_BY(SLOTS); /* slots that exist, free or not */
-    struct udxg_handle_lane lanes[UDXG_LANES];
+    struct udxg_handle_stripe stripes[UDXG_STRIPES];
 };
 
 udxg_status udxg_handle_table_init(struct udxg_handle_table *table) UDXG_MUST_CHECK;
@@ -70,7 +70,7 @@ udxg_status udxg_handle_table_init(struct udxg_handle_table *table) UDXG_MUST_CH
 void udxg_handle_table_fini(struct udxg_handle_table *table);
 
 /* Takes COUNT numbers, ascending where slots are fresh. STATUS_NO_MEMORY when the table cannot grow. */
-udxg_status udxg_handle_reserve_in(struct udxg_handle_table *table, unsigned lane, uint32_t count,
+udxg_status udxg_handle_reserve_in(struct udxg_handle_table *table, unsigned stripe, uint32_t count,
                                    uint32_t *ret_handles) UDXG_MUST_CHECK;
 /* The same, for whatever there are not many of: such numbers of a process rise together. */
 static inline udxg_status UDXG_MUST_CHECK udxg_handle_reserve(struct udxg_handle_table *table, uint32_t count,

@@ -155,11 +155,11 @@ static udxg_status find_home(struct vidmm_alloc *alloc, const struct vidmm_alloc
     struct vidmm_birth birth = birth_of(alloc);
     struct vidmm_home home;
     if (desc->system_memory || desc->home_of) {
-        vidmm_stock_count(alloc->process, alloc->lane, &birth);
+        vidmm_stock_count(alloc->process, alloc->stripe, &birth);
         return STATUS_SUCCESS;
     }
     udxg_status status =
-        vidmm_stock_take(alloc->process, alloc->lane, &birth, desc->alignment_bytes, !desc->allow_not_zeroed, &home);
+        vidmm_stock_take(alloc->process, alloc->stripe, &birth, desc->alignment_bytes, !desc->allow_not_zeroed, &home);
     if (udxg_failed(status)) return status;
     alloc->home_range = home.range;
     alloc->home = home.address;
@@ -189,7 +189,7 @@ udxg_status vidmm_alloc_init(struct vidmm_alloc *alloc, struct vidmm_process *pr
                       preferred(desc, 4)},
         .alignment_log2 = log2_of(desc->alignment_bytes),
         .read_only = desc->read_only,
-        .lane = desc->lane,
+        .stripe = desc->stripe,
         .physical = desc->flags & UDXG_ALLOCATION_ACCESSED_PHYSICALLY,
         .priority = desc->priority,
     };
@@ -227,9 +227,9 @@ void vidmm_alloc_fini(struct vidmm_alloc *alloc)
     struct vidmm_home home = {.range = alloc->home_range, .address = alloc->home, .size_bytes = alloc->size_bytes};
     struct vidmm_birth birth = birth_of(alloc);
     if (atomic_load_explicit(&alloc->managed, memory_order_relaxed) && leave_manager(alloc))
-        vidmm_stock_give_husk(alloc->process, alloc->lane, &birth, &home);
+        vidmm_stock_give_husk(alloc->process, alloc->stripe, &birth, &home);
     else
-        vidmm_stock_give(alloc->process, alloc->lane, &birth, &home);
+        vidmm_stock_give(alloc->process, alloc->stripe, &birth, &home);
 }
 
 /* ---- locks ---- */

@@ -3,7 +3,7 @@
  * What a memory manager has to say of itself: numbers that only grow, and numbers of what is there now. Each is
  * counted once, for the process that created the allocation, in the line after the event; an adapter's are the sum
  * over its processes and what ended ones have left. All fields are uint64_t, so that the sum is one loop. What most
- * allocations change that nobody ever uses, struct vidmm_births, is counted by lane, in the process's stocks, and put
+ * allocations change that nobody ever uses, struct vidmm_births, is counted by stripe, in the process's stocks, and put
  * together by whoever asks.
  *
  * Guarded by VIDMM, births by STOCK, but for copies. Counting never fails and decides nothing.

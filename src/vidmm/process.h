@@ -27,7 +27,7 @@ struct vidmm_process {
     uint64_t asked_bytes[VIDMM_GROUP_COUNT] UDXG_GUARDED_BY(VIDMM);    /* what it was asked to trim to, or UINT64_MAX */
     uint32_t weight UDXG_GUARDED_BY(VIDMM);                            /* 1 to VIDMM_FAIR_WEIGHT_MAX */
     struct udxg_list registrations UDXG_GUARDED_BY(VIDMM);             /* struct vidmm_registration */
-    struct vidmm_stock stocks[UDXG_LANES];                             /* lock for themselves */
+    struct vidmm_stock stocks[UDXG_STRIPES];                             /* lock for themselves */
     struct vidmm_offers offers UDXG_GUARDED_BY(VIDMM);
     bool suspended UDXG_GUARDED_BY(VIDMM), wakes UDXG_GUARDED_BY(VIDMM); /* wakes: until a device wants to run */
     struct vidmm_counters counters UDXG_GUARDED_BY(VIDMM); /* of what it has created, but for what stocks count */

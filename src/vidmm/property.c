@@ -117,7 +117,7 @@ static void apply_locked(struct vidmm_alloc *alloc, const struct vidmm_property 
     alloc->physical = property->physical;
     alloc->unmoveable = property->unmoveable;
     if (resident) vidmm_count_resident_locked(alloc, 1);
-    vidmm_stock_recount(alloc->process, alloc->lane, &birth, vidmm_alloc_first_choice_locked(alloc));
+    vidmm_stock_recount(alloc->process, alloc->stripe, &birth, vidmm_alloc_first_choice_locked(alloc));
 }
 
 /* One that is not listed, or offered, may have to leave the segment it was kept in. */

@@ -712,14 +712,14 @@ void vidmm_binding_init(struct vidmm_binding *binding, struct vidmm_alloc *alloc
         alloc->opened = true;
         return;
     }
-    vidmm_stock_opened(alloc->process, alloc->lane, alloc->size_bytes);
+    vidmm_stock_opened(alloc->process, alloc->stripe, alloc->size_bytes);
 }
 
 /* Kept in its segment: the allocation is probably about to go too, and need not be copied home first. */
 void vidmm_binding_fini(struct vidmm_binding *binding)
 {
     struct vidmm_process *process = binding->device->process;
-    vidmm_stock_closed(binding->alloc->process, binding->alloc->lane, binding->alloc->size_bytes);
+    vidmm_stock_closed(binding->alloc->process, binding->alloc->stripe, binding->alloc->size_bytes);
     if (!atomic_load_explicit(&binding->alloc->managed, memory_order_relaxed)) return;
     udxg_lock(VIDMM, &process->adapter->lock);
     vidmm_paging_forget_locked(binding);

@@ -34,7 +34,7 @@ _Static_assert(LARGEST_HOME_BYTES <= MOST_HOME_BYTES, "an empty stock has room f
 
 void vidmm_stocks_init(struct vidmm_process *process)
 {
-    for (unsigned i = 0; i < UDXG_LANES; i++) udxg_mutex_init_STOCK(&process->stocks[i].lock);
+    for (unsigned i = 0; i < UDXG_STRIPES; i++) udxg_mutex_init_STOCK(&process->stocks[i].lock);
 }
 
 /* ---- commit ---- */
@@ -66,7 +66,7 @@ static void close_locked(struct vidmm_process *process, struct vidmm_stock *stoc
 
 static void close_all_locked(struct vidmm_process *process) UDXG_REQUIRES(VIDMM)
 {
-    for (unsigned i = 0; i < UDXG_LANES; i++) close_locked(process, &process->stocks[i]);
+    for (unsigned i = 0; i < UDXG_STRIPES; i++) close_locked(process, &process->stocks[i]);
 }
 
 static void close_everybodys_locked(struct vidmm_adapter *adapter) UDXG_REQUIRES(VIDMM)
@@ -216,7 +216,7 @@ static void give_homes_back(struct vidmm_process *process, struct vidmm_stock *s
 
 static void give_all_homes_back(struct vidmm_process *process)
 {
-    for (unsigned i = 0; i < UDXG_LANES; i++) give_homes_back(process, &process->stocks[i]);
+    for (unsigned i = 0; i < UDXG_STRIPES; i++) give_homes_back(process, &process->stocks[i]);
 }
 
 static udxg_status find_home_in_pool(struct vidmm_process *process, uint64_t alignment_bytes, bool zeroed,
@@ -255,10 +255,10 @@ static void count_one(struct vidmm_stock *stock, const struct vidmm_birth *birth
 }
 
 /* The rare way: what the stock has is not enough, or does not fit. */
-static udxg_status take_elsewhere(struct vidmm_process *process, unsigned lane, const struct vidmm_birth *birth,
+static udxg_status take_elsewhere(struct vidmm_process *process, unsigned stripe, const struct vidmm_birth *birth,
                                   bool charged, uint64_t alignment_bytes, bool zeroed, struct vidmm_home *home)
 {
-    struct vidmm_stock *stock = &process->stocks[lane];
+    struct vidmm_stock *stock = &process->stocks[stripe];
     if (!charged) {
         if (!charge(process, stock, home->size_bytes)) return STATUS_NO_MEMORY;
         count_one(stock, birth, zeroed);
@@ -273,10 +273,10 @@ static udxg_status take_elsewhere(struct vidmm_process *process, unsigned lane, 
     return status;
 }
 
-udxg_status vidmm_stock_take(struct vidmm_process *process, unsigned lane, const struct vidmm_birth *birth,
+udxg_status vidmm_stock_take(struct vidmm_process *process, unsigned stripe, const struct vidmm_birth *birth,
                              uint64_t alignment_bytes, bool zeroed, struct vidmm_home *ret_home)
 {
-    struct vidmm_stock *stock = &process->stocks[lane];
+    struct vidmm_stock *stock = &process->stocks[stripe];
     struct vidmm_home home = {.size_bytes = birth->size_bytes};
     udxg_lock(STOCK, &stock->lock);
     bool charged = stock->commit_bytes >= birth->size_bytes;
@@ -287,7 +287,7 @@ udxg_status vidmm_stock_take(struct vidmm_process *process, unsigned lane, const
     }
     udxg_unlock(STOCK, &stock->lock);
     if (!found) {
-        udxg_status status = take_elsewhere(process, lane, birth, charged, alignment_bytes, zeroed, &home);
+        udxg_status status = take_elsewhere(process, stripe, birth, charged, alignment_bytes, zeroed, &home);
         if (udxg_failed(status)) return status;
     } else if (zeroed) {
         memset(home.address, 0, birth->size_bytes);
@@ -296,50 +296,50 @@ udxg_status vidmm_stock_take(struct vidmm_process *process, unsigned lane, const
     return STATUS_SUCCESS;
 }
 
-void vidmm_stock_count(struct vidmm_process *process, unsigned lane, const struct vidmm_birth *birth)
+void vidmm_stock_count(struct vidmm_process *process, unsigned stripe, const struct vidmm_birth *birth)
 {
-    count_one(&process->stocks[lane], birth, false);
+    count_one(&process->stocks[stripe], birth, false);
 }
 
-void vidmm_stock_recount(struct vidmm_process *process, unsigned lane, const struct vidmm_birth *birth,
+void vidmm_stock_recount(struct vidmm_process *process, unsigned stripe, const struct vidmm_birth *birth,
                          uint32_t first_choice)
 {
-    struct vidmm_stock *stock = &process->stocks[lane];
+    struct vidmm_stock *stock = &process->stocks[stripe];
     udxg_lock(STOCK, &stock->lock);
     vidmm_count_bytes(&stock->births.committed[birth->first_choice - 1], birth->size_bytes, -1);
     vidmm_count_bytes(&stock->births.committed[first_choice - 1], birth->size_bytes, 1);
     udxg_unlock(STOCK, &stock->lock);
 }
 
-void vidmm_stock_opened(struct vidmm_process *process, unsigned lane, uint64_t size_bytes)
+void vidmm_stock_opened(struct vidmm_process *process, unsigned stripe, uint64_t size_bytes)
 {
-    struct vidmm_stock *stock = &process->stocks[lane];
+    struct vidmm_stock *stock = &process->stocks[stripe];
     udxg_lock(STOCK, &stock->lock);
     vidmm_count_bytes(&stock->births.opened_again, size_bytes, 1);
     udxg_unlock(STOCK, &stock->lock);
 }
 
-void vidmm_stock_closed(struct vidmm_process *process, unsigned lane, uint64_t size_bytes)
+void vidmm_stock_closed(struct vidmm_process *process, unsigned stripe, uint64_t size_bytes)
 {
-    struct vidmm_stock *stock = &process->stocks[lane];
+    struct vidmm_stock *stock = &process->stocks[stripe];
     atomic_fetch_add_explicit(&stock->closings.count, 1, memory_order_relaxed);
     atomic_fetch_add_explicit(&stock->closings.bytes, size_bytes, memory_order_relaxed);
 }
 
-void vidmm_stock_give_husk(struct vidmm_process *process, unsigned lane, const struct vidmm_birth *birth,
+void vidmm_stock_give_husk(struct vidmm_process *process, unsigned stripe, const struct vidmm_birth *birth,
                            const struct vidmm_home *home)
 {
-    struct vidmm_stock *stock = &process->stocks[lane];
+    struct vidmm_stock *stock = &process->stocks[stripe];
     udxg_lock(STOCK, &stock->lock);
     count_end_locked(stock, birth);
     udxg_unlock(STOCK, &stock->lock);
     vidmm_pool_free(process->homes, home->range);
 }
 
-void vidmm_stock_give(struct vidmm_process *process, unsigned lane, const struct vidmm_birth *birth,
+void vidmm_stock_give(struct vidmm_process *process, unsigned stripe, const struct vidmm_birth *birth,
                       const struct vidmm_home *home)
 {
-    struct vidmm_stock *stock = &process->stocks[lane];
+    struct vidmm_stock *stock = &process->stocks[stripe];
     struct leaving leaving;
     enum excess excess = NO_EXCESS;
     leaving.count = 0; /* and no more: the rest would be most of the work */
@@ -354,7 +354,7 @@ void vidmm_stock_give(struct vidmm_process *process, unsigned lane, const struct
     settle(process, stock, home->size_bytes, excess);
 }
 
-/* ---- all lanes ---- */
+/* ---- all stripes ---- */
 
 void vidmm_stocks_fini(struct vidmm_process *process)
 {
@@ -362,13 +362,13 @@ void vidmm_stocks_fini(struct vidmm_process *process)
     close_all_locked(process);
     udxg_unlock(VIDMM, &process->adapter->lock);
     give_all_homes_back(process);
-    for (unsigned i = 0; i < UDXG_LANES; i++) udxg_mutex_fini_STOCK(&process->stocks[i].lock);
+    for (unsigned i = 0; i < UDXG_STRIPES; i++) udxg_mutex_fini_STOCK(&process->stocks[i].lock);
 }
 
 void vidmm_stocks_sum(struct vidmm_process *process, struct vidmm_stocked *ret)
 {
     *ret = (struct vidmm_stocked){0};
-    for (unsigned i = 0; i < UDXG_LANES; i++) {
+    for (unsigned i = 0; i < UDXG_STRIPES; i++) {
         struct vidmm_stock *stock = &process->stocks[i];
         udxg_lock(STOCK, &stock->lock);
         ret->commit_bytes += stock->commit_bytes;
@@ -391,5 +391,5 @@ static void add_counters_of(struct vidmm_stock *stock, struct vidmm_counters *co
 
 void vidmm_stocks_add_counters(struct vidmm_process *process, struct vidmm_counters *counters)
 {
-    for (unsigned i = 0; i < UDXG_LANES; i++) add_counters_of(&process->stocks[i], counters);
+    for (unsigned i = 0; i < UDXG_STRIPES; i++) add_counters_of(&process->stocks[i], counters);
 }

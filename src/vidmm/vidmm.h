@@ -144,7 +144,7 @@ struct vidmm_alloc_desc {
     const struct vidmm_alloc *home_of;
     bool read_only; /* engines may not write it */
     bool allow_not_zeroed;
-    uint8_t lane; /* of the creating device, base/lane.h */
+    uint8_t stripe; /* of the creating device, base/stripe.h */
 };
 
 /*
@@ -195,7 +195,7 @@ struct vidmm_alloc {
     uint8_t alignment_log2;                      /* constant */
     bool read_only;                              /* constant */
     bool borrowed;                               /* the home is one of ours, of another allocation; constant */
-    uint8_t lane;                                /* constant */
+    uint8_t stripe;                                /* constant */
     /*
      * Whether a binding of it ever had a residency count or a GPU address. Who sets it refers to such a binding in its
      * call, so that the end of a binding sees what concerns it: most that nobody uses before end without a lock.

@@ -101,9 +101,9 @@ static uint32_t next_handle(void)
 {
     struct udxg_handle_table *table = &world.process->handles;
     uint32_t index;
-    udxg_lock(HANDLE, &table->lanes[0].lock);
-    index = table->lanes[0].free_first;
-    udxg_unlock(HANDLE, &table->lanes[0].lock);
+    udxg_lock(HANDLE, &table->stripes[0].lock);
+    index = table->stripes[0].free_first;
+    udxg_unlock(HANDLE, &table->stripes[0].lock);
     return index * UDXG_HANDLE_STEP;
 }
 

@@ -214,9 +214,9 @@ static void create_many_then_handles_end(void)
     uint32_t spent[UDXG_HANDLE_CHUNK], count;
     open_with_device();
     table = &world.process->handles;
-    udxg_lock(HANDLE, &table->lanes[0].lock);
-    count = table->lanes[0].free_count - MANY / 2;
-    udxg_unlock(HANDLE, &table->lanes[0].lock);
+    udxg_lock(HANDLE, &table->stripes[0].lock);
+    count = table->stripes[0].free_count - MANY / 2;
+    udxg_unlock(HANDLE, &table->stripes[0].lock);
     NEED(count < UDXG_HANDLE_CHUNK);
     faults_block(true);
     NEED(udxg_handle_reserve(table, count, spent) == STATUS_SUCCESS);

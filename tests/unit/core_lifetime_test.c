@@ -103,36 +103,36 @@ static void replace_buffers(const struct gpu *g, unsigned count)
     }
 }
 
-/* A device that works alone stays in lane 0; two that take turns are in different ones soon, and stay there. */
+/* A device that works alone stays in stripe 0; two that take turns are in different ones soon, and stay there. */
 static void devices_that_take_turns_part(void **state)
 {
     enum { TURNS = 200 };
     struct udxg_kernel *kernel = make_kernel("soft-uma");
     struct udxg_process *process = make_process(kernel);
     struct gpu g = open_gpu(process), other;
-    unsigned lanes[2];
+    unsigned stripes[2];
 
     (void)state;
     replace_buffers(&g, TURNS);
-    assert_int_equal(device_of(&g)->lane, 0);
+    assert_int_equal(device_of(&g)->stripe, 0);
     other = open_gpu(process);
     replace_buffers(&other, TURNS);
     replace_buffers(&g, TURNS);
-    assert_int_equal(device_of(&g)->lane + device_of(&other)->lane, 0);
+    assert_int_equal(device_of(&g)->stripe + device_of(&other)->stripe, 0);
     for (unsigned i = 0; i < TURNS; i++) {
         replace_buffers(&g, 1);
         replace_buffers(&other, 1);
     }
-    lanes[0] = device_of(&g)->lane;
-    lanes[1] = device_of(&other)->lane;
-    assert_int_not_equal(lanes[0], lanes[1]);
-    assert_true(lanes[0] < UDXG_LANES && lanes[1] < UDXG_LANES);
+    stripes[0] = device_of(&g)->stripe;
+    stripes[1] = device_of(&other)->stripe;
+    assert_int_not_equal(stripes[0], stripes[1]);
+    assert_true(stripes[0] < UDXG_STRIPES && stripes[1] < UDXG_STRIPES);
     for (unsigned i = 0; i < TURNS; i++) {
         replace_buffers(&g, 1);
         replace_buffers(&other, 1);
     }
-    assert_int_equal(device_of(&g)->lane, lanes[0]);
-    assert_int_equal(device_of(&other)->lane, lanes[1]);
+    assert_int_equal(device_of(&g)->stripe, stripes[0]);
+    assert_int_equal(device_of(&other)->stripe, stripes[1]);
     udxg_process_destroy(process);
     udxg_kernel_destroy(kernel);
 }

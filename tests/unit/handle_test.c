@@ -187,16 +187,16 @@ static void values_return_late(void **state)
     udxg_handle_table_fini(&table);
 }
 
-static uint32_t add_in(struct udxg_handle_table *table, unsigned lane, void *object)
+static uint32_t add_in(struct udxg_handle_table *table, unsigned stripe, void *object)
 {
     uint32_t handle = 0;
-    assert_int_equal(udxg_handle_reserve_in(table, lane, 1, &handle), STATUS_SUCCESS);
+    assert_int_equal(udxg_handle_reserve_in(table, stripe, 1, &handle), STATUS_SUCCESS);
     udxg_handle_publish(table, handle, TYPE, object);
     return handle;
 }
 
-/* Each lane's numbers rise, return late, and are no other lane's. */
-static void lanes_have_numbers_of_their_own(void **state)
+/* Each stripe's numbers rise, return late, and are no other stripe's. */
+static void stripes_have_numbers_of_their_own(void **state)
 {
     enum { ROUNDS = 5 * UDXG_HANDLE_CHUNK };
     struct udxg_handle_table table;
@@ -206,12 +206,12 @@ static void lanes_have_numbers_of_their_own(void **state)
     (void)state;
     table_open(&table);
     for (uint32_t i = 0; i < ROUNDS; i++) {
-        for (unsigned lane = 1; lane < 3; lane++) {
-            uint32_t handle = add_in(&table, lane, (void *)&released), index = index_of(handle);
+        for (unsigned stripe = 1; stripe < 3; stripe++) {
+            uint32_t handle = add_in(&table, stripe, (void *)&released), index = index_of(handle);
             assert_true(index < 2 * UDXG_HANDLE_CHUNK);
-            assert_true(!owner[index] || owner[index] == lane);
+            assert_true(!owner[index] || owner[index] == stripe);
             assert_true(!last_use[index] || i + 1 - last_use[index] >= UDXG_HANDLE_SPARE);
-            owner[index] = lane;
+            owner[index] = stripe;
             last_use[index] = i + 1;
             assert_true(udxg_handle_close(&table, handle, TYPE));
         }
@@ -274,10 +274,10 @@ static void limit_is_reached_and_drained(void **state)
     assert_int_equal(udxg_handle_reserve(&table, UDXG_HANDLE_INDEX_LIMIT + 1, handles), STATUS_NO_MEMORY);
     assert_int_equal(udxg_handle_reserve(&table, UINT32_MAX, handles), STATUS_NO_MEMORY);
     for (uint32_t i = 0; i < UDXG_HANDLE_INDEX_LIMIT; i += BATCH) {
-        assert_int_equal(udxg_handle_reserve_in(&table, i / BATCH % UDXG_LANES, BATCH, handles + i), STATUS_SUCCESS);
+        assert_int_equal(udxg_handle_reserve_in(&table, i / BATCH % UDXG_STRIPES, BATCH, handles + i), STATUS_SUCCESS);
     }
-    for (unsigned lane = 0; lane < UDXG_LANES; lane++)
-        assert_int_equal(udxg_handle_reserve_in(&table, lane, 1, &extra), STATUS_NO_MEMORY);
+    for (unsigned stripe = 0; stripe < UDXG_STRIPES; stripe++)
+        assert_int_equal(udxg_handle_reserve_in(&table, stripe, 1, &extra), STATUS_NO_MEMORY);
     assert_int_equal(extra, 0);
     for (uint32_t i = 0; i < UDXG_HANDLE_INDEX_LIMIT; i++) {
         if (seen[index_of(handles[i])]++) fail_msg("0x%08x was handed out twice", handles[i]);
@@ -346,7 +346,7 @@ static void replace(struct random *random, unsigned slot)
 {
     uint32_t handles[3], kept = (uint32_t)random_below(random, 3);
     struct object *object = calloc(1, sizeof(*object));
-    if (udxg_failed(udxg_handle_reserve_in(&shared_table, slot % UDXG_LANES, 3, handles))) abort();
+    if (udxg_failed(udxg_handle_reserve_in(&shared_table, slot % UDXG_STRIPES, 3, handles))) abort();
     object->alive = 1;
     object->stamp = index_of(handles[kept]);
     udxg_handle_publish(&shared_table, handles[kept], TYPE, object);
@@ -410,7 +410,7 @@ int main(void)
         cmocka_unit_test(wrong_values_find_nothing),
         cmocka_unit_test(pins_keep_the_object),
         cmocka_unit_test(values_return_late),
-        cmocka_unit_test(lanes_have_numbers_of_their_own),
+        cmocka_unit_test(stripes_have_numbers_of_their_own),
         cmocka_unit_test(visits_of_all),
 #ifndef __SANITIZE_THREAD__ /* one thread and 16 million handles: nothing for ThreadSanitizer to see */
         cmocka_unit_test(limit_is_reached_and_drained),

@@ -74,8 +74,8 @@ static void freeing_nothing(void **state)
     udxg_slab_fini(&slab);
 }
 
-/* What one lane frees another finds, but for what the first one keeps; and all of it is counted. */
-static void lanes_pass_objects_on(void **state)
+/* What one stripe frees another finds, but for what the first one keeps; and all of it is counted. */
+static void stripes_pass_objects_on(void **state)
 {
     enum { COUNT = 1000, KEPT = 64 };
     static uintptr_t given[COUNT], again[COUNT];
@@ -110,8 +110,8 @@ static void *worker(void *argument)
     for (unsigned step = 0; step < 50000; step++) {
         uintptr_t **place = &held[step * 7 % HELD];
         if (*place && (*place)[1] != mark) abort(); /* somebody else was given it */
-        udxg_slab_free_in(&shared_slab, (step + mark) % UDXG_LANES, *place);
-        *place = udxg_slab_alloc_in(&shared_slab, step / 64 % UDXG_LANES);
+        udxg_slab_free_in(&shared_slab, (step + mark) % UDXG_STRIPES, *place);
+        *place = udxg_slab_alloc_in(&shared_slab, step / 64 % UDXG_STRIPES);
         if (!*place || (*place)[1]) abort();
         (*place)[1] = mark;
     }
@@ -146,7 +146,7 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(objects_are_apart_and_zero),
         cmocka_unit_test(freeing_nothing),
-        cmocka_unit_test(lanes_pass_objects_on),
+        cmocka_unit_test(stripes_pass_objects_on),
         cmocka_unit_test(many_threads),
         cmocka_unit_test(status_names),
     };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Stocks of commit and homes: what lies in one is nowhere missing. Limits are reached to the byte and the pool to
- * the last range, from any lane and by any process of the adapter, also while others are at work.
+ * the last range, from any stripe and by any process of the adapter, also while others are at work.
  */
 #include "vidmm_fixture.h"
 
@@ -10,22 +10,22 @@
 
 #define PAGE (4 * KIB)
 
-static struct vidmm_alloc_desc lane_desc(const struct world *world, unsigned lane, uint64_t size_bytes)
+static struct vidmm_alloc_desc stripe_desc(const struct world *world, unsigned stripe, uint64_t size_bytes)
 {
     struct vidmm_alloc_desc desc = thing_desc(world, size_bytes);
-    desc.lane = (uint8_t)lane;
+    desc.stripe = (uint8_t)stripe;
     return desc;
 }
 
-static udxg_status try_alloc(const struct world *world, unsigned lane, uint64_t size_bytes, struct vidmm_alloc *alloc)
+static udxg_status try_alloc(const struct world *world, unsigned stripe, uint64_t size_bytes, struct vidmm_alloc *alloc)
 {
-    struct vidmm_alloc_desc desc = lane_desc(world, lane, size_bytes);
+    struct vidmm_alloc_desc desc = stripe_desc(world, stripe, size_bytes);
     return vidmm_alloc_init(alloc, world->process, &desc);
 }
 
-static void make_alloc(const struct world *world, unsigned lane, uint64_t size_bytes, struct vidmm_alloc *alloc)
+static void make_alloc(const struct world *world, unsigned stripe, uint64_t size_bytes, struct vidmm_alloc *alloc)
 {
-    assert_int_equal(try_alloc(world, lane, size_bytes, alloc), STATUS_SUCCESS);
+    assert_int_equal(try_alloc(world, stripe, size_bytes, alloc), STATUS_SUCCESS);
 }
 
 static struct vidmm_stocked stocked(const struct world *world)
@@ -74,7 +74,7 @@ static void a_stock_is_not_usage(void **state)
     world_close(&world);
 }
 
-/* Every lane has a little of a limit that one then takes to the last page. */
+/* Every stripe has a little of a limit that one then takes to the last page. */
 static void the_limit_is_reached_exactly(void **state)
 {
     enum { LIMIT_PAGES = 1024 };
@@ -85,13 +85,13 @@ static void the_limit_is_reached_exactly(void **state)
     world_open(&world, &caps);
     for (unsigned round = 0; round < 3; round++) {
         for (unsigned i = 0; i < LIMIT_PAGES; i++)
-            make_alloc(&world, round == 1 ? 5 : i % UDXG_LANES, PAGE, &allocs[i]);
+            make_alloc(&world, round == 1 ? 5 : i % UDXG_STRIPES, PAGE, &allocs[i]);
         assert_int_equal(usage(&world).commit_bytes, LIMIT_PAGES * PAGE);
-        for (unsigned lane = 0; lane < UDXG_LANES; lane++)
-            assert_int_equal(try_alloc(&world, lane, PAGE, &extra), STATUS_NO_MEMORY);
+        for (unsigned stripe = 0; stripe < UDXG_STRIPES; stripe++)
+            assert_int_equal(try_alloc(&world, stripe, PAGE, &extra), STATUS_NO_MEMORY);
         assert_int_equal(usage(&world).allocations, LIMIT_PAGES);
         vidmm_alloc_fini(&allocs[7]);
-        make_alloc(&world, (allocs[7].lane + 1) % UDXG_LANES, PAGE, &allocs[7]);
+        make_alloc(&world, (allocs[7].stripe + 1) % UDXG_STRIPES, PAGE, &allocs[7]);
         assert_int_equal(try_alloc(&world, 0, PAGE, &extra), STATUS_NO_MEMORY);
         check(&world);
         for (unsigned i = 0; i < LIMIT_PAGES; i++) vidmm_alloc_fini(&allocs[i]);
@@ -112,8 +112,8 @@ static void stocks_of_other_processes_are_called_back(void **state)
     struct vidmm_alloc small, large;
     world_open(&first, &caps);
     world_join(&second, first.adapter);
-    for (unsigned lane = 0; lane < UDXG_LANES; lane++) {
-        make_alloc(&first, lane, 64 * KIB, &small);
+    for (unsigned stripe = 0; stripe < UDXG_STRIPES; stripe++) {
+        make_alloc(&first, stripe, 64 * KIB, &small);
         vidmm_alloc_fini(&small);
     }
     assert_true(stocked(&first).commit_bytes >= MIB);
@@ -168,7 +168,7 @@ static void a_home_comes_back_zeroed(void **state)
     vidmm_alloc_fini(&other);
     vidmm_alloc_fini(&alloc);
 
-    struct vidmm_alloc_desc desc = lane_desc(&world, 0, 64 * KIB);
+    struct vidmm_alloc_desc desc = stripe_desc(&world, 0, 64 * KIB);
     desc.alignment_bytes = 2 * MIB;
     for (unsigned i = 0; i < 3; i++) {
         assert_int_equal(vidmm_alloc_init(&alloc, world.process, &desc), STATUS_SUCCESS);
@@ -192,7 +192,7 @@ static void any_order_of_sizes(void **state)
     struct world world;
     world_open(&world, &caps);
     for (unsigned step = 0; step < STEPS; step++) {
-        unsigned i = (unsigned)random_below(&random, LIVE), lane = (unsigned)random_below(&random, UDXG_LANES);
+        unsigned i = (unsigned)random_below(&random, LIVE), stripe = (unsigned)random_below(&random, UDXG_STRIPES);
         if (marks[i]) {
             const uint64_t *words = allocs[i].home;
             assert_int_equal(words[0], marks[i]);
@@ -201,7 +201,7 @@ static void any_order_of_sizes(void **state)
             marks[i] = 0;
             continue;
         }
-        make_alloc(&world, lane, PAGE << random_below(&random, 8), &allocs[i]);
+        make_alloc(&world, stripe, PAGE << random_below(&random, 8), &allocs[i]);
         uint64_t *words = allocs[i].home;
         assert_int_equal(words[0] | words[allocs[i].size_bytes / 8 - 1], 0);
         words[0] = words[allocs[i].size_bytes / 8 - 1] = marks[i] = ++next_mark;
@@ -209,7 +209,7 @@ static void any_order_of_sizes(void **state)
     }
     for (unsigned i = 0; i < LIVE; i++)
         if (marks[i]) vidmm_alloc_fini(&allocs[i]);
-    assert_true(stocked(&world).home_bytes <= UDXG_LANES * MIB);
+    assert_true(stocked(&world).home_bytes <= UDXG_STRIPES * MIB);
     world_close(&world);
 }
 
@@ -222,10 +222,10 @@ static void the_pool_is_used_to_the_last_range(void **state)
     struct vidmm_alloc alloc;
     world_open(&world, &caps);
     uint64_t pool_bytes = usage(&world).pool_mapped_bytes;
-    struct vidmm_alloc_desc desc = lane_desc(&world, 0, PAGE);
+    struct vidmm_alloc_desc desc = stripe_desc(&world, 0, PAGE);
     desc.alignment_bytes = pool_bytes / 2; /* two places, if both were free */
     make_alloc(&world, 4, PAGE, &alloc);
-    vidmm_alloc_fini(&alloc); /* lies at the start, in the stock of lane 4 */
+    vidmm_alloc_fini(&alloc); /* lies at the start, in the stock of stripe 4 */
     static struct vidmm_alloc two[2];
     assert_int_equal(vidmm_alloc_init(&two[0], world.process, &desc), STATUS_SUCCESS);
     assert_int_equal(vidmm_alloc_init(&two[1], world.process, &desc), STATUS_SUCCESS);
@@ -250,7 +250,7 @@ struct worker {
 };
 
 /*
- * Together they hold at most the limit, so that none may ever be refused. What one frees into the first lane while
+ * Together they hold at most the limit, so that none may ever be refused. What one frees into the first stripe while
  * another has just looked there, and then takes from the last before the other comes there, is what could be missed.
  */
 static void *worker(void *argument)
@@ -260,7 +260,7 @@ static void *worker(void *argument)
     for (unsigned step = 0; step < STEPS; step++) {
         unsigned i = step % HELD;
         if (step >= HELD) vidmm_alloc_fini(&allocs[i]);
-        if (try_alloc(worker->world, step % 2 ? UDXG_LANES - 1 : 0, 64 * KIB, &allocs[i]) != STATUS_SUCCESS) abort();
+        if (try_alloc(worker->world, step % 2 ? UDXG_STRIPES - 1 : 0, 64 * KIB, &allocs[i]) != STATUS_SUCCESS) abort();
         uint64_t *word = allocs[i].home;
         if (*word) abort();
         *word = worker->number + 1;
