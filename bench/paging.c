@@ -200,6 +200,12 @@ static struct swap *open_swap(uint64_t size_bytes)
     return swap;
 }
 
+/* Where it is in video memory; nothing moves meanwhile. */
+static void note_segment(struct piece *piece) UDXG_NO_TSA
+{
+    piece->segment = piece->alloc.extents->address;
+}
+
 /* Everything has been in video memory once, so that all of it has been touched. */
 static struct swap *make_swap(uint64_t size_bytes)
 {
@@ -207,13 +213,12 @@ static struct swap *make_swap(uint64_t size_bytes)
     for (uint32_t i = 0; i < swap->fitting; i++) {
         struct vidmm_binding *binding = &swap->pieces[i].binding;
         list(swap, 1, &binding);
-        swap->pieces[i].segment = swap->pieces[i].alloc.extents->address;
+        note_segment(&swap->pieces[i]);
     }
     do {
         swap_some(swap);
     } while (swap->next);
-    for (uint32_t i = 0; i < swap->fitting; i++)
-        swap->pieces[swap->fitting + i].segment = swap->pieces[swap->fitting + i].alloc.extents->address;
+    for (uint32_t i = 0; i < swap->fitting; i++) note_segment(&swap->pieces[swap->fitting + i]);
     return swap;
 }
 
