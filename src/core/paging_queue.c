@@ -138,7 +138,7 @@ udxg_status thunk_MakeResident(struct udxg_process *process, D3DDDI_MAKERESIDENT
                                      &args->PagingFenceValue, &args->NumBytesToTrim);
         udxg_unpin(&pinned);
         if (udxg_failed(status)) args->NumAllocations = 0;
-        if (udxg_failed(status) && args->Flags.MustSucceed)
+        if (status == STATUS_NO_MEMORY && args->Flags.MustSucceed)
             udxg_device_fail(queue->child.device, D3DKMT_DEVICEEXECUTION_ERROR_OUTOFMEMORY, NULL);
     }
     udxg_paging_queue_put(queue);

@@ -963,6 +963,18 @@ static NTSTATUS try_update(const struct gpu *gpu, D3DKMT_HANDLE allocation)
     return D3DKMTUpdateGpuVirtualAddress(&args);
 }
 
+/* As the last resort: who cannot do without is not refused for want of memory. */
+static NTSTATUS must_succeed(const struct paging_queue *queue, D3DKMT_HANDLE allocation)
+{
+    D3DDDI_MAKERESIDENT args = {0};
+    args.hPagingQueue = queue->handle;
+    args.NumAllocations = 1;
+    args.AllocationList = &allocation;
+    args.Flags.CantTrimFurther = 1;
+    args.Flags.MustSucceed = 1;
+    return D3DKMTMakeResident(&args);
+}
+
 static void not_committed(void)
 {
     use_small();
@@ -988,6 +1000,8 @@ static void not_committed(void)
         check_status(STATUS_INVALID_PARAMETER, try_lock(gpu.device, a, &data));
         check_status(STATUS_INVALID_PARAMETER, lock_first(gpu.device, a));
         check_status(STATUS_INVALID_PARAMETER, try_make_resident(&gpu.queue, a));
+        check_status(STATUS_INVALID_PARAMETER, must_succeed(&gpu.queue, a));
+        check_u64(D3DKMT_DEVICEEXECUTION_ACTIVE, execution_state(gpu.device));
         check_status(STATUS_INVALID_PARAMETER, try_map(&gpu.queue, a, 0, 1, &va));
         check_status(STATUS_INVALID_PARAMETER, try_update(&gpu, a));
         check_u64(D3DKMT_ALLOCATIONRESIDENCYSTATUS_NOTRESIDENT, place_of(gpu.device, a));
