@@ -180,7 +180,9 @@ void udxg_allocation_destroy(struct udxg_allocation *allocation)
     vidmm_binding_fini(&allocation->vidmm);
     if (memory->told_miniport && adapter->miniport->close_allocation)
         adapter->miniport->close_allocation(adapter->mp_adapter, allocation->mp_binding);
-    if (!is_first(allocation, memory)) udxg_slab_free_in(&device->pa->openings, udxg_device_stripe(device), allocation);
+    /* Its process may have ended before: only the device is asked. */
+    if (!is_first(allocation, memory))
+        udxg_slab_free_in(&device->pa->openings, atomic_load(&device->stripe), allocation);
     udxg_memory_unref(memory); /* and its first opening with it */
     udxg_resource_unref(resource);
     if (awaited) udxg_device_count_down(device, awaited);

@@ -334,9 +334,32 @@ static void a_market(void **state)
     udxg_kernel_destroy(kernel);
 }
 
+/* What is freed when the packet is over was opened by a process that is gone by then. */
+static void process_ends_while_an_opening_is_used(void **state)
+{
+    struct udxg_kernel *kernel = make_kernel("soft-uma");
+    struct udxg_process *process = make_process(kernel);
+    struct gpu g = open_gpu(process);
+    const UINT64 bytes = UINT64_C(128) << 20;
+    struct buffer from = make_buffer(&g, bytes), to = make_buffer(&g, bytes);
+    struct udxg_soft_copy copy = udxg_soft_copy_command(to.va, from.va, bytes);
+    D3DKMT_OPENRESOURCEFROMNTHANDLE args;
+    D3DKMT_HANDLE mine, opened, resource = create(&g, 65536, BY_HANDLE, &mine);
+    int fd = share_fd(&g, resource);
+
+    (void)state;
+    assert_int_equal(open_fd(&g, fd, &args, &opened), STATUS_SUCCESS);
+    submit(&g, &copy, sizeof copy);
+    usleep(5000); /* it runs now */
+    udxg_process_destroy(process);
+    close(fd);
+    udxg_kernel_destroy(kernel);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(process_ends_while_an_opening_is_used),
         cmocka_unit_test(memory_outlives_its_creators_process),
         cmocka_unit_test(a_process_takes_its_openings_along),
         cmocka_unit_test(a_stranger_is_let_in),
