@@ -227,7 +227,7 @@ static udxg_status handle_create(struct udxg_nt_handles *handles, const struct u
     udxg_status status = handle ? make_pipe(request, &handle->fd, ret_fd) : STATUS_NO_MEMORY;
 
     /* There may be no descriptor left but those that the client has closed already. */
-    if (handle && udxg_failed(status) && end_closed(handles)) status = udxg_os_pipe(&handle->fd, ret_fd);
+    if (handle && udxg_failed(status) && end_closed(handles)) status = make_pipe(request, &handle->fd, ret_fd);
     if (udxg_failed(status)) {
         free(handle);
         return status;

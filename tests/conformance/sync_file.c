@@ -4,6 +4,7 @@
 #include "fixture.h"
 
 #include <poll.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 static int create_file(D3DKMT_HANDLE device, D3DKMT_HANDLE fence, UINT64 value)
@@ -93,6 +94,28 @@ static void files(void)
         usleep(200000);
         check_u64(before, open_fd_count());
         check_status(STATUS_SUCCESS, signal_cpu(gpu.device, fence.handle, 1, 0));
+    }
+    udxg_case("made of the last descriptor, which was closed a moment ago") {
+        struct fence fence = create_fence(gpu.device, 0);
+        D3DKMT_CREATESYNCFILE args = {0};
+        struct rlimit before, few;
+        int files[64], count = 0;
+        args.hDevice = gpu.device;
+        args.hMonitoredFence = fence.handle;
+        args.FenceValue = 1;
+        require_true(getrlimit(RLIMIT_NOFILE, &before) == 0);
+        few = before;
+        few.rlim_cur = (rlim_t)open_fd_count() + 40;
+        require_true(setrlimit(RLIMIT_NOFILE, &few) == 0);
+        while (count < 64 && D3DKMTCreateSyncFile(&args) == STATUS_SUCCESS) files[count++] = (int)args.hSyncFile;
+        require_true(count > 1 && count < 64);
+        close(files[--count]);
+        NTSTATUS status = D3DKMTCreateSyncFile(&args);
+        require_true(setrlimit(RLIMIT_NOFILE, &before) == 0);
+        require_status(STATUS_SUCCESS, status);
+        require_success(signal_cpu(gpu.device, fence.handle, 1, 0));
+        check_true(is_ready((int)args.hSyncFile, 5000));
+        while (count) check_true(is_ready(files[--count], 5000));
     }
     udxg_case("wrong arguments") {
         D3DKMT_CREATESYNCFILE create = {0};
