@@ -24,6 +24,17 @@ static void waiter_init(struct udxg_waiter *waiter, struct udxg_wait *wait, stru
     waiter->broken = false;
 }
 
+/*
+ * One order for all waits that take objects one after the other. What is not used up comes first: nobody is to hold a
+ * mutex while he waits for a value that its next owner would signal.
+ */
+static bool comes_after(const struct udxg_sync *a, const struct udxg_sync *b)
+{
+    bool a_used_up = udxg_sync_is_used_up(a), b_used_up = udxg_sync_is_used_up(b);
+
+    return a_used_up == b_used_up ? (uintptr_t)a > (uintptr_t)b : a_used_up;
+}
+
 /* Few elements, most of them in order: by insertion. */
 static void sort_by_object(struct udxg_waiter *waiters, uint32_t count)
 {
@@ -31,7 +42,7 @@ static void sort_by_object(struct udxg_waiter *waiters, uint32_t count)
         struct udxg_sync *sync = waiters[i].sync;
         uint64_t value = waiters[i].value;
         uint32_t k = i;
-        for (; k && (uintptr_t)waiters[k - 1].sync > (uintptr_t)sync; k--) {
+        for (; k && comes_after(waiters[k - 1].sync, sync); k--) {
             waiters[k].sync = waiters[k - 1].sync;
             waiters[k].value = waiters[k - 1].value;
         }

@@ -243,6 +243,24 @@ static void mutexes(void)
         require_success(wait1(b, 1, &m[0]));
         check_true(passes(&gpu, b, 5000));
     }
+    udxg_case("not held while its wait still hangs in a fence") {
+        D3DKMT_HANDLE pairs[8][2];
+        for (int i = 0; i < 8; i++) {
+            pairs[i][i % 2] = mutex(gpu.device, false);
+            pairs[i][1 - i % 2] = create(gpu.device, D3DDDI_FENCE, 0, 0);
+        }
+        for (int i = 0; i < 8; i++) {
+            D3DKMT_HANDLE m = pairs[i][i % 2], fence = pairs[i][1 - i % 2];
+            D3DKMT_HANDLE a = create_context(gpu.device, 0), b = create_context(gpu.device, 0);
+            require_success(wait2(a, 2, pairs[i], 1));
+            require_true(!passes(&gpu, a, 20));
+            require_success(wait1(b, 1, &m));
+            require_success(signal2(b, 1, &fence, 1, 0));
+            require_success(signal1(b, 1, &m));
+            check_true(passes(&gpu, b, 5000));
+            check_true(passes(&gpu, a, 5000));
+        }
+    }
     udxg_case("destroyed while somebody waits: it goes on") {
         D3DKMT_HANDLE m = mutex(gpu.device, true), a = create_context(gpu.device, 0);
         require_success(wait1(a, 1, &m));
