@@ -29,15 +29,23 @@ static struct udxg_shared *get_resource(struct udxg_process *process, uint32_t h
     return shared;
 }
 
-/* The same for any kind. What stands beside a resource has the rights of who opens the resource. */
+/*
+ * The same for any kind. What stands beside a resource (RET_WITHHELD is NULL) is opened with all rights there are, so
+ * whoever has not all of them cannot put it there.
+ */
 static struct udxg_shared *get_object(struct udxg_process *process, uint32_t handle, enum udxg_handle_type type,
                                       uint32_t *ret_withheld)
 {
-    uint32_t not_asked_for;
+    struct udxg_shared *shared;
+    uint32_t withheld = 0;
 
     if (type == UDXG_HANDLE_RESOURCE) return get_resource(process, handle, ret_withheld);
     if (type == UDXG_HANDLE_KEYED_MUTEX) return udxg_keyed_mutex_get_shareable(process, handle);
-    return udxg_sync_get_shareable(process, handle, ret_withheld ? ret_withheld : &not_asked_for);
+    if (ret_withheld) return udxg_sync_get_shareable(process, handle, ret_withheld);
+    shared = udxg_sync_get_shareable(process, handle, &withheld);
+    if (!shared || !withheld) return shared;
+    udxg_shared_unref(shared); /* who opens the bundle would have all rights to it */
+    return NULL;
 }
 
 static void unref_all(uint32_t count, struct udxg_shared *const *objects)

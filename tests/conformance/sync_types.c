@@ -251,6 +251,39 @@ static void nt_handles(void)
     }
 }
 
+/* A resource, a keyed mutex and FENCE, all of which may be shared by NT handle, in one. */
+static NTSTATUS share_beside(D3DKMT_HANDLE device, D3DKMT_HANDLE fence, HANDLE *ret_handle)
+{
+    OBJECT_ATTRIBUTES attributes = {0};
+    D3DKMT_CREATEKEYEDMUTEX2 mutex = {0};
+    mutex.Flags.NtSecuritySharing = 1;
+    require_success(D3DKMTCreateKeyedMutex2(&mutex));
+    D3DKMT_HANDLE objects[3] = {create_resource(device, 1, true, NULL), mutex.hKeyedMutex, fence};
+    attributes.Length = sizeof(attributes);
+    return D3DKMTShareObjects(3, objects, &attributes, D3DDDI_SYNC_OBJECT_ALL_ACCESS, ret_handle);
+}
+
+static void beside_a_resource(void)
+{
+    D3DKMT_HANDLE device = create_device(open_adapter());
+    D3DKMT_HANDLE fence = create(device, D3DDDI_MONITORED_FENCE, 3);
+    const DWORD few[] = {D3DDDI_SYNC_OBJECT_WAIT, D3DDDI_SYNC_OBJECT_SIGNAL};
+    udxg_case("with all rights") {
+        HANDLE nt = NULL;
+        check_status(STATUS_SUCCESS, share_beside(device, fence, &nt));
+        D3DKMT_HANDLE strong = opened(shared(fence, D3DDDI_SYNC_OBJECT_ALL_ACCESS), device, 3).hSyncObject;
+        check_status(STATUS_SUCCESS, share_beside(device, strong, &nt));
+    }
+    for (size_t i = 0; i < LENGTH_OF(few); i++) {
+        udxg_case("with right %u alone: it would be opened with all", (unsigned)few[i]) {
+            HANDLE nt = NULL;
+            D3DKMT_HANDLE weak = opened(shared(fence, few[i]), device, 3).hSyncObject;
+            check_status(STATUS_INVALID_PARAMETER, share_beside(device, weak, &nt));
+            check_u64(0, (uintptr_t)nt);
+        }
+    }
+}
+
 static void flags(void)
 {
     struct gpu gpu;
@@ -367,6 +400,7 @@ int main(int argc, char **argv)
     static const struct udxg_test tests[] = {
         {"global", ON_DISCRETE, global_handles},
         {"NT", ON_DISCRETE, nt_handles},
+        {"beside a resource", ON_DISCRETE, beside_a_resource},
         {"flags", ON_EACH, flags},
         {"two adapters", ON_BOTH, two_adapters},
     };
