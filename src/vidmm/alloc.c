@@ -335,7 +335,8 @@ enum vidmm_residency vidmm_alloc_residency(struct vidmm_alloc *alloc)
     struct vidmm_adapter *adapter = alloc->process->adapter;
     enum vidmm_residency residency = VIDMM_NOT_RESIDENT;
     udxg_lock(VIDMM, &adapter->lock);
-    if (alloc->place == VIDMM_PLACE_SEGMENT) residency = VIDMM_RESIDENT_GPU;
+    /* Until the last byte is home it is there: who is told otherwise may stop the adapter, or count. */
+    if (alloc->place == VIDMM_PLACE_SEGMENT || alloc->place == VIDMM_PLACE_PAGING_OUT) residency = VIDMM_RESIDENT_GPU;
     if (alloc->place == VIDMM_PLACE_APERTURE) residency = VIDMM_RESIDENT_SHARED;
     udxg_unlock(VIDMM, &adapter->lock);
     return residency;
