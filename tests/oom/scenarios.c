@@ -344,22 +344,22 @@ static void fill_commands(D3DKMT_HANDLE allocation)
     PLAIN(Unlock2, &unlock);
 }
 
+static D3DKMT_WAITFORSYNCHRONIZATIONOBJECTFROMCPU call_for_wait(const D3DKMT_HANDLE *fence, const UINT64 *value)
+{
+    return (D3DKMT_WAITFORSYNCHRONIZATIONOBJECTFROMCPU){
+        .hDevice = world.device, .ObjectCount = 1, .ObjectHandleArray = fence, .FenceValueArray = value};
+}
+
 static void wait_for(D3DKMT_HANDLE fence, UINT64 value)
 {
-    D3DKMT_WAITFORSYNCHRONIZATIONOBJECTFROMCPU wait = {.hDevice = world.device,
-                                                       .ObjectCount = 1,
-                                                       .ObjectHandleArray = &fence,
-                                                       .FenceValueArray = &value};
+    D3DKMT_WAITFORSYNCHRONIZATIONOBJECTFROMCPU wait = call_for_wait(&fence, &value);
     GUARDED(WaitForSynchronizationObjectFromCpu, &wait);
 }
 
 /* The same while something of ours is still at work: what it gives back meanwhile is no trace of a failed call. */
 static void wait_for_others(D3DKMT_HANDLE fence, UINT64 value)
 {
-    D3DKMT_WAITFORSYNCHRONIZATIONOBJECTFROMCPU wait = {.hDevice = world.device,
-                                                       .ObjectCount = 1,
-                                                       .ObjectHandleArray = &fence,
-                                                       .FenceValueArray = &value};
+    D3DKMT_WAITFORSYNCHRONIZATIONOBJECTFROMCPU wait = call_for_wait(&fence, &value);
     PLAIN(WaitForSynchronizationObjectFromCpu, &wait);
 }
 
