@@ -25,7 +25,7 @@
 
 #define VIDMM_SLICE_NS UINT64_C(10000000)
 
-/* The device wants to run, or has an operation that waits for room. */
+/* The device wants to run, has an operation that waits for room, or lists what nobody else would bring to its place. */
 void vidmm_gate_enter_locked(struct vidmm_device *device) UDXG_REQUIRES(VIDMM);
 void vidmm_gate_leave_locked(struct vidmm_device *device) UDXG_REQUIRES(VIDMM);
 /* Suspends the process: its devices are held. WAKES: until one of them comes to the gate. */

@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "vidmm/admission.h"
 #include "vidmm/alloc.h"
 #include "vidmm/budget.h"
 #include "vidmm/residency.h"
@@ -520,8 +521,12 @@ static enum vidmm_reclaim_result reclaim_one_locked(struct vidmm_binding *bindin
     bool was_in_effect = vidmm_offer_in_effect_locked(alloc);
     count_locked(&alloc->process->adapter->offer_counters.reclaimed[result], alloc);
     drop_locked(alloc->offer);
-    if (was_in_effect && !alloc->decommitted && vidmm_residency_reclaimed_locked(alloc) && op)
-        vidmm_paging_op_add_locked(op, binding);
+    if (was_in_effect && !alloc->decommitted && vidmm_residency_reclaimed_locked(alloc)) {
+        if (op)
+            vidmm_paging_op_add_locked(op, binding);
+        else if (alloc->promised)
+            vidmm_gate_enter_locked(alloc->listers->device); /* nobody else would bring it before that one runs */
+    }
     return result;
 }
 

@@ -277,6 +277,26 @@ static void reclaims_without_a_queue(void **state)
     world_close(&world);
 }
 
+/* What is promised room and charged for it comes, even if the device never runs again. */
+static void comes_back_without_a_run(void **state)
+{
+    (void)state;
+    struct udxg_adapter_caps caps = discrete_caps(MIB);
+    struct world world;
+    struct thing thing;
+    world_open(&world, &caps);
+    thing_make_plain(&world, &thing, SIZE);
+    make_resident(&world, &thing);
+    offer_now(&world, &thing, &at_once);
+    assert_int_equal(vidmm_offer_discard(world.process, 1), SIZE);
+    assert_int_equal(reclaim_on(&world, NULL, &thing), VIDMM_RECLAIM_DISCARDED);
+    assert_int_equal(usage_of(&world, VIDMM_GROUP_LOCAL), SIZE);
+    vidmm_adapter_wake(world.adapter, true);
+    assert_int_equal(vidmm_alloc_residency(&thing.alloc), VIDMM_RESIDENT_GPU);
+    thing_destroy(&thing);
+    world_close(&world);
+}
+
 /* Its old room is somebody else's now: it goes to the next segment that has some, and is used from there. */
 static void reclaims_into_a_full_segment(void **state)
 {
@@ -429,6 +449,7 @@ int main(void)
         ON_BOTH(policies),
         ON_BOTH(a_decommitted_one_keeps_its_address_only),
         cmocka_unit_test(reclaims_without_a_queue),
+        cmocka_unit_test(comes_back_without_a_run),
         cmocka_unit_test(reclaims_into_a_full_segment),
         ON_BOTH(at_random),
     };
