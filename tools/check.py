@@ -3,8 +3,9 @@
 """Builds and runs the tests of a build folder and counts them: tools/check.py BUILD [SUITE...]
 
 A test that speaks TAP counts as its points, any other as one. The last line is "N passed, M failed, K skipped",
-and the exit status is 0 only when M is 0 and something ran. Reasons of skips are listed above it. With CI=true
-in the environment a skip is a failure, unless its reason begins with "optional:".
+and the exit status is 0 only when M is 0 and something ran. Reasons of skips are listed above it, and failures with
+what was said about them: a log that is cut to its end still tells why. With CI=true in the environment a skip is a
+failure, unless its reason begins with "optional:".
 """
 import json
 import os
@@ -15,6 +16,15 @@ import sys
 
 POINT = re.compile(r"^(not )?ok\b\s*\d*\s*(?:- )?(.*?)(?:\s+#\s*(skip|todo)\b\S*\s*(.*))?$", re.IGNORECASE)
 PLAN = re.compile(r"^1\.\.(\d+)\s*(?:#\s*skip\S*\s*(.*))?$", re.IGNORECASE)
+LAST_LINES = 20  # of each stream of a test that failed as a whole
+
+
+def last_lines(record):
+    """The end of what the test printed, indented, to go below what failed."""
+    lines = []
+    for stream in ("stdout", "stderr"):
+        lines += record.get(stream, "").strip().splitlines()[-LAST_LINES:]
+    return "".join(f"\n    {line}" for line in lines)
 
 
 class Counts:
@@ -31,8 +41,11 @@ class Counts:
 
     def tap(self, name, text):
         """Counts the points of one TAP stream; returns whether any of them failed or was missing."""
-        seen, planned, failed = 0, None, False
+        seen, planned, failed, told = 0, None, False, False
         for line in text.splitlines():
+            told = told and line.startswith("#")  # what is said of a failed point comes right behind it
+            if told:
+                self.failures[-1] += f"\n    {line}"
             plan = PLAN.match(line)
             if plan:
                 planned = int(plan[1])
@@ -53,7 +66,7 @@ class Counts:
                 self.passed += 1
             else:
                 self.failures.append(f"{name}: {what}" + (" (marked todo, but it passes)" if directive else ""))
-                failed = True
+                failed = told = True
         if planned is None or seen != planned:
             self.failures.append(f"{name}: {seen} points seen, {'no plan' if planned is None else planned} planned")
             failed = True
@@ -67,7 +80,7 @@ class Counts:
         elif result in ("OK", "EXPECTEDFAIL", "SKIP"):
             self.passed += not is_tap
         elif not failed:
-            self.failures.append(f"{name}: {result} (status {record.get('returncode')})")
+            self.failures.append(f"{name}: {result} (status {record.get('returncode')})" + last_lines(record))
 
 
 def main():

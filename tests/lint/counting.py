@@ -31,8 +31,18 @@ CASES = [ # what is printed; result, status and protocol of the test; in CI?; pa
     ("an exit status of 77", "no tool\n", "SKIP", 77, False, False, (0, 0, 1)),
     ("an exit status of 77, in CI", "no tool\n", "SKIP", 77, False, True, (0, 1, 0)),
 ]
+# What was said last has to be in the list of failures, and no more than that.
+TEXTS = [ # standard output; the other one; does it speak TAP?; in the list; not in it
+    ("the last line", "a seed\nwhat went wrong\n", "", False, "what went wrong", "nothing"),
+    ("the seed above it", "a seed\nwhat went wrong\n", "", False, "a seed", "nothing"),
+    ("the end of a long story", "first\n" + "more\n" * 100 + "last\n", "", False, "last", "first"),
+    ("what goes to the other stream", "hello\n", "a sanitizer's report\n", False, "a sanitizer's report", "nothing"),
+    ("what is said of a point", "1..1\n# before\nnot ok 1 - a\n# why\n# and where\n", "", True, "and where", "before"),
+    ("what is said of another", "1..2\nnot ok 1 - a\nok 2 - b\n# fine\n", "", True, "a", "fine"),
+    ("a crash behind good points", "1..1\nok 1 - a\n", "it crashed\n", True, "it crashed", "nothing"),
+]
 
-print(f"1..{len(CASES)}")
+print(f"1..{len(CASES) + len(TEXTS)}")
 for number, (title, text, result, status, is_tap, ci, wanted) in enumerate(CASES, 1):
     os.environ["CI"] = "true" if ci else ""
     counts = check.Counts()
@@ -41,3 +51,10 @@ for number, (title, text, result, status, is_tap, ci, wanted) in enumerate(CASES
     print(f"{'ok' if got == wanted else 'not ok'} {number} - {title}")
     if got != wanted:
         print(f"# got {got}, want {wanted}: {counts.failures}")
+for number, (title, out, err, is_tap, wanted, unwanted) in enumerate(TEXTS, 1 + len(CASES)):
+    counts = check.Counts()
+    counts.test({"name": "t", "result": "FAIL", "stdout": out, "stderr": err, "returncode": 1}, is_tap)
+    good = len(counts.failures) == 1 and wanted in counts.failures[0] and unwanted not in counts.failures[0]
+    print(f"{'ok' if good else 'not ok'} {number} - {title}")
+    if not good:
+        print(f"# {counts.failures}")

@@ -155,6 +155,37 @@ static bool is_commit(struct process *process, const struct census *census)
            usage.commit_bytes + (census->decommittable_bytes - decommittable_bytes(process)) == census->commit_bytes;
 }
 
+static void tell_waiting_of(struct room *room)
+{
+    for (unsigned i = 0; i < MAX_ITEMS; i++) {
+        const struct item *item = &room->items[i];
+        struct census census = {0};
+        if (item->handle) count_place(room, item, &census);
+        if (!census.waiting_bytes) continue;
+        printf("allocation %#x of %u pages is listed and nowhere: residency %u, locks %u, %s, %s room\n", item->handle,
+               item->page_count, item->residency, item->locks, item->only_local ? "only local" : "anywhere",
+               room->is_shared ? "a shared" : "somebody's own");
+    }
+}
+
+/* Which are on their way for longer than our patience lasts. */
+static void tell_waiting(struct process *process)
+{
+    tell_waiting_of(&process->shared);
+    for (unsigned i = 0; i < world.workers; i++)
+        if (world.worker[i].process == process) tell_waiting_of(&world.worker[i].room);
+}
+
+static void fail_usage(struct process *process, const struct census *census)
+{
+    tell_waiting(process);
+    fail("usage is %llu and %llu instead of %llu and %llu, and %llu on their way",
+         (unsigned long long)info_of(process, D3DKMT_MEMORY_SEGMENT_GROUP_LOCAL).CurrentUsage,
+         (unsigned long long)info_of(process, D3DKMT_MEMORY_SEGMENT_GROUP_NON_LOCAL).CurrentUsage,
+         (unsigned long long)census->in_segment_bytes, (unsigned long long)census->in_aperture_bytes,
+         (unsigned long long)census->waiting_bytes);
+}
+
 static void check_numbers(struct process *process, const struct census *census)
 {
     struct vidmm_usage usage;
@@ -165,12 +196,7 @@ static void check_numbers(struct process *process, const struct census *census)
         fail("commit is %llu instead of %llu, %llu of %llu can be decommitted", (unsigned long long)usage.commit_bytes,
              (unsigned long long)census->commit_bytes, (unsigned long long)decommittable_bytes(process),
              (unsigned long long)census->decommittable_bytes);
-    if (!is_usage(process, census))
-        fail("usage is %llu and %llu instead of %llu and %llu, and %llu on their way",
-             (unsigned long long)info_of(process, D3DKMT_MEMORY_SEGMENT_GROUP_LOCAL).CurrentUsage,
-             (unsigned long long)info_of(process, D3DKMT_MEMORY_SEGMENT_GROUP_NON_LOCAL).CurrentUsage,
-             (unsigned long long)census->in_segment_bytes, (unsigned long long)census->in_aperture_bytes,
-             (unsigned long long)census->waiting_bytes);
+    if (!is_usage(process, census)) fail_usage(process, census);
     CHECK(handles_of(process, UDXG_HANDLE_DEVICE) == census->devices);
     CHECK(handles_of(process, UDXG_HANDLE_ALLOCATION) == census->allocations);
     CHECK(info_of(process, D3DKMT_MEMORY_SEGMENT_GROUP_LOCAL).CurrentReservation == process->reservation_bytes);
