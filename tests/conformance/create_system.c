@@ -38,7 +38,7 @@ static void protect(const void *address, size_t first, size_t count, int protect
     require_true(mprotect((uint8_t *)(uintptr_t)address + first * PAGE_BYTES, count * PAGE_BYTES, protection) == 0);
 }
 
-/* COUNT pages are unmapped; nothing else comes to lie there, for an inaccessible page stays on either side. */
+/* COUNT pages of map_pages() are unmapped, and nothing else comes to lie there. */
 static void unmap(const void *address, size_t first, size_t count)
 {
     require_true(munmap((uint8_t *)(uintptr_t)address + first * PAGE_BYTES, count * PAGE_BYTES) == 0);
@@ -562,18 +562,31 @@ static const char *const ways[] = {"unmapped", "made inaccessible", "its last pa
 /* Memory that take_away() can take away. */
 static uint8_t *away_map(enum goes way, uint64_t size_bytes, int *ret_fd)
 {
-    *ret_fd = way == FILE_CUT ? create_memory_file(size_bytes) : -1;
-    int flags = way == FILE_CUT ? MAP_SHARED : MAP_PRIVATE | MAP_ANONYMOUS;
-    void *memory = mmap(NULL, size_bytes, PROT_READ | PROT_WRITE, flags, *ret_fd, 0);
+    *ret_fd = -1;
+    if (way != FILE_CUT) return (uint8_t *)map_pages(size_bytes / PAGE_BYTES);
+    *ret_fd = create_memory_file(size_bytes);
+    void *memory = mmap(NULL, size_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, *ret_fd, 0);
     require_true(memory != MAP_FAILED);
     return (uint8_t *)memory;
 }
 
+/* Others who map something, as the library and sanitizers may at any time, do not get the place. */
+static void check_nobody_gets(const uint8_t *place, uint64_t size_bytes)
+{
+    void *other = mmap(NULL, size_bytes, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    require_true(other != MAP_FAILED);
+    check_true(other != place);
+    require_true(munmap(other, size_bytes) == 0);
+}
+
 static void take_away(enum goes way, uint8_t *memory, uint64_t size_bytes, int fd)
 {
-    if (way == UNMAPPED) require_true(munmap(memory, size_bytes) == 0);
+    uint64_t first = way == LAST_PAGE ? size_bytes - PAGE_BYTES : 0;
     if (way == INACCESSIBLE) require_true(mprotect(memory, size_bytes, PROT_NONE) == 0);
-    if (way == LAST_PAGE) require_true(munmap(memory + size_bytes - PAGE_BYTES, PAGE_BYTES) == 0);
+    if (way == UNMAPPED || way == LAST_PAGE) {
+        unmap(memory, first / PAGE_BYTES, (size_bytes - first) / PAGE_BYTES);
+        check_nobody_gets(memory + first, size_bytes - first);
+    }
     if (way == FILE_CUT) require_true(ftruncate(fd, 0) == 0);
 }
 

@@ -38,7 +38,7 @@ void wait_paging(const struct paging_queue *queue, UINT64 fence_value);
 
 /* ---------------------------------------------------------------------------------------------- creating */
 
-/* COUNT pages of zeroed memory that this process owns. */
+/* COUNT pages of zeroed memory that this process owns. Nobody else comes to lie where some are unmapped. */
 void *map_pages(size_t count);
 
 struct udxg_soft_allocation soft_buffer(uint64_t size_bytes);
