@@ -243,6 +243,12 @@ void udxg_device_release(void *object)
 
 /* ---- errors ---- */
 
+static void end_waits(struct udxg_timeline_entry *marker)
+{
+    udxg_syncs_end_waits(udxg_container_of(marker, struct udxg_device, in_error_marker));
+}
+
+/* Waits end when nothing executes any more: who was released may write what a command that has to stop still reads. */
 void udxg_device_fail(struct udxg_device *device, D3DKMT_DEVICEEXECUTION_STATE state,
                       const struct udxg_submit_fault *fault)
 {
@@ -259,7 +265,8 @@ void udxg_device_fail(struct udxg_device *device, D3DKMT_DEVICEEXECUTION_STATE s
     if (!first) return;
     udxg_lanes_cancel(device);
     udxg_updates_cancel(device);
-    udxg_syncs_end_waits(device);
+    device->in_error_marker.fire = end_waits;
+    udxg_device_when_retired(device, &device->in_error_marker);
 }
 
 /* ---- timeline ---- */

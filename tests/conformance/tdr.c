@@ -64,6 +64,18 @@ static void works(struct gpu *gpu)
     check_u64(D3DKMT_DEVICEEXECUTION_ACTIVE, execution_state(gpu->device));
 }
 
+/* Waits end after the last packet of the device, which may come a moment after the device is seen to be lost. */
+static void check_let_go(const struct gpu *gpu)
+{
+    for (int i = 0; i < 5000 && *gpu->done.value != UINT64_MAX; i++) usleep(1000);
+    check_u64(UINT64_MAX, *gpu->done.value);
+}
+
+static void wait_for_next_era(void)
+{
+    for (int i = 0; i < 10000 && new_device(open_adapter()) != STATUS_SUCCESS; i++) usleep(1000);
+}
+
 /* The adapter is reset by a packet that cannot be stopped, of GPU; returns when that is over. */
 static void get_stuck(struct gpu *gpu)
 {
@@ -71,7 +83,7 @@ static void get_stuck(struct gpu *gpu)
     require_success(submit(gpu, &nop, sizeof(nop)));
     for (int i = 0; i < 10000 && state_of(gpu->device) == STATUS_SUCCESS; i++) usleep(1000);
     require_status(STATUS_DEVICE_REMOVED, state_of(gpu->device));
-    for (int i = 0; i < 10000 && new_device(open_adapter()) != STATUS_SUCCESS; i++) usleep(1000);
+    wait_for_next_era();
 }
 
 /* -------------------------------------------------------------------------------------------- engine resets */
@@ -200,8 +212,8 @@ static void adapter_reset(void)
         get_stuck(&gpu);
         check_status(STATUS_DEVICE_REMOVED, state_of(other.device));
         check_status(STATUS_DEVICE_REMOVED, new_device(gpu.adapter));
-        check_u64(UINT64_MAX, *gpu.done.value);
-        check_u64(UINT64_MAX, *other.done.value);
+        check_let_go(&gpu);
+        check_let_go(&other);
         /* Its thread is still inside: another serves the engine. */
         gpu_open(&next);
         works(&next);
@@ -225,6 +237,18 @@ static void adapter_reset(void)
         D3DKMT_WAITFORIDLE guilty = {gpu.device}, innocent = {other.device};
         check_status(STATUS_SUCCESS, D3DKMTWaitForIdle(&guilty));
         check_status(STATUS_SUCCESS, D3DKMTWaitForIdle(&innocent));
+    }
+    udxg_case("nobody who waits is let go while the command still runs") {
+        open_hasty(&gpu);
+        require_success(udxg_inject("engine:stuck:when=1"));
+        require_success(submit(&gpu, &nop, sizeof(nop)));
+        require_success(signal_gpu(gpu.context, gpu.done.handle, 1));
+        require_success(wait_cpu(gpu.device, gpu.done.handle, 1, -1));
+        check_u64(UINT64_MAX, *gpu.done.value);
+        /* It was told to stop, and did not: only the reset of the adapter has ended it. */
+        check_status(STATUS_DEVICE_REMOVED, state_of(gpu.device));
+        wait_for_next_era();
+        require_success(udxg_inject(NULL));
     }
     udxg_case("a device that is destroyed while its packet is stuck, and had no timeout") {
         open_hasty(&gpu);
