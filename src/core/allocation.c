@@ -246,26 +246,26 @@ static bool is_ascending(uint32_t count, const uint32_t *values)
     return true;
 }
 
-/* Most lists come in the order in which the handles were made, and need no sorting. */
-static bool has_duplicates(uint32_t count, uint32_t *scratch)
+/* False: there is a handle twice. Most lists come in the order in which the handles were made, and need no sorting. */
+static bool sort(uint32_t count, uint32_t *handles)
 {
-    if (is_ascending(count, scratch)) return false;
-    qsort(scratch, count, sizeof *scratch, compare_handles);
-    for (uint32_t i = 1; i < count; i++)
-        if (scratch[i] == scratch[i - 1]) return true;
-    return false;
+    if (is_ascending(count, handles)) return true;
+    qsort(handles, count, sizeof *handles, compare_handles);
+    return is_ascending(count, handles);
 }
 
 /*
- * Closes every handle of the list. Each is closed by whoever closes it first: of two threads that race with
- * one handle exactly one destroys it, and the other is told.
+ * Closes every handle of the list, which is in ascending order. Each is closed by whoever closes it first: of two
+ * threads that race with one handle exactly one destroys it, and the other is told. Who comes too late for the first
+ * of a list leaves the rest to the other one: so of two with the same list one destroys all of it.
  */
 static udxg_status close_list(uint32_t count, struct udxg_allocation *const *allocations,
                               struct udxg_destruction *destruction)
 {
     udxg_status status = STATUS_SUCCESS;
 
-    for (uint32_t i = 0; i < count; i++)
+    if (!udxg_allocation_close(allocations[0], destruction)) return STATUS_INVALID_PARAMETER;
+    for (uint32_t i = 1; i < count; i++)
         if (!udxg_allocation_close(allocations[i], destruction)) status = STATUS_INVALID_PARAMETER;
     return status;
 }
@@ -274,12 +274,12 @@ static udxg_status destroy_list(struct udxg_device *device, uint32_t count, cons
                                 struct udxg_destruction *destruction)
 {
     struct udxg_allocation *allocations[UDXG_MAX_ALLOCATIONS];
-    uint32_t scratch[UDXG_MAX_ALLOCATIONS];
+    uint32_t sorted[UDXG_MAX_ALLOCATIONS];
     udxg_status status;
 
-    memcpy(scratch, handles, count * sizeof *handles);
-    if (count > 1 && has_duplicates(count, scratch)) return STATUS_INVALID_PARAMETER;
-    if (!get_all(device, count, handles, allocations)) return STATUS_INVALID_PARAMETER;
+    memcpy(sorted, handles, count * sizeof *handles);
+    if (!sort(count, sorted)) return STATUS_INVALID_PARAMETER;
+    if (!get_all(device, count, sorted, allocations)) return STATUS_INVALID_PARAMETER;
     status = check_list(count, allocations);
     if (!udxg_failed(status)) status = close_list(count, allocations, destruction);
     put_all(count, allocations);

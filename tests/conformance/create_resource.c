@@ -315,7 +315,7 @@ static void giving_back(void)
         for (int i = 0; i < 50; i++) require_u64(1, race(device, destroy_whole, destroy_whole));
     }
     udxg_case("in another thread, list and list: one wins") {
-        for (int i = 0; i < 50; i++) require_u64(1, race(device, destroy_list, destroy_list));
+        for (int i = 0; i < 3000; i++) require_u64(1, race(device, destroy_list, destroy_list));
     }
     udxg_case("in another thread, whole and list: the whole always succeeds") {
         /* When the list comes first an empty resource is left, which goes as well as a full one. */
