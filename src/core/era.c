@@ -36,30 +36,32 @@ void udxg_adapter_remove_device(struct udxg_device *device)
     udxg_unlock(ADAPTER, &device->adapter->lock);
 }
 
-/* A device of ERA that is not in error, referenced; NULL when there is none. */
-static struct udxg_device *sound_device(const struct udxg_era *era)
+/* The first device of ERA behind AFTER, or of all, that is not in error, referenced; NULL when there is none. */
+static struct udxg_device *next_sound(const struct udxg_era *era, struct udxg_device *after)
 {
     struct udxg_device *sound = NULL;
+    struct udxg_list *devices = &era->adapter->devices, *link;
 
     udxg_lock(ADAPTER, &era->adapter->lock);
-    udxg_list_for_each(link, &era->adapter->devices)
-    {
+    for (link = after ? after->link.next : devices->next; link != devices && !sound; link = link->next) {
         struct udxg_device *device = udxg_container_of(link, struct udxg_device, link);
-        if (device->era != era || udxg_device_in_error(device) || !udxg_device_try_ref(device)) continue;
-        sound = device;
-        break;
+        if (device->era == era && !udxg_device_in_error(device) && udxg_device_try_ref(device)) sound = device;
     }
     udxg_unlock(ADAPTER, &era->adapter->lock);
     return sound;
 }
 
+/* The era is over, so none is added; the one whose turn it is stays on the list while it is referenced. */
 static void fail_devices(const struct udxg_era *era, D3DKMT_DEVICEEXECUTION_STATE state)
 {
-    struct udxg_device *device;
+    struct udxg_device *device = next_sound(era, NULL);
 
-    while ((device = sound_device(era))) {
+    while (device) {
+        struct udxg_device *next;
         udxg_device_fail(device, state, NULL);
+        next = next_sound(era, device);
         udxg_device_unref(device);
+        device = next;
     }
 }
 

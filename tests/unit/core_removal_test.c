@@ -6,6 +6,7 @@
 #include "core_fixture.h"
 
 #include <pthread.h>
+#include <time.h>
 
 static const struct udxg_soft_command nop = {UDXG_SOFT_OP_NOP, sizeof(struct udxg_soft_command)};
 
@@ -99,12 +100,61 @@ static void a_kernel_ends_with_an_engine_out_of_order(void **state)
     udxg_kernel_destroy(kernel);
 }
 
+#define FEW 2000u
+#define MANY 16000u
+
+static uint64_t own_time_ns(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+/* What it costs to stop an adapter with COUNT devices. */
+static uint64_t stop_with(uint32_t count)
+{
+    struct udxg_kernel *kernel = make_kernel("soft-uma");
+    struct udxg_process *process = make_process(kernel);
+    D3DKMT_CREATEDEVICE create = {.hAdapter = open_adapter(process)};
+    D3DKMT_GETDEVICESTATE last = {.StateType = D3DKMT_DEVICESTATE_EXECUTION};
+    struct udxg_stop_adapter stop = {.AdapterLuid = kernel->adapters[0]->luid};
+    uint64_t begin_ns, took_ns;
+
+    for (uint32_t i = 0; i < count; i++) DO(process, CreateDevice, &create);
+    begin_ns = own_time_ns();
+    DO(process, StopAdapter, &stop);
+    took_ns = own_time_ns() - begin_ns;
+    last.hDevice = create.hDevice;
+    assert_int_equal(CALL(process, GetDeviceState, &last), STATUS_DEVICE_REMOVED);
+    udxg_process_destroy(process);
+    udxg_kernel_destroy(kernel);
+    return took_ns;
+}
+
+/* Eight times as many take eight times as long, not sixty-four times; the best of three each. */
+static void a_stop_costs_what_it_stops(void **state)
+{
+    uint64_t few_ns = UINT64_MAX, many_ns = UINT64_MAX;
+
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        uint64_t few = stop_with(FEW), many = stop_with(MANY);
+        if (few < few_ns) few_ns = few;
+        if (many < many_ns) many_ns = many;
+    }
+    print_message("stopped %u devices in %llu us, %u in %llu us\n", FEW, (unsigned long long)few_ns / 1000, MANY,
+                  (unsigned long long)many_ns / 1000);
+    assert_true(many_ns < 4 * MANY / FEW * few_ns);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_stop_reaches_every_process),
         cmocka_unit_test(a_process_ends_before_its_packet),
         cmocka_unit_test(a_kernel_ends_with_an_engine_out_of_order),
+        cmocka_unit_test(a_stop_costs_what_it_stops),
     };
     return cmocka_run_group_tests_name("core_removal", tests, NULL, NULL);
 }
