@@ -134,7 +134,7 @@ static udxg_status pin_members(struct udxg_device *device, const struct udxg_nam
 struct settlement {
     struct udxg_timeline_entry entry;
     struct udxg_device *device; /* referenced */
-    uint64_t number;            /* vidmm's */
+    uint64_t number;            /* vidmm's; with the device's lock while it is on the timeline */
 };
 
 static void settle(struct udxg_timeline_entry *entry)
@@ -144,6 +144,40 @@ static void settle(struct udxg_timeline_entry *entry)
     vidmm_offer_settle(&settlement->device->vidmm, settlement->number);
     udxg_device_unref(settlement->device);
     free(settlement);
+}
+
+/*
+ * Whether the last on the timeline is a settlement, which then stands for this number too: behind work that never ends
+ * offers and reclaims may follow each other for ever.
+ */
+static bool join_last_locked(struct udxg_device *device, uint64_t number) UDXG_REQUIRES(DEVICE)
+{
+    struct udxg_timeline_entry *last = udxg_container_of(device->timeline.prev, struct udxg_timeline_entry, link);
+    struct settlement *settlement = udxg_container_of(last, struct settlement, entry);
+
+    if (udxg_list_empty(&device->timeline) || last->fire != settle) return false;
+    if (number > settlement->number) settlement->number = number;
+    return true;
+}
+
+/* Takes SETTLEMENT. */
+static void settle_behind_work(struct udxg_device *device, struct settlement *settlement)
+{
+    bool joined, later = false;
+
+    udxg_lock(DEVICE, &device->lock);
+    joined = join_last_locked(device, settlement->number);
+    if (!joined) {
+        atomic_fetch_add(&device->refs, 1);
+        settlement->device = device;
+        settlement->entry.fire = settle;
+        later = udxg_device_queue_marker_locked(device, &settlement->entry);
+    }
+    udxg_unlock(DEVICE, &device->lock);
+    if (joined)
+        free(settlement);
+    else if (!later)
+        settle(&settlement->entry);
 }
 
 static bool is_any_shared(const struct udxg_pinned *pinned)
@@ -175,10 +209,7 @@ static udxg_status offer_behind_work(struct udxg_device *device, const struct ud
         free(settlement);
         return status;
     }
-    atomic_fetch_add(&device->refs, 1);
-    settlement->device = device;
-    settlement->entry.fire = settle;
-    udxg_device_when_retired(device, &settlement->entry);
+    settle_behind_work(device, settlement);
     return STATUS_SUCCESS;
 }
 

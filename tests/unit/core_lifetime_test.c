@@ -612,6 +612,63 @@ static void evict_leaves_earlier_work_alone(void **state)
     }
 }
 
+static size_t timeline_length(const struct gpu *g)
+{
+    struct udxg_device *device = udxg_device_find(g->process, g->device);
+    size_t length = 0;
+
+    udxg_lock(DEVICE, &device->lock);
+    udxg_list_for_each(link, &device->timeline) length++;
+    udxg_unlock(DEVICE, &device->lock);
+    udxg_device_put(device);
+    return length;
+}
+
+static void offer(const struct gpu *g, D3DKMT_HANDLE allocation)
+{
+    D3DKMT_OFFERALLOCATIONS args = {.hDevice = g->device,
+                                    .HandleList = &allocation,
+                                    .NumAllocations = 1,
+                                    .Priority = D3DKMT_OFFER_PRIORITY_NORMAL};
+
+    args.Flags.AllowDecommit = 1;
+    DO(g->process, OfferAllocations, &args);
+}
+
+static UINT64 decommittable_bytes(const struct gpu *g)
+{
+    D3DKMT_QUERYPROCESSOFFERINFO args = {.cbSize = sizeof args};
+
+    DO(g->process, QueryProcessOfferInfo, &args);
+    return args.DecommittableBytes;
+}
+
+/* Behind a wait that may be endless they leave nothing, and the last one takes effect when it ends. */
+static void offers_and_reclaims_leave_nothing_behind(void **state)
+{
+    struct udxg_kernel *kernel = make_kernel("soft-uma");
+    struct udxg_process *process = make_process(kernel);
+    struct gpu g = open_gpu(process);
+    D3DKMT_HANDLE allocation;
+    D3DKMT_RECLAIMALLOCATIONS2 reclaim = {.hPagingQueue = g.queue, .NumAllocations = 1, .HandleList = &allocation};
+
+    (void)state;
+    assert_int_equal(try_create(&g, 65536, false, NULL, &allocation), STATUS_SUCCESS);
+    assert_int_equal(wait_gpu(&g, g.context, g.fence, 1), STATUS_SUCCESS);
+    for (int i = 0; i < 1000; i++) {
+        offer(&g, allocation);
+        DO(process, ReclaimAllocations2, &reclaim);
+    }
+    assert_true(timeline_length(&g) <= 2); /* the wait, and one for all offers */
+    offer(&g, allocation);
+    assert_int_equal(decommittable_bytes(&g), 0);
+    assert_int_equal(signal_cpu(&g, g.fence, 1), STATUS_SUCCESS);
+    wait_idle(&g);
+    assert_int_equal(decommittable_bytes(&g), 65536);
+    udxg_process_destroy(process);
+    udxg_kernel_destroy(kernel);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -621,6 +678,7 @@ int main(void)
         cmocka_unit_test(a_dead_childs_number_is_left_alone),
         cmocka_unit_test(a_device_goes_while_its_context_is_picked),
         cmocka_unit_test(a_device_in_error_lets_nobody_wait),
+        cmocka_unit_test(offers_and_reclaims_leave_nothing_behind),
         cmocka_unit_test(synchronous_destroy_ends_with_the_device),
         cmocka_unit_test(synchronous_destroy_waits_for_earlier_work_only),
         cmocka_unit_test(synchronous_destroy_returns_when_the_memory_is_gone),
