@@ -280,8 +280,7 @@ static enum step return_to_locked(struct vidmm_segment *segment, struct work *wo
         look_again_at(work, quiet_ns);
         return STEP_IDLE;
     }
-    if (!alloc || vidmm_alloc_is_moving_locked(alloc) || !vidmm_residency_may_return_locked(alloc, segment))
-        return STEP_IDLE;
+    if (!alloc) return STEP_IDLE;
     if (!segment->aperture) return return_one_locked(alloc, segment, &work->copy);
     vidmm_residency_return_locked(alloc, segment);
     return STEP_ADVANCED;

@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "vidmm/alloc.h"
 #include "vidmm/budget.h"
 #include "vidmm/residency.h"
 
@@ -210,15 +211,36 @@ uint64_t vidmm_victims_bytes_locked(struct vidmm_segment *segment, struct vidmm_
 
 /* ---- returners ---- */
 
+#define RETURNER_LOOKS 16u /* into a bucket, at those that there is no room for */
+
+/* The first of the bucket that can come back; those that cannot go to its end, and the next look begins behind them. */
+static struct vidmm_alloc *returner_in_locked(struct vidmm_bucket *bucket, bool *ret_busy) UDXG_REQUIRES(VIDMM)
+{
+    const struct vidmm_alloc *first_seen = NULL;
+    for (unsigned looks = 0; looks < RETURNER_LOOKS; looks++) {
+        struct vidmm_alloc *alloc = first_of_locked(bucket);
+        if (alloc == first_seen) return NULL;
+        if (vidmm_residency_is_in_use_locked(alloc)) {
+            *ret_busy = true;
+            return NULL;
+        }
+        if (!vidmm_alloc_is_moving_locked(alloc) && vidmm_residency_may_return_locked(alloc, bucket->segment))
+            return alloc;
+        if (!first_seen) first_seen = alloc;
+        udxg_list_remove(&alloc->in_bucket);
+        udxg_list_append(&bucket->allocs, &alloc->in_bucket);
+    }
+    return NULL;
+}
+
 static struct vidmm_alloc *returner_of_locked(struct udxg_list *shelf, bool *ret_busy) UDXG_REQUIRES(VIDMM)
 {
     udxg_list_for_each(it, shelf)
     {
-        const struct vidmm_bucket *bucket = bucket_on(it);
-        struct vidmm_alloc *alloc = first_of_locked(bucket);
+        struct vidmm_bucket *bucket = bucket_on(it);
         if (bucket->device->process->suspended) continue;
-        if (!vidmm_residency_is_in_use_locked(alloc)) return alloc;
-        *ret_busy = true;
+        struct vidmm_alloc *alloc = returner_in_locked(bucket, ret_busy);
+        if (alloc) return alloc;
     }
     return NULL;
 }

@@ -69,8 +69,9 @@ uint64_t vidmm_victims_bytes_locked(struct vidmm_segment *segment, struct vidmm_
 bool vidmm_device_is_spared_locked(const struct vidmm_device *device, uint64_t now_ns) UDXG_REQUIRES(VIDMM);
 
 /*
- * Who comes back to the segment next, best class first and the suspended before the demoted; NULL for nobody. Of a
- * running device nobody does: its list stays in place. *RET_BUSY says that this was the reason.
+ * Who comes back to the segment next, of those that there is room for: best class first and the suspended before the
+ * demoted; NULL for nobody. Of a device's one class a few are looked at, and others the next time. Of a running device
+ * nobody comes: its list stays in place. *RET_BUSY says that this was the reason.
  */
 struct vidmm_alloc *vidmm_returner_locked(struct vidmm_segment *segment, bool *ret_busy) UDXG_REQUIRES(VIDMM);
 

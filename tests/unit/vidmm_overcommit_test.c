@@ -510,6 +510,37 @@ static void what_is_unlocked_comes(void **state)
     world_close(&world);
 }
 
+/* The room that others gave back is too little for the first of those that wait for it, and enough for another. */
+static void a_large_one_holds_nobody_back(void **state)
+{
+    (void)state;
+    struct udxg_adapter_caps caps = discrete_caps(MIB);
+    struct world first, second;
+    struct thing large, small, two[2];
+    world_open(&first, &caps);
+    world_join(&second, first.adapter);
+    make_local(&first, &large, MIB - SMALL, D3DDDI_ALLOCATIONPRIORITY_NORMAL);
+    make_local(&first, &small, SMALL, D3DDDI_ALLOCATIONPRIORITY_NORMAL);
+    make_local(&second, &two[0], MIB - SMALL, D3DDDI_ALLOCATIONPRIORITY_NORMAL);
+    make_local(&second, &two[1], SMALL, D3DDDI_ALLOCATIONPRIORITY_NORMAL);
+    list_and_wait(&first, &large);
+    list_and_wait(&first, &small);
+    for (unsigned i = 0; i < 2; i++) list_and_wait(&second, &two[i]);
+    run_once(&second);
+    assert_false(is_in_segment(&large));
+    assert_false(is_in_segment(&small));
+    thing_destroy(&two[1]);
+    assert_true(comes(is_in_segment, &small));
+    assert_false(is_in_segment(&large));
+    assert_null(vidmm_adapter_check(first.adapter));
+    thing_destroy(&two[0]);
+    assert_true(comes(is_in_segment, &large));
+    thing_destroy(&large);
+    thing_destroy(&small);
+    world_leave(&second);
+    world_close(&first);
+}
+
 /* ---- many at once ---- */
 
 #define SLOTS 16u /* of either segment of corner_caps(), in small things */
@@ -698,6 +729,7 @@ int main(void)
         cmocka_unit_test(an_aperture_is_shared_too),
         cmocka_unit_test(a_device_lists_no_more_than_fits),
         cmocka_unit_test(what_is_unlocked_comes),
+        cmocka_unit_test(a_large_one_holds_nobody_back),
         cmocka_unit_test(a_queue_can_be_full),
         cmocka_unit_test(a_device_may_end_in_its_callback),
         cmocka_unit_test(giving_way_leaves_room_for_the_rest),
