@@ -22,7 +22,10 @@ void vidmm_va_space_init(struct vidmm_va_space *space, unsigned gpu_va_bits, str
 {
     uint64_t end = UINT64_C(1) << gpu_va_bits;
     uint64_t system = end / 16 < SYSTEM_BYTES ? end / 16 : SYSTEM_BYTES;
-    *space = (struct vidmm_va_space){.client_end = end - system, .end = end, .nodes = nodes};
+    *space = (struct vidmm_va_space){.client_end = end - system,
+                                     .end = end,
+                                     .nodes = nodes,
+                                     .most_nodes = VIDMM_VA_MOST_NODES};
     udxg_mutex_init_VASPACE(&space->lock);
 }
 
@@ -116,6 +119,7 @@ static void cut_node_locked(struct vidmm_va_space *space, struct udxg_range_tree
             right->window_bytes = node->window_bytes;
             right->phase_bytes = node->phase_bytes;
             vidmm_va_link_locked(right, node->binding);
+            space->node_count++;
         }
         node->range.size = start - node_start;
         udxg_range_tree_insert(tree, &node->range);
@@ -128,6 +132,7 @@ static void cut_node_locked(struct vidmm_va_space *space, struct udxg_range_tree
     } else if (node_start >= start) {
         vidmm_va_unlink_locked(node);
         udxg_slab_free(space->nodes, node);
+        space->node_count--;
     }
 }
 
@@ -191,9 +196,15 @@ bool vidmm_va_is_client_range(const struct vidmm_va_space *space, uint64_t base,
     return size_bytes && base < space->client_end && size_bytes <= space->client_end - base;
 }
 
-void vidmm_va_insert_locked(struct udxg_range_tree *tree, struct vidmm_va_node *node, uint64_t start,
-                            uint64_t size_bytes)
+bool vidmm_va_has_room_locked(const struct vidmm_va_space *space, uint32_t count)
 {
+    return space->node_count < space->most_nodes && count <= space->most_nodes - space->node_count;
+}
+
+void vidmm_va_insert_locked(struct vidmm_va_space *space, struct udxg_range_tree *tree, struct vidmm_va_node *node,
+                            uint64_t start, uint64_t size_bytes)
+{
+    space->node_count++;
     node->range.start = start;
     node->range.size = size_bytes;
     udxg_range_tree_insert(tree, &node->range);
@@ -222,13 +233,15 @@ udxg_status vidmm_va_reserve(struct vidmm_process *process, uint64_t base, uint6
     if (!vidmm_va_get_spares(space, 1, &spares)) return STATUS_NO_MEMORY;
     uint64_t va = 0;
     udxg_lock(VASPACE, &space->lock);
-    udxg_status status = find_reservation_locked(space, base, minimum, maximum, size_bytes, &va);
+    udxg_status status = vidmm_va_has_room_locked(space, 1)
+                             ? find_reservation_locked(space, base, minimum, maximum, size_bytes, &va)
+                             : STATUS_NO_MEMORY;
     if (!udxg_failed(status)) {
         struct vidmm_va_node *node = vidmm_va_take_spare(&spares);
         node->kind = VIDMM_VA_RESERVED;
         node->protection = type == VIDMM_VA_ZERO ? VIDMM_VA_PROTECT_ZERO : VIDMM_VA_PROTECT_NO_ACCESS;
         node->offset_bytes = ++space->reservations;
-        vidmm_va_insert_locked(&space->spans, node, va, size_bytes);
+        vidmm_va_insert_locked(space, &space->spans, node, va, size_bytes);
     }
     udxg_unlock(VASPACE, &space->lock);
     vidmm_va_put_spares(space, &spares);
@@ -291,7 +304,7 @@ static void put_mapping_locked(struct vidmm_va_space *space, struct udxg_range_t
     node->protection = (uint8_t)map->protection;
     node->offset_bytes = map->offset_pages * UDXG_PAGE_SIZE;
     vidmm_va_link_locked(node, map->binding);
-    vidmm_va_insert_locked(tree, node, va, size_bytes);
+    vidmm_va_insert_locked(space, tree, node, va, size_bytes);
 }
 
 udxg_status vidmm_va_map(struct vidmm_process *process, const struct vidmm_va_map *map, uint64_t *ret_va)
@@ -304,7 +317,8 @@ udxg_status vidmm_va_map(struct vidmm_process *process, const struct vidmm_va_ma
     uint64_t size_bytes = map->size_pages * UDXG_PAGE_SIZE, va = 0;
     struct udxg_range_tree *tree;
     udxg_lock(VASPACE, &space->lock);
-    status = find_target_locked(space, map, size_bytes, &va, &tree);
+    status =
+        vidmm_va_has_room_locked(space, 2) ? find_target_locked(space, map, size_bytes, &va, &tree) : STATUS_NO_MEMORY;
     if (!udxg_failed(status)) put_mapping_locked(space, tree, map, va, size_bytes, &spares);
     udxg_unlock(VASPACE, &space->lock);
     vidmm_va_put_spares(space, &spares);
@@ -349,7 +363,9 @@ void vidmm_va_release(struct vidmm_process *process, struct vidmm_binding *bindi
         bool queued = node->kind == VIDMM_VA_QUEUED; /* its update will find that the allocation has gone */
         if (!queued) udxg_range_tree_remove(tree_of_locked(space, node), &node->range);
         vidmm_va_unlink_locked(node);
-        if (!queued) udxg_slab_free(space->nodes, node);
+        if (queued) continue;
+        udxg_slab_free(space->nodes, node);
+        space->node_count--;
     }
     udxg_unlock(VASPACE, &space->lock);
 }
@@ -370,7 +386,7 @@ udxg_status vidmm_va_map_system(struct vidmm_process *process, void *address, ui
     udxg_lock(VASPACE, &space->lock);
     bool found = udxg_range_tree_find_gap(&space->spans, udxg_align_up(size_bytes, UDXG_PAGE_SIZE), UDXG_PAGE_SIZE,
                                           space->client_end, space->end, &va);
-    if (found) vidmm_va_insert_locked(&space->spans, &mapping->node, va, size_bytes);
+    if (found) vidmm_va_insert_locked(space, &space->spans, &mapping->node, va, size_bytes);
     udxg_unlock(VASPACE, &space->lock);
     if (!found) {
         free(mapping);
@@ -386,6 +402,7 @@ static struct vidmm_va_system *take_system(struct vidmm_va_space *space, uint64_
     struct udxg_range_node *range = udxg_range_tree_find(&space->spans, va);
     bool is_system = range && vidmm_va_node_of(range)->kind == VIDMM_VA_SYSTEM;
     if (is_system) udxg_range_tree_remove(&space->spans, range);
+    space->node_count -= is_system;
     udxg_unlock(VASPACE, &space->lock);
     return is_system ? udxg_container_of(vidmm_va_node_of(range), struct vidmm_va_system, node) : NULL;
 }
@@ -451,12 +468,15 @@ static const char *check_node_locked(struct vidmm_va_space *space, struct vidmm_
     return NULL;
 }
 
-static const char *check_tree_locked(struct vidmm_va_space *space, struct udxg_range_tree *tree) UDXG_REQUIRES(VASPACE)
+static const char *check_tree_locked(struct vidmm_va_space *space, struct udxg_range_tree *tree, uint32_t *count)
+    UDXG_REQUIRES(VASPACE)
 {
     const char *wrong = udxg_range_tree_check(tree);
     for (struct udxg_range_node *range = udxg_range_tree_first(tree); range && !wrong;
-         range = udxg_range_tree_next(range))
+         range = udxg_range_tree_next(range)) {
         wrong = check_node_locked(space, vidmm_va_node_of(range));
+        ++*count;
+    }
     return wrong;
 }
 
@@ -474,9 +494,11 @@ static const char *check_overlay_locked(struct vidmm_va_space *space) UDXG_REQUI
 
 const char *vidmm_va_space_check(struct vidmm_va_space *space)
 {
+    uint32_t count = 0;
     udxg_lock(VASPACE, &space->lock);
-    const char *wrong = check_tree_locked(space, &space->spans);
-    if (!wrong) wrong = check_tree_locked(space, &space->overlay);
+    const char *wrong = check_tree_locked(space, &space->spans, &count);
+    if (!wrong) wrong = check_tree_locked(space, &space->overlay, &count);
+    if (!wrong && count != space->node_count) wrong = "an address space has more or fewer nodes than it says";
     if (!wrong) wrong = check_overlay_locked(space);
     udxg_unlock(VASPACE, &space->lock);
     return wrong;

@@ -57,6 +57,9 @@ struct vidmm_va_system {
     uint32_t access_count UDXG_GUARDED_BY(VIDMM); /* engines inside */
 };
 
+/* What a space may consist of. A copy of mappings can double them, so without a limit a few calls take all memory. */
+#define VIDMM_VA_MOST_NODES (UINT32_C(1) << 21)
+
 struct vidmm_va_space {
     uint64_t client_end;     /* clients have [0, client_end); constant */
     uint64_t end;            /* we have [client_end, end); constant */
@@ -65,6 +68,8 @@ struct vidmm_va_space {
     struct udxg_range_tree spans UDXG_GUARDED_BY(VASPACE);
     struct udxg_range_tree overlay UDXG_GUARDED_BY(VASPACE);
     uint64_t reservations UDXG_GUARDED_BY(VASPACE); /* ever made: each has its number, which never comes again */
+    uint32_t node_count UDXG_GUARDED_BY(VASPACE);   /* in both trees */
+    uint32_t most_nodes;                            /* VIDMM_VA_MOST_NODES, or less in tests; constant */
 };
 
 bool vidmm_va_bits_are_valid(unsigned gpu_va_bits);
@@ -124,9 +129,11 @@ bool vidmm_va_is_client_range(const struct vidmm_va_space *space, uint64_t base,
 /* Takes [start, end) out of everything mapped in TREE, and takes out whole reservations inside it; one spare. */
 void vidmm_va_cut_locked(struct vidmm_va_space *space, struct udxg_range_tree *tree, uint64_t start, uint64_t end,
                          struct vidmm_va_spares *spares) UDXG_REQUIRES(VASPACE);
+/* Whether the space may have COUNT nodes more. Cutting may always add its one: or nothing could be freed any more. */
+bool vidmm_va_has_room_locked(const struct vidmm_va_space *space, uint32_t count) UDXG_REQUIRES(VASPACE);
 /* A node into a tree, a node into its binding's list (which may be none), and out of it. */
-void vidmm_va_insert_locked(struct udxg_range_tree *tree, struct vidmm_va_node *node, uint64_t start,
-                            uint64_t size_bytes) UDXG_REQUIRES(VASPACE);
+void vidmm_va_insert_locked(struct vidmm_va_space *space, struct udxg_range_tree *tree, struct vidmm_va_node *node,
+                            uint64_t start, uint64_t size_bytes) UDXG_REQUIRES(VASPACE);
 void vidmm_va_link_locked(struct vidmm_va_node *node, struct vidmm_binding *binding) UDXG_REQUIRES(VASPACE);
 void vidmm_va_unlink_locked(struct vidmm_va_node *node) UDXG_REQUIRES(VASPACE);
 

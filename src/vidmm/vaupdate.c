@@ -137,6 +137,7 @@ udxg_status vidmm_va_update_add(struct vidmm_va_update *update, const struct vid
         if (!queued.node) status = STATUS_NO_MEMORY;
     }
     udxg_lock(VASPACE, &space->lock);
+    if (!vidmm_va_has_room_locked(space, 2)) status = STATUS_NO_MEMORY;
     if (!udxg_failed(status)) status = find_reservations_locked(update, op);
     if (!udxg_failed(status) && queued.has_allocation) vidmm_va_link_locked(queued.node, op->binding);
     udxg_unlock(VASPACE, &space->lock);
@@ -173,20 +174,22 @@ static void set_locked(struct vidmm_va_space *space, struct queued_op *op, const
     if (!node || (op->has_allocation && !node->binding)) return; /* as reserved; or the allocation has gone */
     if (!node->binding && node->protection == reservation->protection) return; /* what is below says the same */
     node->kind = VIDMM_VA_MAPPED;
-    vidmm_va_insert_locked(&space->overlay, node, op->base, op->size_bytes);
+    vidmm_va_insert_locked(space, &space->overlay, node, op->base, op->size_bytes);
     op->node = NULL;
 }
 
 /* Clones of mappings, in no tree and no list, chained by next. */
 struct clones {
     struct vidmm_va_node *first, **last;
+    uint32_t count;
     uint64_t distance; /* from source to target; wraps around */
 };
 
 /* [start, end) of the source is what MODEL says. */
-static bool add_clone(struct vidmm_va_space *space, struct clones *clones, const struct vidmm_va_node *model,
-                      uint64_t start, uint64_t end)
+static bool add_clone_locked(struct vidmm_va_space *space, struct clones *clones, const struct vidmm_va_node *model,
+                             uint64_t start, uint64_t end) UDXG_REQUIRES(VASPACE)
 {
+    if (!vidmm_va_has_room_locked(space, ++clones->count)) return false;
     struct vidmm_va_node *node = udxg_slab_alloc(space->nodes);
     if (!node) return false;
     node->kind = VIDMM_VA_MAPPED;
@@ -216,13 +219,13 @@ static bool clone_all_locked(struct vidmm_va_space *space, const struct queued_o
         const struct vidmm_va_node *node = vidmm_va_node_of(range);
         uint64_t node_end = vidmm_va_end_of(node) < end ? vidmm_va_end_of(node) : end;
         if (range->start > at) {
-            if (gaps && !add_clone(space, clones, source, at, range->start)) return false;
+            if (gaps && !add_clone_locked(space, clones, source, at, range->start)) return false;
             at = range->start;
         }
-        if (!add_clone(space, clones, node, at, node_end)) return false;
+        if (!add_clone_locked(space, clones, node, at, node_end)) return false;
         at = node_end;
     }
-    return at == end || !gaps || add_clone(space, clones, source, at, end);
+    return at == end || !gaps || add_clone_locked(space, clones, source, at, end);
 }
 
 static void free_clones(struct vidmm_va_space *space, struct clones *clones)
@@ -246,7 +249,7 @@ static udxg_status copy_locked(struct vidmm_va_space *space, struct queued_op *o
     for (struct vidmm_va_node *node = clones.first, *next; node; node = next) {
         next = node->next;
         vidmm_va_link_locked(node, node->binding);
-        vidmm_va_insert_locked(&space->overlay, node, node->range.start, node->range.size);
+        vidmm_va_insert_locked(space, &space->overlay, node, node->range.start, node->range.size);
     }
     return STATUS_SUCCESS;
 }

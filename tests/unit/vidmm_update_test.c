@@ -498,6 +498,49 @@ static void random_updates_agree_with_a_model(void **state)
     close_space(&model.space);
 }
 
+static uint32_t range_count(struct vidmm_va_space *va)
+{
+    udxg_lock(VASPACE, &va->lock);
+    uint32_t count = va->node_count;
+    udxg_unlock(VASPACE, &va->lock);
+    return count;
+}
+
+/* A copy doubles what there is, up to the limit of the space and not beyond it; then things can still be freed. */
+static void copies_end_at_the_limit(void **state)
+{
+    (void)state;
+    struct address_space space;
+    open_space(&space);
+    struct vidmm_va_space *va = &space.world.process->va;
+    struct vidmm_va_op map = map_op(&space.thing, ZEROS, 1, 1, 0), copy = copy_op(ZEROS + 128 * PAGE, ZEROS, 128);
+    struct vidmm_va_update *update;
+    uint64_t chosen;
+    va->most_nodes = 100;
+    run_one(&space, map);
+    for (uint64_t pages = 2; pages <= 32; pages *= 2) run_one(&space, copy_op(ZEROS + pages * PAGE, ZEROS, pages));
+    assert_int_equal(range_count(va), 2 + 32);
+    run_one(&space, copy_op(ZEROS + 64 * PAGE, ZEROS, 64));
+    assert_int_equal(range_count(va), 2 + 64);
+    update = prepare(&space, 1, &copy);
+    assert_int_equal(vidmm_va_update_run(update), STATUS_NO_MEMORY);
+    vidmm_va_update_destroy(update);
+    assert_int_equal(range_count(va), 2 + 64); /* nothing of it has happened */
+    assert_int_equal(page_at(&space, ZEROS + 2 * PAGE), 2);
+    assert_int_equal(page_at(&space, ZEROS + 130 * PAGE), 0);
+
+    va->most_nodes = range_count(va);
+    assert_int_equal(vidmm_va_update_create(space.world.process, 1, &update), STATUS_SUCCESS);
+    assert_int_equal(vidmm_va_update_add(update, &map), STATUS_NO_MEMORY);
+    vidmm_va_update_destroy(update);
+    assert_int_equal(vidmm_va_map(space.world.process,
+                                  &(struct vidmm_va_map){.binding = &space.thing.binding, .size_pages = 1}, &chosen),
+                     STATUS_NO_MEMORY);
+    assert_int_equal(vidmm_va_reserve(space.world.process, 0, 0, 0, GRAIN, VIDMM_VA_ZERO, &chosen), STATUS_NO_MEMORY);
+    assert_int_equal(vidmm_va_free(space.world.process, ZEROS, PAGE), STATUS_SUCCESS);
+    close_space(&space);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -507,6 +550,7 @@ int main(void)
         cmocka_unit_test(cost_is_not_size),
         cmocka_unit_test(unmapping),
         cmocka_unit_test(copies_copy_what_is_there_by_then),
+        cmocka_unit_test(copies_end_at_the_limit),
         cmocka_unit_test(allocations_that_go_first),
         cmocka_unit_test(reservations_that_go_first),
         cmocka_unit_test(random_updates_agree_with_a_model),
