@@ -21,6 +21,7 @@ struct udxg_packet {
     atomic_uint holders;        /* 1; 2 while one has given it up that another's miniport still has */
     enum udxg_packet_kind kind; /* constant */
     uint32_t bytes;             /* of private data; constant */
+    size_t memory_bytes;        /* of the packet; constant */
     uint64_t progress;          /* what the lane's progress fence is after it; 0: what it was; constant */
 };
 
@@ -105,12 +106,62 @@ void udxg_lane_unref(struct udxg_lane *lane)
     if (atomic_fetch_sub(&lane->refs, 1) == 1) lane->destroy(lane);
 }
 
+/* ---- what the process grants ---- */
+
+#define GRANT_PACKETS 1024u
+#define GRANT_BYTES (UINT64_C(1) << 20)
+
+/* Adds what WANTED lacks of FREE and *HELD, in chunks, and at most to MOST of all lanes. */
+static bool grant(_Atomic uint64_t *granted, uint64_t most, uint64_t chunk, uint64_t wanted, uint64_t *held)
+{
+    uint64_t more = wanted > *held ? udxg_align_up(wanted - *held, chunk) : 0;
+
+    if (!more) return true;
+    if (atomic_fetch_add(granted, more) + more > most) {
+        atomic_fetch_sub(granted, more);
+        return false;
+    }
+    *held += more;
+    return true;
+}
+
+static uint64_t beyond(uint64_t amount, uint64_t free_amount)
+{
+    return amount > free_amount ? amount - free_amount : 0;
+}
+
+/* Whether the process lets the lane have PACKET more. */
+static bool is_granted_locked(struct udxg_lane *lane, const struct udxg_packet *packet) UDXG_REQUIRES(NODE)
+{
+    struct udxg_process_adapter *pa = lane->child.device->pa;
+    uint64_t packets = beyond(UINT64_C(1) + lane->queued, UDXG_LANE_FREE_PACKETS);
+    uint64_t bytes = beyond(lane->queued_memory + packet->memory_bytes, UDXG_LANE_FREE_BYTES);
+
+    return grant(&pa->granted_packets, UDXG_LANES_MAX_PACKETS, GRANT_PACKETS, packets, &lane->granted_packets) &&
+           grant(&pa->granted_bytes, UDXG_LANES_MAX_BYTES, GRANT_BYTES, bytes, &lane->granted_bytes);
+}
+
+/* Half of what is free, so that a lane that goes up and down around it does not ask all the time. */
+static bool is_shallow_locked(const struct udxg_lane *lane) UDXG_REQUIRES(NODE)
+{
+    return lane->queued <= UDXG_LANE_FREE_PACKETS / 2 && lane->queued_memory <= UDXG_LANE_FREE_BYTES / 2;
+}
+
+static void give_back_locked(struct udxg_lane *lane) UDXG_REQUIRES(NODE)
+{
+    atomic_fetch_sub(&lane->child.device->pa->granted_packets, lane->granted_packets);
+    atomic_fetch_sub(&lane->child.device->pa->granted_bytes, lane->granted_bytes);
+    lane->granted_packets = lane->granted_bytes = 0;
+}
+
 /* ---- the queue ---- */
 
 static void count_locked(struct udxg_lane *lane, const struct udxg_packet *packet, int sign) UDXG_REQUIRES(NODE)
 {
     lane->queued += (uint32_t)sign;
     lane->queued_bytes += (uint64_t)((int64_t)sign * packet->bytes);
+    lane->queued_memory += (uint64_t)((int64_t)sign * (int64_t)packet->memory_bytes);
+    if ((lane->granted_packets | lane->granted_bytes) && is_shallow_locked(lane)) give_back_locked(lane);
 }
 
 static struct udxg_packet *pop_locked(struct udxg_lane *lane) UDXG_REQUIRES(NODE)
@@ -468,11 +519,13 @@ bool udxg_lane_run(struct udxg_lane *lane)
 
 /* ---- making packets ---- */
 
-static void packet_init(struct udxg_packet *packet, enum udxg_packet_kind kind, struct udxg_lane *lane, uint32_t bytes)
+static void packet_init(struct udxg_packet *packet, enum udxg_packet_kind kind, struct udxg_lane *lane,
+                        size_t memory_bytes)
 {
     packet->kind = kind;
     packet->lane = lane;
-    packet->bytes = bytes;
+    packet->bytes = 0;
+    packet->memory_bytes = memory_bytes;
     packet->progress = 0;
     atomic_init(&packet->holders, 1);
     atomic_fetch_add(&lane->refs, 1);
@@ -484,12 +537,14 @@ udxg_status udxg_packet_make_command(struct udxg_lane *lane, const struct udxg_c
 {
     const struct udxg_miniport *miniport = lane->child.device->adapter->miniport;
     const uint32_t most_bytes = lane->child.device->adapter->caps.submission_data_bytes;
-    struct command_packet *command = malloc(sizeof *command + args->private_data_bytes);
+    const size_t size_bytes = sizeof(struct command_packet) + args->private_data_bytes;
+    struct command_packet *command = malloc(size_bytes);
     struct udxg_submission submission;
     udxg_status status;
 
     if (!command) return STATUS_NO_MEMORY;
-    packet_init(&command->packet, UDXG_PACKET_COMMAND, lane, args->private_data_bytes);
+    packet_init(&command->packet, UDXG_PACKET_COMMAND, lane, size_bytes);
+    command->packet.bytes = args->private_data_bytes;
     command->packet.progress = args->progress;
     vidmm_gpu_memory(&lane->child.device->vidmm, &command->view, &command->memory);
     command->commands_va = args->commands_va;
@@ -511,10 +566,12 @@ udxg_status udxg_packet_make_command(struct udxg_lane *lane, const struct udxg_c
 udxg_status udxg_packet_make_signal(struct udxg_lane *lane, uint32_t count, struct udxg_sync *const *syncs,
                                     const uint64_t *values, struct udxg_packet **ret_packet)
 {
-    struct signal_packet *signal = malloc(sizeof *signal + count * sizeof signal->items[0]);
+    struct signal_packet *signal;
+    const size_t size_bytes = sizeof *signal + count * sizeof signal->items[0];
 
+    signal = malloc(size_bytes);
     if (!signal) return STATUS_NO_MEMORY;
-    packet_init(&signal->packet, UDXG_PACKET_SIGNAL, lane, 0);
+    packet_init(&signal->packet, UDXG_PACKET_SIGNAL, lane, size_bytes);
     signal->count = count;
     for (uint32_t i = 0; i < count; i++) {
         udxg_sync_ref(syncs[i]);
@@ -529,10 +586,11 @@ udxg_status udxg_packet_make_wait(struct udxg_lane *lane, uint32_t count, struct
                                   const uint64_t *values, struct udxg_packet **ret_packet)
 {
     static const struct udxg_wait_ops ops = {wait_done, wait_free};
-    struct wait_packet *wait = malloc(udxg_wait_bytes(offsetof(struct wait_packet, wait), count));
+    const size_t size_bytes = udxg_wait_bytes(offsetof(struct wait_packet, wait), count);
+    struct wait_packet *wait = malloc(size_bytes);
 
     if (!wait) return STATUS_NO_MEMORY;
-    packet_init(&wait->packet, UDXG_PACKET_WAIT, lane, 0);
+    packet_init(&wait->packet, UDXG_PACKET_WAIT, lane, size_bytes);
     wait->started = false;
     udxg_wait_init(&wait->wait, count, syncs, values, false, lane->child.device, &ops);
     *ret_packet = &wait->packet;
@@ -548,6 +606,7 @@ static udxg_status admit_locked(struct udxg_lane *lane, const struct udxg_packet
     if (packet->progress && packet->progress <= lane->last_progress) return STATUS_INVALID_PARAMETER;
     if (lane->queued == UDXG_LANE_MAX_PACKETS || lane->queued_bytes + packet->bytes > UDXG_LANE_MAX_BYTES)
         return STATUS_NO_MEMORY;
+    if (!is_granted_locked(lane, packet)) return STATUS_NO_MEMORY;
     if (packet->progress) lane->last_progress = packet->progress;
     count_locked(lane, packet, 1);
     return STATUS_SUCCESS;

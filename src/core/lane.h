@@ -23,6 +23,16 @@
 #define UDXG_LANE_MAX_PACKETS 65536u
 #define UDXG_LANE_MAX_BYTES (UINT64_C(64) << 20)
 
+/*
+ * What all lanes of a process on one adapter may have queued beyond what each has for nothing; bytes are those of the
+ * packets themselves. A lane that gets deep is granted a chunk at a time, and gives all back when it is shallow again,
+ * so that threads with lanes of their own share nothing.
+ */
+#define UDXG_LANE_FREE_PACKETS 64u
+#define UDXG_LANE_FREE_BYTES UINT64_C(65536)
+#define UDXG_LANES_MAX_PACKETS (UINT64_C(1) << 20)
+#define UDXG_LANES_MAX_BYTES (UINT64_C(256) << 20)
+
 enum udxg_lane_state {
     UDXG_LANE_IDLE,
     UDXG_LANE_RUNNABLE,
@@ -42,10 +52,13 @@ struct udxg_lane {
     void *mp_context;
     bool null_rendering, no_timeout;
     enum udxg_lane_state state UDXG_GUARDED_BY(NODE);
-    struct udxg_list run UDXG_GUARDED_BY(NODE);        /* in the engine's queue */
-    struct udxg_list packets UDXG_GUARDED_BY(NODE);    /* not begun */
-    uint32_t queued UDXG_GUARDED_BY(NODE);             /* of packets, how many */
-    uint64_t queued_bytes UDXG_GUARDED_BY(NODE);       /* of packets, the private data */
+    struct udxg_list run UDXG_GUARDED_BY(NODE);     /* in the engine's queue */
+    struct udxg_list packets UDXG_GUARDED_BY(NODE); /* not begun */
+    uint32_t queued UDXG_GUARDED_BY(NODE);          /* of packets, how many */
+    uint64_t queued_bytes UDXG_GUARDED_BY(NODE);    /* of packets, the private data */
+    uint64_t queued_memory UDXG_GUARDED_BY(NODE);   /* of packets, what they take themselves */
+    uint64_t granted_packets UDXG_GUARDED_BY(NODE); /* by the process */
+    uint64_t granted_bytes UDXG_GUARDED_BY(NODE);
     struct udxg_packet *blocked UDXG_GUARDED_BY(NODE); /* the wait packet of a WAITING lane */
     bool closing UDXG_GUARDED_BY(NODE);                /* no handle: what cannot run now never will */
     atomic_bool cancelled;                             /* polled by the running packet */
@@ -88,7 +101,8 @@ udxg_status udxg_packet_make_wait(struct udxg_lane *lane, uint32_t count, struct
 /* Ends a packet that was not submitted. */
 void udxg_packet_free(struct udxg_packet *packet);
 /*
- * Queues packets of lanes of one device, all or none; they are taken in any case. STATUS_NO_MEMORY: a lane is full.
+ * Queues packets of lanes of one device, all or none; they are taken in any case. STATUS_NO_MEMORY: a lane is full,
+ * or the lanes of the process are.
  * STATUS_INVALID_PARAMETER: a progress value that is not above the last one's, or a lane that is closing.
  */
 udxg_status udxg_packets_submit(uint32_t count, struct udxg_packet *const *packets) UDXG_MUST_CHECK;

@@ -29,6 +29,7 @@ struct udxg_process_adapter {
     struct udxg_slab births;        /* of struct udxg_birth; locks for itself */
     struct udxg_node_stats nodes[UDXG_MAX_NODES] UDXG_GUARDED_BY(NODE); /* each by the lock of its own engine */
     struct udxg_slab openings;      /* of struct udxg_allocation, later ones; locks for itself */
+    _Atomic uint64_t granted_packets, granted_bytes; /* to deep queues: core/lane.h */
 };
 
 struct udxg_process {

@@ -5,6 +5,8 @@
  */
 #include "core_fixture.h"
 
+#include "core/lane.h"
+
 #include <pthread.h>
 #include <stdlib.h>
 #include <time.h>
@@ -669,6 +671,64 @@ static void offers_and_reclaims_leave_nothing_behind(void **state)
     udxg_kernel_destroy(kernel);
 }
 
+/* ---- what a process may have queued ---- */
+
+#define OBJECTS 32u /* of one wait */
+#define LANES 8u    /* together they could hold more than the process may */
+
+/* Waits that never end, until the process may have no more; how many. */
+static unsigned fill(const struct gpu *g, D3DKMT_HANDLE context)
+{
+    D3DKMT_HANDLE fences[OBJECTS];
+    UINT64 values[OBJECTS];
+    D3DKMT_WAITFORSYNCHRONIZATIONOBJECTFROMGPU args = {.hContext = context,
+                                                       .ObjectCount = OBJECTS,
+                                                       .ObjectHandleArray = fences,
+                                                       .MonitoredFenceValueArray = values};
+    udxg_status status = STATUS_SUCCESS;
+    unsigned count = 0;
+
+    for (unsigned i = 0; i < OBJECTS; i++) fences[i] = g->fence, values[i] = 1;
+    while (status == STATUS_SUCCESS && count < UDXG_LANE_MAX_PACKETS) {
+        status = CALL(g->process, WaitForSynchronizationObjectFromGpu, &args);
+        count += status == STATUS_SUCCESS;
+    }
+    if (count < UDXG_LANE_MAX_PACKETS) assert_int_equal(status, STATUS_NO_MEMORY);
+    return count;
+}
+
+/* Not each lane as much as a lane may; and what is given up is given back, however it goes. */
+static void a_process_queues_no_more_than_it_may(void **state)
+{
+    struct udxg_kernel *kernel = make_kernel("soft-uma");
+    struct udxg_process *process = make_process(kernel), *other = make_process(kernel);
+    struct gpu g = open_gpu(process), innocent = open_gpu(other);
+    struct udxg_process_adapter *pa = atomic_load(&process->adapters[0]);
+    D3DKMT_HANDLE contexts[LANES];
+    D3DKMT_DESTROYCONTEXT destroy = {0};
+    unsigned first, all = 0;
+
+    (void)state;
+    for (unsigned i = 0; i < LANES; i++) contexts[i] = create_context(&g, 0);
+    first = fill(&g, contexts[0]);
+    for (unsigned i = 1; i < LANES; i++) all += fill(&g, contexts[i]);
+    all += first;
+    assert_true(all < LANES * UDXG_LANE_MAX_PACKETS);
+    assert_true(atomic_load(&pa->granted_bytes) <= UDXG_LANES_MAX_BYTES);
+    assert_true(fill(&g, g.context) <= UDXG_LANE_FREE_PACKETS + 1); /* each has some; one is out of the queue */
+    assert_int_equal(wait_gpu(&innocent, innocent.context, innocent.fence, 1), STATUS_SUCCESS);
+    destroy.hContext = contexts[0];
+    DO(process, DestroyContext, &destroy);
+    assert_true(fill(&g, contexts[1]) + UDXG_LANE_FREE_PACKETS > first / 2);
+    assert_int_equal(signal_cpu(&g, g.fence, 1), STATUS_SUCCESS);
+    wait_idle(&g);
+    assert_int_equal(atomic_load(&pa->granted_packets), 0);
+    assert_int_equal(atomic_load(&pa->granted_bytes), 0);
+    udxg_process_destroy(process);
+    udxg_process_destroy(other);
+    udxg_kernel_destroy(kernel);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -679,6 +739,7 @@ int main(void)
         cmocka_unit_test(a_device_goes_while_its_context_is_picked),
         cmocka_unit_test(a_device_in_error_lets_nobody_wait),
         cmocka_unit_test(offers_and_reclaims_leave_nothing_behind),
+        cmocka_unit_test(a_process_queues_no_more_than_it_may),
         cmocka_unit_test(synchronous_destroy_ends_with_the_device),
         cmocka_unit_test(synchronous_destroy_waits_for_earlier_work_only),
         cmocka_unit_test(synchronous_destroy_returns_when_the_memory_is_gone),
