@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
+#include "../sanitizer.h"
+
 enum info_flag { PRIMARY = 1, STEREO = 2, OVERRIDE_PRIORITY = 4 };
 
 /* A buffer that may be a primary: one that the CPU sees wherever it may be. */
@@ -556,18 +558,6 @@ static void pointers(void)
 
 /* ------------------------------------------------------------------------------- changed during the call */
 
-#if defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define WATCHED_FOR_RACES true
-#endif
-#endif
-#if defined(__SANITIZE_THREAD__)
-#define WATCHED_FOR_RACES true
-#endif
-#ifndef WATCHED_FOR_RACES
-#define WATCHED_FOR_RACES false
-#endif
-
 struct changer {
     pthread_t thread;
     struct creation *creation;
@@ -594,7 +584,7 @@ static void *change(void *data)
 static void changed(void)
 {
     D3DKMT_HANDLE adapter = open_adapter();
-    if (WATCHED_FOR_RACES) return; /* it is one on purpose */
+    if (WITH_TSAN) return; /* it is one on purpose */
     udxg_case("by another thread: one of the statuses that either state has") {
         struct creation creation;
         struct changer changer;

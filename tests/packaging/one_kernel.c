@@ -13,6 +13,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "../sanitizer.h"
+
 static unsigned points;
 static bool failed;
 
@@ -76,7 +78,7 @@ int main(int argc, char **argv)
     LUID luid = infos[0].AdapterLuid;
     close_adapter *close_there = (close_adapter *)dlsym(library, "D3DKMTCloseAdapter");
     for (unsigned i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
-#ifdef __SANITIZE_ADDRESS__
+#if WITH_ASAN
         int flags = ways[i].flags & ~RTLD_DEEPBIND; /* which AddressSanitizer does not allow */
 #else
         int flags = ways[i].flags;

@@ -22,6 +22,7 @@
 
 #include <udxg/soft.h>
 
+#include "../sanitizer.h"
 #include "core/dispatch.h"
 #include "core/process.h"
 #include "miniport/miniports.h"
@@ -34,18 +35,6 @@
 #define SLOWER_LIMIT 10.0 /* generous: caches are of no help any more, and other programs run too */
 #define WINDOW 500u
 #define WINDOWS 9u
-
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
-#define SANITIZED true
-#endif
-#endif
-#if !defined(SANITIZED) && (defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__))
-#define SANITIZED true
-#endif
-#ifndef SANITIZED
-#define SANITIZED false
-#endif
 
 static struct {
     struct udxg_kernel *kernel;
@@ -235,7 +224,7 @@ static void judge_holdings(const struct holdings *before)
 {
     struct holdings now = holdings();
     double each = (now.own_bytes - before->own_bytes) / scale.count;
-    if (SANITIZED)
+    if (WITH_SANITIZER)
         point(true, "bookkeeping of an allocation: %.0f bytes, sanitizer included", each);
     else
         point(each <= LIMIT_BYTES, "bookkeeping of an allocation: %.0f bytes, at most %.0f", each, LIMIT_BYTES);

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../sanitizer.h"
 #include "object/handle.h"
 #include "random.h"
 
@@ -261,7 +262,7 @@ static void visits_of_all(void **state)
     assert_int_equal(released, 2000);
 }
 
-#ifndef __SANITIZE_THREAD__
+#if !WITH_TSAN
 static void limit_is_reached_and_drained(void **state)
 {
     enum { BATCH = 1 << 16 };
@@ -412,7 +413,7 @@ int main(void)
         cmocka_unit_test(values_return_late),
         cmocka_unit_test(stripes_have_numbers_of_their_own),
         cmocka_unit_test(visits_of_all),
-#ifndef __SANITIZE_THREAD__ /* one thread and 16 million handles: nothing for ThreadSanitizer to see */
+#if !WITH_TSAN /* one thread and 16 million handles: nothing for ThreadSanitizer to see */
         cmocka_unit_test(limit_is_reached_and_drained),
 #endif
         cmocka_unit_test(many_threads),

@@ -15,6 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "../sanitizer.h"
 #include "base/os.h"
 #include "random.h"
 #include "vidmm/pool.h"
@@ -243,7 +244,7 @@ static void bad_sizes(void **state)
     vidmm_pool_destroy(NULL);
 }
 
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) /* they need terabytes of addresses */
+#if !WITH_SANITIZER /* they need terabytes of addresses */
 /* In a child: with 4 GiB of address space left, a pool of 1 TiB becomes one that fits. */
 static int create_within_limit(void)
 {
@@ -408,7 +409,7 @@ int main(void)
         cmocka_unit_test(a_full_pool_uses_what_waits),
         cmocka_unit_test(addresses_are_aligned),
         cmocka_unit_test(bad_sizes),
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#if !WITH_SANITIZER
         cmocka_unit_test(smaller_where_the_system_refuses),
 #endif
         cmocka_unit_test(nothing_is_left_behind),
