@@ -36,6 +36,7 @@
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/random.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -365,14 +366,18 @@ static int above_standard(int fd)
     return copy;
 }
 
-udxg_status udxg_os_pipe(int *ret_keep, int *ret_give)
+/*
+ * What a client sent to our end would lie there, other descriptors among it, until we close it; and closing somebody
+ * else's may take as long as he likes (SO_LINGER). So nothing is let in.
+ */
+udxg_status udxg_os_socket_pair(int *ret_keep, int *ret_give)
 {
     int fds[2];
 
-    if (pipe2(fds, O_CLOEXEC | O_NONBLOCK) != 0) return udxg_os_status(errno);
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds) != 0) return udxg_os_status(errno);
     fds[0] = above_standard(fds[0]);
     fds[1] = above_standard(fds[1]);
-    if (fds[0] < 0 || fds[1] < 0) {
+    if (fds[0] < 0 || fds[1] < 0 || shutdown(fds[0], SHUT_RD) != 0) {
         udxg_os_close(fds[0]);
         udxg_os_close(fds[1]);
         return STATUS_NO_MEMORY;
@@ -387,13 +392,12 @@ void udxg_os_make_inheritable(int fd)
     (void)fcntl(fd, F_SETFD, 0);
 }
 
-bool udxg_os_pipe_id(intptr_t fd, struct udxg_os_pipe_id *ret)
+bool udxg_os_socket_id(intptr_t fd, uint64_t *ret_id)
 {
-    struct stat file;
+    socklen_t size_bytes = sizeof *ret_id;
 
-    if (fd < 0 || fd > INT_MAX || fstat((int)fd, &file) != 0 || !S_ISFIFO(file.st_mode)) return false;
-    *ret = (struct udxg_os_pipe_id){file.st_dev, file.st_ino};
-    return true;
+    return fd >= 0 && fd <= INT_MAX && getsockopt((int)fd, SOL_SOCKET, SO_COOKIE, ret_id, &size_bytes) == 0 &&
+           size_bytes == sizeof *ret_id;
 }
 
 bool udxg_os_has_hung_up(int fd)
@@ -403,18 +407,9 @@ bool udxg_os_has_hung_up(int fd)
     return poll(&poll_fd, 1, 0) == 1 && poll_fd.revents & (POLLHUP | POLLERR);
 }
 
-/* SIGPIPE of a pipe without a reader would be the client's death: it is held back, and taken out. */
-void udxg_os_pipe_mark(int fd)
+void udxg_os_socket_mark(int fd)
 {
-    static const struct timespec at_once;
-    sigset_t pipe_signal, former;
-
-    sigemptyset(&pipe_signal);
-    sigaddset(&pipe_signal, SIGPIPE);
-    pthread_sigmask(SIG_BLOCK, &pipe_signal, &former);
-    if (write(fd, "", 1) < 0 && errno == EPIPE && !sigismember(&former, SIGPIPE))
-        sigtimedwait(&pipe_signal, NULL, &at_once);
-    pthread_sigmask(SIG_SETMASK, &former, NULL);
+    (void)send(fd, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
 bool udxg_os_random(void *bytes, size_t size_bytes)
@@ -450,17 +445,26 @@ udxg_status udxg_os_epoll_add(int epoll_fd, int fd, void *user)
     return epoll_register(epoll_fd, fd, EPOLLHUP | EPOLLONESHOT, user);
 }
 
-unsigned udxg_os_epoll_wait(int epoll_fd, bool wait, void **ret_users)
+bool udxg_os_epoll_wait(int epoll_fd)
 {
-    struct epoll_event events[UDXG_OS_EVENTS];
+    struct pollfd poll_fd = {.fd = epoll_fd, .events = POLLIN};
     int count;
 
     /* Signals are blocked, but a debugger may interrupt. Anything else will not get better by itself. */
     do {
-        count = epoll_wait(epoll_fd, events, UDXG_OS_EVENTS, wait ? -1 : 0);
+        count = poll(&poll_fd, 1, -1);
     } while (count < 0 && errno == EINTR);
+    return count == 1 && !(poll_fd.revents & POLLNVAL);
+}
+
+bool udxg_os_epoll_take(int epoll_fd, void **ret_users, unsigned *ret_count)
+{
+    struct epoll_event events[UDXG_OS_EVENTS];
+    int count = epoll_wait(epoll_fd, events, UDXG_OS_EVENTS, 0);
+
     for (int i = 0; i < count; i++) ret_users[i] = events[i].data.ptr;
-    return count > 0 ? (unsigned)count : 0;
+    *ret_count = count > 0 ? (unsigned)count : 0;
+    return count >= 0;
 }
 
 /* ---- threads ---- */

@@ -79,22 +79,22 @@ udxg_status udxg_os_event_dup(intptr_t fd, int *ret_fd) UDXG_MUST_CHECK;
 
 void udxg_os_close(int fd);
 /*
- * A pipe, closed on exec, none of its ends 0, 1 or 2: there a handle would look absent. The end to keep hangs up
- * when the last copy of the end to give is closed.
+ * Two connected sockets, closed on exec, none of them 0, 1 or 2: there a handle would look absent. The one to keep
+ * hangs up when the last copy of the one to give is closed, or was shut down. Nothing can be sent to the one to keep,
+ * and nothing that is done with the other one makes the functions below block.
  */
-udxg_status udxg_os_pipe(int *ret_keep, int *ret_give) UDXG_MUST_CHECK;
+udxg_status udxg_os_socket_pair(int *ret_keep, int *ret_give) UDXG_MUST_CHECK;
 /* FD stays open over an exec. */
 void udxg_os_make_inheritable(int fd);
-/* What tells the pipes of the system apart, the same for both ends of one and for every copy of them. */
-struct udxg_os_pipe_id {
-    uint64_t device, inode;
-};
-/* False when FD is no descriptor, or none of a pipe. */
-bool udxg_os_pipe_id(intptr_t fd, struct udxg_os_pipe_id *ret) UDXG_MUST_CHECK;
-/* Whether the other end of a pipe has hung up. */
+/*
+ * What tells a socket from all others that there ever were since the system started, the same for every copy of its
+ * descriptor. False when FD is no socket.
+ */
+bool udxg_os_socket_id(intptr_t fd, uint64_t *ret_id) UDXG_MUST_CHECK;
+/* Whether the other end of a socket pair has hung up. */
 bool udxg_os_has_hung_up(int fd);
-/* Puts a byte into a pipe of ours, at its writing end; nothing happens when it is full or has no reader. */
-void udxg_os_pipe_mark(int fd);
+/* There is something to read at the other end of a pair of ours; nothing happens when it is full or closed. */
+void udxg_os_socket_mark(int fd);
 
 /* SIZE_BYTES (up to 256) that nobody can foresee; false where the system has none. */
 bool udxg_os_random(void *bytes, size_t size_bytes) UDXG_MUST_CHECK;
@@ -103,11 +103,13 @@ udxg_status udxg_os_epoll_create(int *ret_epoll_fd, int *ret_stop_fd) UDXG_MUST_
 /* Registers FD for its hang-up, once. */
 udxg_status udxg_os_epoll_add(int epoll_fd, int fd, void *user) UDXG_MUST_CHECK;
 #define UDXG_OS_EVENTS 64u
+/* Sleeps until something has happened; false when the client has closed EPOLL_FD. */
+bool udxg_os_epoll_wait(int epoll_fd) UDXG_MUST_CHECK;
 /*
- * What has happened, as it was registered, at most UDXG_OS_EVENTS at a time; sleeps until there is something if WAIT.
- * 0: nothing, or the client has closed EPOLL_FD.
+ * Takes what has happened, as it was registered, at most UDXG_OS_EVENTS at a time; does not sleep. False when EPOLL_FD
+ * is none any more.
  */
-unsigned udxg_os_epoll_wait(int epoll_fd, bool wait, void **ret_users);
+bool udxg_os_epoll_take(int epoll_fd, void **ret_users, unsigned *ret_count) UDXG_MUST_CHECK;
 
 /* A joinable thread with all signals blocked: they are the client's. False when the system gives none. */
 bool udxg_os_thread_create(pthread_t *ret_thread, const char *name, void *(*main)(void *),

@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * NT handles and the thread that sees them close. A handle is on the list, and in the table of inodes, from its
- * opening to the hang-up; the thread, and the end of the kernel, are the only ones that take it off. The table of
- * names knows a share from its making until somebody notices that its last handle is closed: the thread, or
- * whoever looks the name up before the thread has woken. Lock: NT, never while references are dropped.
+ * NT handles and the thread that sees them close. A handle is on the list, and in the table of numbers, from its
+ * opening to the hang-up; whoever sweeps, and the end of the kernel, are the only ones that take it off. Only one
+ * sweeps at a time: the thread, or who finds no descriptor left. The table of names knows a share from its making
+ * until somebody notices that its last handle is closed: who sweeps, or whoever looks the name up before that.
+ *
+ * What a client does with its end ends the handle at worst, for all of its copies (shutdown()): see decision 17.
+ *
+ * Locks: NT, never while references are dropped.
  */
 #include "core/nt_handle.h"
 
@@ -16,7 +20,8 @@
 
 /* What handles stand for. */
 struct share {
-    struct udxg_list handles UDXG_GUARDED_BY(NT); /* struct nt_handle; it goes with the last one */
+    uint32_t handle_count UDXG_GUARDED_BY(NT);    /* it goes with the last one */
+    struct udxg_list handles UDXG_GUARDED_BY(NT); /* struct nt_handle; those not seen closed by a look-up */
     bool named UDXG_GUARDED_BY(NT);               /* in the table of names */
     struct udxg_hash_node by_name UDXG_GUARDED_BY(NT);
     uint32_t count;                               /* constant, like what follows */
@@ -29,10 +34,9 @@ struct share {
 /* One descriptor. */
 struct nt_handle {
     struct udxg_list link UDXG_GUARDED_BY(NT);    /* in the kernel's list */
-    struct udxg_list sibling UDXG_GUARDED_BY(NT); /* in the share's */
-    struct udxg_hash_node by_inode UDXG_GUARDED_BY(NT);
-    uint64_t device;     /* of the pipe; constant, like what follows */
-    struct share *share; /* kept by being in its list */
+    struct udxg_list sibling UDXG_GUARDED_BY(NT); /* in the share's, or in none */
+    struct udxg_hash_node by_id UDXG_GUARDED_BY(NT);
+    struct share *share; /* kept by being counted; constant, like what follows */
     uint32_t access;
     int fd; /* our end */
 };
@@ -41,9 +45,11 @@ void udxg_nt_handles_init(struct udxg_nt_handles *handles) UDXG_NO_TSA
 {
     udxg_mutex_init_NT(&handles->lock);
     udxg_list_init(&handles->open);
-    udxg_hash_init(&handles->by_inode);
+    udxg_hash_init(&handles->by_id);
     udxg_hash_init(&handles->names);
-    handles->started = false;
+    handles->started = handles->sweeping = false;
+    atomic_init(&handles->ended, 0);
+    pthread_cond_init(&handles->swept, NULL);
     handles->epoll_fd = handles->stop_fd = -1;
 }
 
@@ -62,6 +68,7 @@ static udxg_status share_create(uint32_t count, struct udxg_shared *const *objec
 
     if (!share) return STATUS_NO_MEMORY;
     udxg_list_init(&share->handles);
+    share->handle_count = 0;
     share->named = false;
     share->count = count;
     for (uint32_t i = 0; i < count; i++) {
@@ -80,12 +87,18 @@ static void unname_locked(struct udxg_nt_handles *handles, struct share *share) 
     share->named = false;
 }
 
-/* The thread may not have woken yet: a name must be gone when close() has returned. */
-static bool is_open_locked(const struct share *share) UDXG_REQUIRES(NT)
+/*
+ * The thread may not have woken yet: a name must be gone when close() has returned. A handle that was seen closed is
+ * not asked again, so that whoever closes many does not make each look-up slow.
+ */
+static bool is_open_locked(struct share *share) UDXG_REQUIRES(NT)
 {
-    udxg_list_for_each(
-        link,
-        &share->handles) if (!udxg_os_has_hung_up(udxg_container_of(link, struct nt_handle, sibling)->fd)) return true;
+    struct udxg_list *link;
+
+    while ((link = udxg_list_first(&share->handles))) {
+        if (!udxg_os_has_hung_up(udxg_container_of(link, struct nt_handle, sibling)->fd)) return true;
+        udxg_list_remove(link);
+    }
     return false;
 }
 
@@ -121,14 +134,17 @@ static struct share *find_name_locked(struct udxg_nt_handles *handles, const str
 static bool unlink_locked(struct udxg_nt_handles *handles, struct nt_handle *handle) UDXG_REQUIRES(NT)
 {
     udxg_list_remove(&handle->link);
-    udxg_hash_remove(&handles->by_inode, &handle->by_inode);
+    udxg_hash_remove(&handles->by_id, &handle->by_id);
     udxg_list_remove(&handle->sibling);
-    if (!udxg_list_empty(&handle->share->handles)) return false;
+    if (--handle->share->handle_count) return false;
     unname_locked(handles, handle->share);
     return true;
 }
 
-/* Ends a handle whose client end is gone, or whose kernel is. */
+/*
+ * Ends a handle whose client end is gone, or whose kernel is. Our descriptor is the last that goes: who sees it closed
+ * knows that all is given back.
+ */
 static void end(struct udxg_nt_handles *handles, struct nt_handle *handle)
 {
     struct share *share = handle->share;
@@ -137,9 +153,10 @@ static void end(struct udxg_nt_handles *handles, struct nt_handle *handle)
     udxg_lock(NT, &handles->lock);
     last = unlink_locked(handles, handle);
     udxg_unlock(NT, &handles->lock);
+    if (last) share_free(share);
     udxg_os_close(handle->fd);
     free(handle);
-    if (last) share_free(share);
+    atomic_fetch_add(&handles->ended, 1);
 }
 
 /* False when the stop descriptor, which is registered with NULL, was among them. */
@@ -156,31 +173,58 @@ static bool end_all(struct udxg_nt_handles *handles, unsigned count, void *const
     return go_on;
 }
 
+/* False when there is nothing to sweep yet. */
+static bool begin_sweep(struct udxg_nt_handles *handles)
+{
+    bool started;
+
+    udxg_lock(NT, &handles->lock);
+    while (handles->sweeping) pthread_cond_wait(&handles->swept, &handles->lock.mutex);
+    started = handles->sweeping = handles->started;
+    udxg_unlock(NT, &handles->lock);
+    return started;
+}
+
+static void end_sweep(struct udxg_nt_handles *handles)
+{
+    udxg_lock(NT, &handles->lock);
+    handles->sweeping = false;
+    pthread_cond_broadcast(&handles->swept);
+    udxg_unlock(NT, &handles->lock);
+}
+
+/* Ends what has hung up; false when the thread is to end. */
+static bool sweep(struct udxg_nt_handles *handles, unsigned *ret_count)
+{
+    void *hung_up[UDXG_OS_EVENTS];
+    bool go_on;
+
+    *ret_count = 0;
+    if (!begin_sweep(handles)) return false;
+    go_on = udxg_os_epoll_take(handles->epoll_fd, hung_up, ret_count);
+    go_on &= end_all(handles, *ret_count, hung_up);
+    end_sweep(handles);
+    return go_on;
+}
+
 /* Who closes many does not wake it for each: what hangs up during the nap is only put on the kernel's list. */
 static void *watch(void *argument)
 {
     struct udxg_nt_handles *handles = argument;
-    void *hung_up[UDXG_OS_EVENTS];
     unsigned count;
 
-    while ((count = udxg_os_epoll_wait(handles->epoll_fd, true, hung_up)) && end_all(handles, count, hung_up))
+    while (udxg_os_epoll_wait(handles->epoll_fd) && sweep(handles, &count))
         if (count < UDXG_OS_EVENTS) udxg_os_nap_ns(NAP_NS);
     return NULL;
 }
 
-/* What the thread would do after its nap; true when there was something to do. */
-static bool end_closed(struct udxg_nt_handles *handles)
+/* What the thread would do after its nap, or is doing; true when any have ended since there were ENDED. */
+static bool end_closed(struct udxg_nt_handles *handles, unsigned ended)
 {
-    void *hung_up[UDXG_OS_EVENTS];
     unsigned count;
-    bool started;
 
-    udxg_lock(NT, &handles->lock);
-    started = handles->started;
-    udxg_unlock(NT, &handles->lock);
-    count = started ? udxg_os_epoll_wait(handles->epoll_fd, false, hung_up) : 0;
-    (void)end_all(handles, count, hung_up);
-    return count;
+    (void)sweep(handles, &count);
+    return atomic_load(&handles->ended) != ended;
 }
 
 static udxg_status start_locked(struct udxg_nt_handles *handles) UDXG_REQUIRES(NT)
@@ -210,48 +254,49 @@ void udxg_nt_handles_fini(struct udxg_nt_handles *handles) UDXG_NO_TSA
     }
     while ((link = udxg_list_first(&handles->open))) end(handles, udxg_container_of(link, struct nt_handle, link));
     udxg_hash_fini(&handles->names);
-    udxg_hash_fini(&handles->by_inode);
+    udxg_hash_fini(&handles->by_id);
+    pthread_cond_destroy(&handles->swept);
     udxg_mutex_fini_NT(&handles->lock);
-}
-
-static udxg_status make_pipe(const struct udxg_nt_request *request, int *ret_ours, int *ret_clients)
-{
-    return request->readable ? udxg_os_pipe(ret_clients, ret_ours) : udxg_os_pipe(ret_ours, ret_clients);
 }
 
 /* A handle that nobody knows yet, and the client's descriptor. */
 static udxg_status handle_create(struct udxg_nt_handles *handles, const struct udxg_nt_request *request,
-                                 struct nt_handle **ret_handle, struct udxg_os_pipe_id *ret_id, int *ret_fd)
+                                 struct nt_handle **ret_handle, uint64_t *ret_id, int *ret_fd)
 {
     struct nt_handle *handle = malloc(sizeof *handle);
-    udxg_status status = handle ? make_pipe(request, &handle->fd, ret_fd) : STATUS_NO_MEMORY;
+    udxg_status status;
+    unsigned ended;
 
+    if (!handle) return STATUS_NO_MEMORY;
     /* There may be no descriptor left but those that the client has closed already. */
-    if (handle && udxg_failed(status) && end_closed(handles)) status = make_pipe(request, &handle->fd, ret_fd);
+    do {
+        ended = atomic_load(&handles->ended);
+        status = udxg_os_socket_pair(&handle->fd, ret_fd);
+    } while (udxg_failed(status) && end_closed(handles, ended));
     if (udxg_failed(status)) {
         free(handle);
         return status;
     }
-    if (!udxg_os_pipe_id(handle->fd, ret_id)) { /* somebody closes descriptors that are not his */
+    if (!udxg_os_socket_id(*ret_fd, ret_id)) { /* somebody closes descriptors that are not his */
         udxg_os_close(handle->fd);
         udxg_os_close(*ret_fd);
         free(handle);
         return STATUS_NO_MEMORY;
     }
     if (request->inherit) udxg_os_make_inheritable(*ret_fd);
-    handle->device = ret_id->device;
     handle->access = request->access & ~request->withheld;
     *ret_handle = handle;
     return STATUS_SUCCESS;
 }
 
-static void link_locked(struct udxg_nt_handles *handles, struct nt_handle *handle, struct share *share, uint64_t inode)
+static void link_locked(struct udxg_nt_handles *handles, struct nt_handle *handle, struct share *share, uint64_t id)
     UDXG_REQUIRES(NT)
 {
     handle->share = share;
+    share->handle_count++;
     udxg_list_append(&handles->open, &handle->link);
     udxg_list_append(&share->handles, &handle->sibling);
-    udxg_hash_insert(&handles->by_inode, &handle->by_inode, inode);
+    udxg_hash_insert(&handles->by_id, &handle->by_id, id);
 }
 
 /* After it the handle may be gone at any time. Before it nobody but its maker ends it. */
@@ -280,8 +325,8 @@ static udxg_status publish_share_locked(struct udxg_nt_handles *handles, struct 
 udxg_status udxg_nt_share(struct udxg_nt_handles *handles, uint32_t count, struct udxg_shared *const *objects,
                           const struct udxg_name *name, const struct udxg_nt_request *request, int *ret_fd)
 {
-    struct udxg_os_pipe_id id;
     struct nt_handle *handle;
+    uint64_t id;
     struct share *share;
     int fd;
     udxg_status status = share_create(count, objects, name, &share);
@@ -295,7 +340,7 @@ udxg_status udxg_nt_share(struct udxg_nt_handles *handles, uint32_t count, struc
     }
     udxg_lock(NT, &handles->lock);
     status = publish_share_locked(handles, share, name);
-    if (!udxg_failed(status)) link_locked(handles, handle, share, id.inode);
+    if (!udxg_failed(status)) link_locked(handles, handle, share, id);
     udxg_unlock(NT, &handles->lock);
     if (udxg_failed(status)) {
         udxg_os_close(handle->fd);
@@ -310,8 +355,7 @@ udxg_status udxg_nt_share(struct udxg_nt_handles *handles, uint32_t count, struc
 }
 
 static udxg_status join_name_locked(struct udxg_nt_handles *handles, const struct udxg_name *name,
-                                    enum udxg_shared_kind kind, struct nt_handle *handle, uint64_t inode)
-    UDXG_REQUIRES(NT)
+                                    enum udxg_shared_kind kind, struct nt_handle *handle, uint64_t id) UDXG_REQUIRES(NT)
 {
     struct share *share = find_name_locked(handles, name);
 
@@ -319,21 +363,21 @@ static udxg_status join_name_locked(struct udxg_nt_handles *handles, const struc
     if (share->objects[0]->class->kind != kind) return STATUS_OBJECT_TYPE_MISMATCH;
     handle->access &= ~share->withheld;
     if (!handle->access) return STATUS_ACCESS_DENIED;
-    link_locked(handles, handle, share, inode);
+    link_locked(handles, handle, share, id);
     return STATUS_SUCCESS;
 }
 
 udxg_status udxg_nt_open_name(struct udxg_nt_handles *handles, const struct udxg_name *name, enum udxg_shared_kind kind,
                               const struct udxg_nt_request *request, int *ret_fd)
 {
-    struct udxg_os_pipe_id id;
     struct nt_handle *handle;
+    uint64_t id;
     int fd;
     udxg_status status = handle_create(handles, request, &handle, &id, &fd);
 
     if (udxg_failed(status)) return status;
     udxg_lock(NT, &handles->lock);
-    status = join_name_locked(handles, name, kind, handle, id.inode);
+    status = join_name_locked(handles, name, kind, handle, id);
     udxg_unlock(NT, &handles->lock);
     if (udxg_failed(status)) {
         udxg_os_close(handle->fd);
@@ -348,17 +392,11 @@ udxg_status udxg_nt_open_name(struct udxg_nt_handles *handles, const struct udxg
 
 /* ---- look-up ---- */
 
-static const struct nt_handle *find_handle_locked(struct udxg_nt_handles *handles, const struct udxg_os_pipe_id *id)
-    UDXG_REQUIRES(NT)
+static const struct nt_handle *find_handle_locked(struct udxg_nt_handles *handles, uint64_t id) UDXG_REQUIRES(NT)
 {
-    struct udxg_hash_node *node = udxg_hash_find(&handles->by_inode, id->inode);
-    const struct nt_handle *handle;
+    struct udxg_hash_node *node = udxg_hash_find(&handles->by_id, id);
 
-    for (; node; node = udxg_hash_next(node)) {
-        handle = udxg_container_of(node, struct nt_handle, by_inode);
-        if (handle->device == id->device) return handle;
-    }
-    return NULL;
+    return node ? udxg_container_of(node, struct nt_handle, by_id) : NULL;
 }
 
 static udxg_status get_locked(const struct nt_handle *handle, enum udxg_shared_kind kind, struct udxg_nt_found *ret)
@@ -378,13 +416,13 @@ static udxg_status get_locked(const struct nt_handle *handle, enum udxg_shared_k
 udxg_status udxg_nt_find(struct udxg_nt_handles *handles, intptr_t fd, enum udxg_shared_kind kind,
                          struct udxg_nt_found *ret)
 {
-    struct udxg_os_pipe_id id;
     const struct nt_handle *handle;
     udxg_status status;
+    uint64_t id;
 
-    if (!udxg_os_pipe_id(fd, &id)) return STATUS_INVALID_HANDLE;
+    if (!udxg_os_socket_id(fd, &id)) return STATUS_INVALID_HANDLE;
     udxg_lock(NT, &handles->lock);
-    handle = find_handle_locked(handles, &id);
+    handle = find_handle_locked(handles, id);
     status = handle ? get_locked(handle, kind, ret) : STATUS_INVALID_HANDLE;
     udxg_unlock(NT, &handles->lock);
     return status;
@@ -395,14 +433,13 @@ void udxg_nt_forget(struct udxg_nt_found *found)
     for (uint32_t i = 0; i < found->count; i++) udxg_shared_unref(found->objects[i]);
 }
 
-/* With the lock, so that the descriptor stays ours; the pipe is empty, and writing to it does not block. */
-void udxg_nt_mark_readable(struct udxg_nt_handles *handles, const struct udxg_os_pipe_id *id,
-                           enum udxg_shared_kind kind)
+/* With the lock, so that the descriptor stays ours; it does not block. */
+void udxg_nt_mark_readable(struct udxg_nt_handles *handles, uint64_t id, enum udxg_shared_kind kind)
 {
     const struct nt_handle *handle;
 
     udxg_lock(NT, &handles->lock);
     handle = find_handle_locked(handles, id);
-    if (handle && handle->share->objects[0]->class->kind == kind) udxg_os_pipe_mark(handle->fd);
+    if (handle && handle->share->objects[0]->class->kind == kind) udxg_os_socket_mark(handle->fd);
     udxg_unlock(NT, &handles->lock);
 }

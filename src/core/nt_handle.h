@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * NT handles. To the client an NT handle is a descriptor: one end of a pipe whose other end we hold. It travels
- * like any descriptor, and every copy of it, by dup() or through a socket, is the same handle: what the system
- * says of a descriptor (fstat) is the same for all of them, and that is how one is recognised. When the last
- * copy anywhere is closed, our end hangs up, a thread that sleeps on all of them notices, and what the handle kept
- * alive is given back. The thread starts with the first handle.
+ * NT handles. To the client an NT handle is a descriptor: one of a pair of sockets whose other one we hold. It travels
+ * like any descriptor, and every copy of it, by dup() or through a socket, is the same handle: the system gives each
+ * socket a number that no other has had since it started (SO_COOKIE), and that is how one is recognised. When the last
+ * copy anywhere is closed, ours hangs up, a thread that sleeps on all of them notices, and what the handle kept alive
+ * is given back. The thread starts with the first handle.
+ *
+ * Nothing here depends on where the descriptor is: who made a handle for somebody else sends it and closes his own
+ * copy, and who gets one back looks it up.
  *
  * What a handle stands for is a share: one object, or a resource with the keyed mutex and the sync object beside
  * it. A share may have a name, by which more handles of it are made; both last as long as one of its handles.
@@ -36,11 +39,14 @@ struct udxg_name {
 struct udxg_nt_handles {
     struct udxg_mutex_NT lock;
     struct udxg_list open UDXG_GUARDED_BY(NT);
-    struct udxg_hash by_inode UDXG_GUARDED_BY(NT);
+    struct udxg_hash by_id UDXG_GUARDED_BY(NT); /* of the client's socket */
     struct udxg_hash names UDXG_GUARDED_BY(NT); /* shares that have one */
     bool started UDXG_GUARDED_BY(NT);
-    int epoll_fd, stop_fd; /* set with started, constant then */
-    pthread_t thread;      /* set with started, constant then */
+    bool sweeping UDXG_GUARDED_BY(NT); /* somebody ends what has hung up */
+    atomic_uint ended;                 /* how many there were, in all */
+    pthread_cond_t swept;              /* of NT: sweeping has become false */
+    int epoll_fd, stop_fd;             /* set with started, constant then */
+    pthread_t thread;                  /* set with started, constant then */
 };
 
 void udxg_nt_handles_init(struct udxg_nt_handles *handles);
@@ -52,7 +58,6 @@ struct udxg_nt_request {
     uint32_t access;
     uint32_t withheld; /* of a share: access that neither this handle nor one by name is given */
     bool inherit;      /* it stays open over an exec */
-    bool readable; /* the client's end is the reading one, for udxg_nt_mark_readable() */
 };
 
 /*
@@ -86,8 +91,7 @@ udxg_status udxg_nt_find(struct udxg_nt_handles *handles, intptr_t fd, enum udxg
                          struct udxg_nt_found *ret) UDXG_MUST_CHECK;
 void udxg_nt_forget(struct udxg_nt_found *found);
 
-/* There is something to read, from now on, at a readable handle of that kind; nothing where it is closed already. */
-void udxg_nt_mark_readable(struct udxg_nt_handles *handles, const struct udxg_os_pipe_id *id,
-                           enum udxg_shared_kind kind);
+/* There is something to read, from now on, at the handle of that kind; nothing where it is closed already. */
+void udxg_nt_mark_readable(struct udxg_nt_handles *handles, uint64_t id, enum udxg_shared_kind kind);
 
 #endif

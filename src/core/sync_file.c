@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Sync files: a fence and a value behind a descriptor that can be polled. It is an NT handle turned round: the client
- * has the reading end of the pipe, and there is a byte to read when the fence has reached the value, or never will.
- * Every copy of the descriptor is the same sync file. It keeps its fence, which can be opened from it, for waits. No
- * lock of its own.
+ * Sync files: a fence and a value behind a descriptor that can be polled. It is an NT handle, and there is a byte to
+ * read from its socket when the fence has reached the value, or never will. Every copy of the descriptor is the same
+ * sync file. It keeps its fence, which can be opened from it, for waits. No lock of its own.
  */
 #include <stdlib.h>
 
@@ -13,7 +12,7 @@
 /* What marks the descriptor; it outlives the file while the fence is just being signalled. */
 struct file_wait {
     struct udxg_nt_handles *nt_handles; /* constant once it is started, like the next */
-    struct udxg_os_pipe_id id;
+    uint64_t id;                        /* of the descriptor */
     struct udxg_wait wait;
 };
 
@@ -45,7 +44,7 @@ static bool mark(struct udxg_wait *wait)
 {
     struct file_wait *file = udxg_container_of(wait, struct file_wait, wait);
 
-    udxg_nt_mark_readable(file->nt_handles, &file->id, UDXG_SHARED_SYNC_FILE);
+    udxg_nt_mark_readable(file->nt_handles, file->id, UDXG_SHARED_SYNC_FILE);
     return true;
 }
 
@@ -74,14 +73,14 @@ static udxg_status file_create(struct udxg_process *process, struct udxg_sync *s
 /* Makes the descriptor, and has it marked when the time comes. */
 static udxg_status give_out(struct udxg_process *process, struct sync_file *file, int *ret_fd)
 {
-    const struct udxg_nt_request request = {.access = D3DDDI_SYNC_OBJECT_WAIT, .readable = true};
+    const struct udxg_nt_request request = {.access = D3DDDI_SYNC_OBJECT_WAIT};
     const struct udxg_name no_name = {0};
     struct udxg_shared *objects[] = {&file->shared};
     udxg_status status = udxg_nt_share(&process->kernel->nt_handles, 1, objects, &no_name, &request, ret_fd);
 
     if (udxg_failed(status)) return status;
     /* Somebody who closes descriptors that are not his has closed it: nobody can poll it any more. */
-    if (udxg_os_pipe_id(*ret_fd, &file->wait->id)) udxg_wait_start(&file->wait->wait);
+    if (udxg_os_socket_id(*ret_fd, &file->wait->id)) udxg_wait_start(&file->wait->wait);
     return STATUS_SUCCESS;
 }
 

@@ -20,6 +20,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/types.h>
 
@@ -261,7 +262,7 @@ FALLIBLE(memfd_create, EMFILE, (const char *name, unsigned flags), (name, flags)
 FALLIBLE(ftruncate64, ENOSPC, (int fd, off64_t size), (fd, size))
 FALLIBLE(fallocate64, ENOSPC, (int fd, int mode, off64_t offset, off64_t size), (fd, mode, offset, size))
 FALLIBLE(eventfd, EMFILE, (unsigned value, int flags), (value, flags))
-FALLIBLE(pipe2, EMFILE, (int fds[2], int flags), (fds, flags))
+FALLIBLE(socketpair, EMFILE, (int domain, int type, int protocol, int fds[2]), (domain, type, protocol, fds))
 FALLIBLE(epoll_create1, EMFILE, (int flags), (flags))
 FALLIBLE(epoll_ctl, ENOMEM, (int epoll_fd, int op, int fd, struct epoll_event *event), (epoll_fd, op, fd, event))
 

@@ -7,9 +7,11 @@
 
 #include <cmocka.h>
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -42,7 +44,7 @@ static struct udxg_shared *make(const struct udxg_shared_class *class)
     return &thing->shared;
 }
 
-/* What a thread that sleeps on pipes does takes its time. */
+/* What a thread that sleeps on sockets does takes its time. */
 static void wait_destroyed(unsigned count)
 {
     for (unsigned i = 0; i < 2000 && atomic_load(&destroyed) != count; i++) usleep(5000);
@@ -245,6 +247,88 @@ static void an_nt_handle_travels(void **state)
     udxg_nt_handles_fini(&handles);
 }
 
+/* Of all descriptors there are, ours among them, one is the handle. */
+static void our_own_end_is_none(void **state)
+{
+    struct udxg_nt_handles handles;
+    struct udxg_shared *shared = make(&resources);
+    int fd;
+
+    (void)state;
+    udxg_nt_handles_init(&handles);
+    fd = share(&handles, shared, &no_name);
+    udxg_shared_close(shared);
+    for (int other = 0; other < 256; other++)
+        assert_int_equal(find(&handles, other, UDXG_SHARED_RESOURCE),
+                         other == fd ? STATUS_SUCCESS : STATUS_INVALID_HANDLE);
+    close(fd);
+    wait_destroyed(1);
+    udxg_nt_handles_fini(&handles);
+}
+
+/* What somebody does with his end neither lies in ours nor holds it up. */
+static void nothing_can_be_sent_to_us(void **state)
+{
+    struct udxg_nt_handles handles;
+    struct udxg_shared *shared = make(&resources);
+    char byte = 0, control[CMSG_SPACE(sizeof(int))] = {0};
+    struct iovec part = {&byte, 1};
+    struct msghdr message = {.msg_iov = &part,
+                             .msg_iovlen = 1,
+                             .msg_control = control,
+                             .msg_controllen = sizeof control};
+    struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+    int fd, passed = STDERR_FILENO;
+
+    (void)state;
+    udxg_nt_handles_init(&handles);
+    fd = share(&handles, shared, &no_name);
+    udxg_shared_close(shared);
+    header->cmsg_level = SOL_SOCKET;
+    header->cmsg_type = SCM_RIGHTS;
+    header->cmsg_len = CMSG_LEN(sizeof passed);
+    memcpy(CMSG_DATA(header), &passed, sizeof passed);
+    assert_int_equal(sendmsg(fd, &message, MSG_NOSIGNAL), -1);
+    assert_int_equal(errno, EPIPE);
+    assert_int_equal(recv(fd, &byte, 1, 0), -1); /* and it does not block us where we are the client */
+    assert_int_equal(errno, EAGAIN);
+    assert_int_equal(find(&handles, fd, UDXG_SHARED_RESOURCE), STATUS_SUCCESS);
+    shutdown(fd, SHUT_RDWR); /* as good as closed */
+    wait_destroyed(1);
+    assert_int_equal(find(&handles, fd, UDXG_SHARED_RESOURCE), STATUS_INVALID_HANDLE);
+    close(fd);
+    udxg_nt_handles_fini(&handles);
+}
+
+/* However far the thread has come with a handle that was closed: there is a descriptor for the next one. */
+static void the_last_descriptor_can_be_used_again(void **state)
+{
+    struct udxg_nt_handles handles;
+    struct udxg_shared *shared = make(&resources);
+    struct rlimit before, few;
+    int fds[64], count = 0;
+
+    (void)state;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    few = before;
+    few.rlim_cur = 80;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+    udxg_nt_handles_init(&handles);
+    while (count < 64 && udxg_nt_share(&handles, 1, &shared, &no_name, &full, &fds[count]) == STATUS_SUCCESS) count++;
+    assert_in_range(count, 2, 63);
+    for (unsigned i = 0; i < 4000; i++) {
+        close(fds[count - 1]);
+        for (volatile unsigned k = 0; k < i * 100; k++) {
+        }
+        assert_int_equal(udxg_nt_share(&handles, 1, &shared, &no_name, &full, &fds[count - 1]), STATUS_SUCCESS);
+    }
+    while (count) close(fds[--count]);
+    udxg_shared_close(shared);
+    wait_destroyed(1);
+    udxg_nt_handles_fini(&handles);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+}
+
 static void a_name_goes_with_the_last_close(void **state)
 {
     struct udxg_nt_handles handles;
@@ -302,6 +386,9 @@ int main(void)
         cmocka_unit_test_setup(finders_race_with_the_last_close, reset),
         cmocka_unit_test_setup(an_nt_handle_keeps_its_object, reset),
         cmocka_unit_test_setup(an_nt_handle_travels, reset),
+        cmocka_unit_test_setup(our_own_end_is_none, reset),
+        cmocka_unit_test_setup(nothing_can_be_sent_to_us, reset),
+        cmocka_unit_test_setup(the_last_descriptor_can_be_used_again, reset),
         cmocka_unit_test_setup(a_name_goes_with_the_last_close, reset),
         cmocka_unit_test_setup(what_is_open_ends_with_the_kernel, reset),
     };
