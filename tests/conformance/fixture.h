@@ -128,6 +128,10 @@ D3DKMT_DEVICEEXECUTION_STATE wait_for_error(D3DKMT_HANDLE device);
 bool filled_with(const void *data, size_t size_bytes, uint8_t byte);
 /* Whether the system lets this process write the eight bytes at ADDRESS. Writes what is there already. */
 bool is_writable(const volatile void *address);
+/*
+ * The kernel closes its end of an NT handle on a thread of its own, after the client has closed his; until then it is a
+ * socket that has hung up. The count is one without any of these, if need be after some waiting.
+ */
 int open_fd_count(void);
 
 #ifdef __cplusplus

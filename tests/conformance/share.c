@@ -224,7 +224,6 @@ static void lifetimes(void)
     udxg_case("all goes with the last copy") {
         int warm = orphan(device), copy; /* the thread that watches, and what it needs */
         close(warm);
-        usleep(50000);
         int descriptors = open_fd_count();
         int fd = orphan(device);
         copy = dup(fd);

@@ -119,7 +119,6 @@ static int warm_up(enum place place)
     set_up(&scene, place);
     for (int i = 0; i < HOLDERS; i++) require_true(end(&scene, (enum holder)i));
     tear_down(&scene, place);
-    usleep(50000);
     return open_fd_count();
 }
 

@@ -88,10 +88,8 @@ static void files(void)
     udxg_case("closed before the fence is signalled: nothing happens, and no descriptor stays") {
         struct fence fence = create_fence(gpu.device, 0);
         close(create_file(gpu.device, fence.handle, 1));
-        usleep(100000);
         int before = open_fd_count();
         for (int i = 0; i < 50; i++) close(create_file(gpu.device, fence.handle, 1));
-        usleep(200000);
         check_u64(before, open_fd_count());
         check_status(STATUS_SUCCESS, signal_cpu(gpu.device, fence.handle, 1, 0));
     }
