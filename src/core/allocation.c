@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Allocations: look-up, locking, priority, residency queries, and the end of them. Creation is in create.c.
+ * Allocations: look-up, locks, priority, residency queries, and the end of them. Creation is in create.c.
  *
- * The end has three steps. Closing the handle makes it invalid at once. Then the opening waits on the
- * device's timeline until work that was submitted before has retired (unless the client promised that none
- * uses it). Then the binding goes, and with the last binding the memory.
+ * The end has three steps. Closing the handle makes it invalid at once, and ends its locks. Then the opening waits on
+ * the device's timeline until work that was submitted before has retired (unless the client promised that none uses
+ * it). Then the binding goes, and with the last binding the memory.
  */
 #include "core/allocation.h"
 
@@ -132,6 +132,7 @@ udxg_status udxg_allocation_open(const struct udxg_opening *opening, struct udxg
         return status;
     }
     udxg_list_init(&allocation->child.link);
+    atomic_init(&allocation->locks, 0);
     allocation->retirement.fire = retire;
     allocation->child.device = device;
     atomic_fetch_add(&device->refs, 1);
@@ -142,6 +143,36 @@ udxg_status udxg_allocation_open(const struct udxg_opening *opening, struct udxg
     vidmm_binding_init(&allocation->vidmm, &memory->vidmm, &device->vidmm);
     *ret_allocation = allocation;
     return STATUS_SUCCESS;
+}
+
+/* ---- locks ---- */
+
+udxg_status udxg_allocation_lock(struct udxg_allocation *allocation, void **ret_address)
+{
+    udxg_status status = vidmm_alloc_lock(&allocation->memory->vidmm, ret_address);
+
+    if (!udxg_failed(status))
+        atomic_fetch_add(&allocation->locks, 1); /* the memory's count, which is larger, has room */
+    return status;
+}
+
+udxg_status udxg_allocation_unlock(struct udxg_allocation *allocation)
+{
+    unsigned locks = atomic_load(&allocation->locks);
+
+    while (locks)
+        if (atomic_compare_exchange_weak(&allocation->locks, &locks, locks - 1))
+            return vidmm_alloc_unlock(&allocation->memory->vidmm);
+    return STATUS_INVALID_PARAMETER;
+}
+
+/* The handle is closed and nobody has it pinned. Where nobody else has the memory, no lock of it is in anybody's way.
+ */
+static void end_locks(struct udxg_allocation *allocation)
+{
+    unsigned locks = atomic_load(&allocation->locks);
+
+    if (locks && atomic_load(&allocation->memory->refs) > 1) vidmm_alloc_end_locks(&allocation->memory->vidmm, locks);
 }
 
 /* ---- the end ---- */
@@ -202,6 +233,7 @@ void udxg_allocation_release(void *object)
     struct udxg_device *device = allocation->child.device;
     bool later;
 
+    end_locks(allocation);
     udxg_lock(DEVICE, &device->lock);
     unlink_locked(allocation);
     later = allocation->retirement.fire && udxg_device_queue_marker_locked(device, &allocation->retirement);

@@ -26,7 +26,8 @@ struct udxg_allocation {
     union {
         struct udxg_child child; /* in the resource's list when there is one */
         struct {
-            char of_child[offsetof(struct udxg_child, link)];
+            char of_child[offsetof(struct udxg_child, handle) + sizeof(uint32_t)];
+            atomic_uint locks;                     /* Lock and Lock2 minus Unlock and Unlock2; where child has a hole */
             struct udxg_timeline_entry retirement; /* takes over the link of child once the handle is closed */
         };
     };
@@ -40,6 +41,9 @@ struct udxg_allocation {
      */
     uint32_t *awaited; /* DEVICE; counts what the call that destroyed it waits for; NULL */
 };
+
+_Static_assert(offsetof(struct udxg_allocation, retirement) == offsetof(struct udxg_allocation, child.link),
+               "locks does not fit the hole");
 
 /*
  * What a call that makes memory makes: the memory and its first opening, in one block, because they are used together.
@@ -71,6 +75,11 @@ struct udxg_destruction {
     bool assume_not_in_use, synchronous;
     uint32_t missing; /* DEVICE; synchronous: what this call has closed and is not gone yet */
 };
+
+/* Its locks, which are counted for each opening: one that did not lock cannot unlock. As vidmm_alloc_lock(), _unlock().
+ */
+udxg_status udxg_allocation_lock(struct udxg_allocation *allocation, void **ret_address) UDXG_MUST_CHECK;
+udxg_status udxg_allocation_unlock(struct udxg_allocation *allocation) UDXG_MUST_CHECK;
 
 /* Drops an opening's reference; the memory goes with the last one. Takes NULL. */
 void udxg_memory_unref(struct udxg_memory *memory);

@@ -2,8 +2,8 @@
 /*
  * Lock and unlock, both versions. Version 2 gives the address and nothing else: no waiting, no renaming, the
  * client fences. Version 1 waits for work that was queued on the device before, unless it is told not to. Both
- * count the same locks, and the address is the same for the life of the allocation. InvalidateCache, which goes
- * with them on other hardware, is here too.
+ * count the same locks, each opening its own, and the address is the same for the life of the allocation.
+ * InvalidateCache, which goes with them on other hardware, is here too.
  */
 #include "abi/thunk.h"
 #include "base/os.h"
@@ -38,7 +38,7 @@ udxg_status thunk_Lock2(struct udxg_process *process, D3DKMT_LOCK2 *args)
     udxg_status status = get_pair(process, args->hDevice, args->hAllocation, &device, &allocation);
 
     if (udxg_failed(status)) return status;
-    status = vidmm_alloc_lock(&allocation->memory->vidmm, &address);
+    status = udxg_allocation_lock(allocation, &address);
     if (!udxg_failed(status)) args->pData = address;
     put_pair(device, allocation);
     return status;
@@ -51,7 +51,7 @@ udxg_status thunk_Unlock2(struct udxg_process *process, D3DKMT_UNLOCK2 *args)
     udxg_status status = STATUS_INVALID_PARAMETER;
 
     if (allocation) {
-        status = vidmm_alloc_unlock(&allocation->memory->vidmm);
+        status = udxg_allocation_unlock(allocation);
         udxg_allocation_put(allocation);
     }
     if (device) udxg_device_put(device);
@@ -158,12 +158,12 @@ udxg_status thunk_Unlock(struct udxg_process *process, D3DKMT_UNLOCK *args)
     if (!udxg_failed(status)) {
         uint32_t done = 0;
         while (done < pinned.count && !udxg_failed(status)) {
-            status = vidmm_alloc_unlock(&pinned.allocations[done]->memory->vidmm);
+            status = udxg_allocation_unlock(pinned.allocations[done]);
             if (!udxg_failed(status)) done++;
         }
         /* All or nothing: a lock that was there a moment ago can be taken again. */
         for (void *address; udxg_failed(status) && done;)
-            if (udxg_failed(vidmm_alloc_lock(&pinned.allocations[--done]->memory->vidmm, &address))) break;
+            if (udxg_failed(udxg_allocation_lock(pinned.allocations[--done], &address))) break;
         udxg_unpin(&pinned);
     }
     udxg_device_put(device);

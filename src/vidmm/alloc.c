@@ -314,20 +314,33 @@ udxg_status vidmm_alloc_lock(struct vidmm_alloc *alloc, void **ret_address)
     return STATUS_SUCCESS;
 }
 
+static void end_locks_locked(struct vidmm_alloc *alloc, uint32_t count) UDXG_REQUIRES(VIDMM)
+{
+    alloc->lock_count -= count;
+    if (alloc->lock_count) return;
+    vidmm_residency_rehang_locked(alloc);
+    vidmm_room_freed_locked(alloc->process->adapter); /* there may always have been room for it */
+}
+
 udxg_status vidmm_alloc_unlock(struct vidmm_alloc *alloc)
 {
     struct vidmm_adapter *adapter = alloc->process->adapter;
     udxg_status status = STATUS_INVALID_PARAMETER;
     udxg_lock(VIDMM, &adapter->lock);
     if (alloc->lock_count) {
-        if (--alloc->lock_count == 0) {
-            vidmm_residency_rehang_locked(alloc);
-            vidmm_room_freed_locked(adapter); /* there may always have been room for it */
-        }
+        end_locks_locked(alloc, 1);
         status = STATUS_SUCCESS;
     }
     udxg_unlock(VIDMM, &adapter->lock);
     return status;
+}
+
+void vidmm_alloc_end_locks(struct vidmm_alloc *alloc, uint32_t count)
+{
+    struct vidmm_adapter *adapter = alloc->process->adapter;
+    udxg_lock(VIDMM, &adapter->lock);
+    end_locks_locked(alloc, count);
+    udxg_unlock(VIDMM, &adapter->lock);
 }
 
 enum vidmm_residency vidmm_alloc_residency(struct vidmm_alloc *alloc)

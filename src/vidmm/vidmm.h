@@ -249,6 +249,8 @@ udxg_status vidmm_alloc_lock(struct vidmm_alloc *alloc, void **ret_address) UDXG
  * that was locked before it was listed goes there as others do that had to give way.
  */
 udxg_status vidmm_alloc_unlock(struct vidmm_alloc *alloc) UDXG_MUST_CHECK;
+/* The same for COUNT locks that are there. */
+void vidmm_alloc_end_locks(struct vidmm_alloc *alloc, uint32_t count);
 
 void vidmm_alloc_set_priority(struct vidmm_alloc *alloc, uint32_t priority);
 uint32_t vidmm_alloc_priority(struct vidmm_alloc *alloc);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Lock2 and Unlock2: they count, never wait, and the address holds for the life of the allocation. */
-#include "fixture.h"
+#include "escape.h"
+#include "opening.h"
 
 #include <time.h>
 
@@ -189,13 +190,51 @@ static void residency(void)
     }
 }
 
+/* Two openings of one memory. */
+static void openings(void)
+{
+    static struct creation creation;
+    static struct opening opening;
+    struct gpu gpu;
+    gpu_open(&gpu);
+    D3DKMT_HANDLE other = create_device(gpu.adapter), mine, theirs;
+    create_shared(&creation, gpu.device, 1, CREATE_RESOURCE | CREATE_SHARED);
+    mine = creation_handle(&creation, 0);
+    open_prepare(&opening, OPEN_RESOURCE2, other, creation.args.hGlobalShare, NULL);
+    require_success(open_issue(&opening));
+    theirs = opened_allocation(&opening, 0);
+    udxg_case("who did not lock cannot unlock") {
+        lock(gpu.device, mine);
+        check_status(STATUS_INVALID_PARAMETER, unlock(other, theirs));
+        check_status(STATUS_SUCCESS, unlock(gpu.device, mine));
+        check_status(STATUS_INVALID_PARAMETER, unlock(gpu.device, mine));
+    }
+    udxg_case("each counts its own, at one address") {
+        check_true(lock(gpu.device, mine) == lock(other, theirs));
+        lock(other, theirs);
+        check_status(STATUS_SUCCESS, unlock(gpu.device, mine));
+        check_status(STATUS_INVALID_PARAMETER, unlock(gpu.device, mine));
+        check_status(STATUS_SUCCESS, unlock(other, theirs));
+        check_status(STATUS_SUCCESS, unlock(other, theirs));
+        check_status(STATUS_INVALID_PARAMETER, unlock(other, theirs));
+    }
+    udxg_case("the locks of an opening end with it") {
+        lock(other, theirs);
+        lock(other, theirs);
+        make_resident(&gpu.queue, mine);
+        check_u64(D3DKMT_ALLOCATIONRESIDENCYSTATUS_RESIDENTINSHAREDMEMORY, residency_of(gpu.device, mine));
+        require_success(evict(gpu.device, mine));
+        require_success(destroy_resource(other, opening.args.hResource));
+        make_resident(&gpu.queue, mine);
+        check_u64(D3DKMT_ALLOCATIONRESIDENCYSTATUS_RESIDENTINGPUMEMORY, residency_of(gpu.device, mine));
+    }
+}
+
 int main(int argc, char **argv)
 {
     static const struct udxg_test tests[] = {
-        {"argument", ON_DISCRETE, arguments},
-        {"count", ON_EACH, counts},
-        {"zeroed", ON_EACH, zeroed},
-        {"residency", ON_EACH, residency},
+        {"argument", ON_DISCRETE, arguments}, {"count", ON_EACH, counts},          {"zeroed", ON_EACH, zeroed},
+        {"residency", ON_EACH, residency},    {"openings", ON_DISCRETE, openings},
     };
     return conformance_main(argc, argv, tests, LENGTH_OF(tests));
 }
