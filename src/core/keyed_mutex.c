@@ -37,6 +37,8 @@ struct opening {
     struct udxg_process *process; /* constant, like the rest but closed */
     struct keyed_mutex *mutex;    /* an opening of it */
     uint32_t handle;
+    void *offered; /* data for a mutex that has none; owned, until it is published */
+    uint32_t offered_bytes;
     bool closed UDXG_GUARDED_BY(KEYED);
 };
 
@@ -108,10 +110,28 @@ static udxg_status opening_create(struct udxg_process *process, struct keyed_mut
     return STATUS_SUCCESS;
 }
 
+/* A mutex that has no data gets what its opener brought. */
+static void adopt_data(struct opening *opening)
+{
+    struct keyed_mutex *mutex = opening->mutex;
+
+    udxg_lock(KEYED, &mutex->lock);
+    if (!mutex->data_bytes) {
+        mutex->data = opening->offered;
+        mutex->data_bytes = opening->offered_bytes;
+        opening->offered = NULL;
+    }
+    udxg_unlock(KEYED, &mutex->lock);
+    free(opening->offered);
+    opening->offered = NULL;
+}
+
+/* What it does to the mutex, it does here: an open that fails later has changed nothing. */
 static void opening_publish(void *object, uint32_t handle)
 {
     struct opening *opening = object;
 
+    if (opening->offered) adopt_data(opening);
     opening->handle = handle;
     udxg_handle_publish(&opening->process->handles, handle, UDXG_HANDLE_KEYED_MUTEX, opening);
 }
@@ -121,6 +141,7 @@ static void opening_unref(struct opening *opening)
 {
     if (atomic_fetch_sub(&opening->refs, 1) != 1) return;
     udxg_shared_unref(&opening->mutex->shared);
+    free(opening->offered);
     free(opening);
 }
 
@@ -543,18 +564,6 @@ struct udxg_shared *udxg_keyed_mutex_get_shareable(struct udxg_process *process,
     return shared;
 }
 
-/* A mutex that has no data gets the opener's. *COPY is taken if it is used. */
-static void adopt_data(struct keyed_mutex *mutex, void **copy, uint32_t bytes)
-{
-    udxg_lock(KEYED, &mutex->lock);
-    if (!mutex->data_bytes && bytes) {
-        mutex->data = *copy;
-        mutex->data_bytes = bytes;
-        *copy = NULL;
-    }
-    udxg_unlock(KEYED, &mutex->lock);
-}
-
 static udxg_status open_beside(struct udxg_shared *shared, const struct udxg_shared_opener *opener, void **ret_opening)
 {
     struct keyed_mutex *mutex = udxg_container_of(shared, struct keyed_mutex, shared);
@@ -567,12 +576,13 @@ static udxg_status open_beside(struct udxg_shared *shared, const struct udxg_sha
     status = opening_create(opener->device->process, mutex, &opening);
     if (udxg_failed(status)) {
         udxg_shared_close(shared);
-    } else {
-        adopt_data(mutex, &copy, opener->runtime_data_bytes);
-        *ret_opening = opening;
+        free(copy);
+        return status;
     }
-    free(copy);
-    return status;
+    opening->offered = copy;
+    opening->offered_bytes = opener->runtime_data_bytes;
+    *ret_opening = opening;
+    return STATUS_SUCCESS;
 }
 
 static const struct udxg_shared_class keyed_mutex_class = {
