@@ -192,7 +192,7 @@ void udxg_memory_unref(struct udxg_memory *memory)
     udxg_stats_freed(memory->vidmm.size_bytes);
     udxg_write_watch_destroy(memory->watch);
     vidmm_alloc_fini(&memory->vidmm);
-    if (memory->is_section) udxg_os_unmap(memory->vidmm.home, memory->vidmm.size_bytes);
+    udxg_section_destroy(memory->section);
     if (memory->told_miniport)
         adapter->miniport->destroy_allocation(adapter->mp_adapter, 1, &memory->mp_allocation, NULL);
     origin = memory->origin;

@@ -13,10 +13,10 @@ struct udxg_write_watch;
 struct udxg_memory {
     atomic_uint refs;                /* one per opening, one for a shared resource, which keep pa alive, too */
     bool told_miniport;              /* without NoKmdAccess; constant, as the rest is */
-    bool is_section;                 /* vidmm.home is our mapping of a client's memory file */
     struct udxg_process_adapter *pa; /* the creator's */
     void *mp_allocation;
     struct udxg_write_watch *watch; /* owned; NULL: not watched */
+    struct udxg_section *section;   /* owned; whose pages are vidmm.home; NULL: they are no file's */
     struct udxg_memory *origin;     /* of another adapter, whose home it uses; referenced; NULL */
     struct vidmm_alloc vidmm;
 };

@@ -42,10 +42,11 @@ struct creation {
     struct udxg_resource *resource; /* found: pinned; made: ours until published; NULL */
     bool made_resource;
     void *mp_resource;
-    void *standard_data; /* private data that the miniport made for a standard allocation; owned */
-    void *section;       /* our mapping of ExistingSection's file; ours until a memory has it */
-    uint32_t asked;      /* infos that the miniport has created and no memory owns yet */
-    uint32_t built;      /* allocations that exist */
+    bool made_mp_resource;        /* by the miniport, for a resource that had none */
+    void *standard_data;          /* private data that the miniport made for a standard allocation; owned */
+    struct udxg_section *section; /* of ExistingSection's file; ours until a memory has it */
+    uint32_t asked;               /* infos that the miniport has created and no memory owns yet */
+    uint32_t built;               /* allocations that exist */
     struct udxg_allocation_info *infos;
     struct udxg_allocation **allocations;
     uint32_t *handles; /* resource first, if made, then the allocations */
@@ -87,7 +88,7 @@ static udxg_status check_combination(D3DKMT_CREATEALLOCATIONFLAGS flags)
     if (flags.RestrictSharedAccess && !flags.CreateShared) return STATUS_INVALID_PARAMETER;
     if (flags.PartialSharedCreation && !flags.CreateShared) return STATUS_INVALID_PARAMETER;
     if (flags.SharedDisplayable && !flags.CreateShared) return STATUS_INVALID_PARAMETER;
-    if (flags.CrossAdapter && !flags.NtSecuritySharing) return STATUS_INVALID_PARAMETER;
+    if (flags.CrossAdapter && !flags.CreateShared) return STATUS_INVALID_PARAMETER;
     if ((flags.ExistingSysMem || flags.ExistingSection) && !flags.StandardAllocation) return STATUS_INVALID_PARAMETER;
     if (flags.NoKmdAccess && !flags.StandardAllocation) return STATUS_INVALID_PARAMETER;
     if (flags.WriteWatch && flags.StandardAllocation) return STATUS_INVALID_PARAMETER;
@@ -193,7 +194,7 @@ static void fill_info(const struct creation *c, uint32_t index)
     c->infos[index] = (struct udxg_allocation_info){
         .private_data = from->pPrivateDriverData,
         .private_data_bytes = from->PrivateDriverDataSize,
-        .system_memory = c->section ? c->section : from->pSystemMem,
+        .system_memory = c->section ? udxg_section_address(c->section) : from->pSystemMem,
         .video_present_source_id = from->VidPnSourceId,
         .primary = from->Flags.Primary,
         .alignment_bytes = UDXG_PAGE_SIZE,
@@ -216,8 +217,9 @@ static void describe_heap(struct creation *c)
 /* hSection shares its place with pSystemMem, which the element of version 1 has only. */
 static udxg_status map_section(struct creation *c)
 {
-    return udxg_os_map_section((intptr_t)element(c, 0)->pSystemMem, c->args->pStandardAllocation->ExistingHeapData.Size,
-                               c->args->Flags.ReadOnly, &c->section);
+    return udxg_section_create(&c->device->pa->sections, (intptr_t)element(c, 0)->pSystemMem,
+                               c->args->pStandardAllocation->ExistingHeapData.Size, c->args->Flags.ReadOnly,
+                               &c->section);
 }
 
 static udxg_status ask(struct creation *c)
@@ -245,6 +247,7 @@ static udxg_status ask(struct creation *c)
     }
     status = adapter->miniport->create_allocation(adapter->mp_adapter, &call);
     if (udxg_failed(status)) return status;
+    c->made_mp_resource = !c->mp_resource && call.resource;
     c->mp_resource = call.resource;
     c->asked = c->count;
     return STATUS_SUCCESS;
@@ -257,7 +260,9 @@ static bool is_a_home(struct udxg_process *process, const void *address, uint64_
 {
     for (uint32_t i = 0; i < UDXG_KERNEL_ADAPTERS; i++) {
         struct udxg_process_adapter *pa = atomic_load_explicit(&process->adapters[i], memory_order_acquire);
-        if (pa && vidmm_process_owns(pa->vidmm, address, size_bytes)) return true;
+        if (pa && (vidmm_process_owns(pa->vidmm, address, size_bytes) ||
+                   udxg_sections_own(&pa->sections, address, size_bytes)))
+            return true;
     }
     return false;
 }
@@ -335,7 +340,7 @@ static udxg_status make_memory(struct creation *c, const struct udxg_allocation_
     memory->pa = pa;
     memory->mp_allocation = info->allocation;
     memory->told_miniport = !c->args->Flags.NoKmdAccess;
-    memory->is_section = c->section != NULL;
+    memory->section = c->section;
     c->section = NULL;
     udxg_stats_created(memory->vidmm.size_bytes, info->system_memory != NULL);
     *ret_birth = birth;
@@ -390,16 +395,19 @@ static void move_into_shared(struct creation *c, struct udxg_shared_resource *sh
 {
     struct udxg_resource *resource = c->resource;
     unsigned char *data = udxg_shared_resource_data(shared);
+    uint32_t offset = 0;
 
     shared->cross_adapter = c->args->Flags.CrossAdapter;
     for (uint32_t i = 0; i < c->count; i++) {
         struct udxg_memory *memory = c->allocations[i]->memory;
         atomic_fetch_add(&memory->refs, 1);
         shared->memories[i].memory = memory;
+        shared->memories[i].data_offset = offset;
         shared->memories[i].data_bytes = c->infos[i].private_data_bytes;
         shared->memories[i].read_only = c->args->Flags.ReadOnly;
-        if (c->infos[i].private_data_bytes) memcpy(data, c->infos[i].private_data, c->infos[i].private_data_bytes);
-        data += c->infos[i].private_data_bytes;
+        if (c->infos[i].private_data_bytes)
+            memcpy(data + offset, c->infos[i].private_data, c->infos[i].private_data_bytes);
+        offset += c->infos[i].private_data_bytes;
     }
     shared->runtime_data = resource->runtime_data;
     shared->runtime_data_bytes = resource->runtime_data_bytes;
@@ -420,7 +428,7 @@ static udxg_status share(struct creation *c)
     if (!flags.CreateShared) return STATUS_SUCCESS;
     for (uint32_t i = 0; i < c->count; i++) total += c->infos[i].private_data_bytes;
     status = udxg_shared_resource_create(c->device->pa, c->count, total, flags.NtSecuritySharing,
-                                         flags.RestrictSharedAccess, c->device->process->pid, &shared);
+                                         flags.RestrictSharedAccess, c->device->process->number, &shared);
     if (!udxg_failed(status)) move_into_shared(c, shared);
     return status;
 }
@@ -504,11 +512,15 @@ static void undo(struct creation *c)
 {
     const struct udxg_adapter *adapter = c->device->adapter;
 
-    if (c->section) udxg_os_unmap(c->section, c->args->pStandardAllocation->ExistingHeapData.Size);
+    udxg_section_destroy(c->section);
     while (c->built) udxg_allocation_destroy(c->allocations[--c->built]);
     for (uint32_t i = c->count - c->asked; i < c->count; i++)
         adapter->miniport->destroy_allocation(adapter->mp_adapter, 1, &c->infos[i].allocation, NULL);
-    if (!c->made_resource) return;
+    if (!c->made_resource) {
+        /* The client's resource stays as it was, without one. */
+        if (c->made_mp_resource) adapter->miniport->destroy_allocation(adapter->mp_adapter, 0, NULL, c->mp_resource);
+        return;
+    }
     udxg_lock(DEVICE, &c->device->lock);
     c->resource->mp_resource = c->mp_resource;
     udxg_unlock(DEVICE, &c->device->lock);

@@ -19,6 +19,7 @@ void udxg_kernel_destroy(struct udxg_kernel *kernel)
     for (uint32_t i = 0; i < kernel->adapter_count; i++) alone &= udxg_adapter_destroy(kernel->adapters[i]);
     if (!alone) return; /* an engine is inside a miniport that keeps it, and looks at us when it comes out */
     udxg_inject_fini(&kernel->inject);
+    udxg_mutex_fini_CENSUS(&kernel->census_lock);
     udxg_globals_fini(&kernel->globals);
     free(kernel);
 }
@@ -39,7 +40,7 @@ static udxg_status start_adapters(struct udxg_kernel *kernel, const struct udxg_
 }
 
 udxg_status udxg_kernel_create(const char *adapters, const struct udxg_miniport *const *miniports, char *error,
-                               size_t error_bytes, struct udxg_kernel **ret_kernel)
+                               size_t error_bytes, struct udxg_kernel **ret_kernel) UDXG_NO_TSA
 {
     struct udxg_adapter_caps *caps = calloc(UDXG_KERNEL_ADAPTERS, sizeof *caps);
     struct udxg_kernel *kernel = calloc(1, sizeof *kernel);
@@ -50,6 +51,8 @@ udxg_status udxg_kernel_create(const char *adapters, const struct udxg_miniport 
         udxg_nt_handles_init(&kernel->nt_handles);
         udxg_globals_init(&kernel->globals);
         udxg_inject_init(&kernel->inject);
+        udxg_mutex_init_CENSUS(&kernel->census_lock);
+        udxg_list_init(&kernel->processes);
     }
     if (!udxg_failed(status))
         status = udxg_profile_load(adapters ? adapters : UDXG_PROFILE_DEFAULT_LIST, caps, UDXG_KERNEL_ADAPTERS, &count,

@@ -48,7 +48,8 @@ static udxg_status read_string(const UNICODE_STRING *string, struct udxg_name *r
 
     if (string->Length % sizeof *start || string->Length / sizeof *start > UDXG_NAME_UNITS)
         return STATUS_OBJECT_NAME_INVALID;
-    leaf = string->Length ? skip_folder(start, end) : NULL;
+    if (start == end) return STATUS_SUCCESS; /* as good as none */
+    leaf = skip_folder(start, end);
     if (!leaf || leaf == end) return STATUS_OBJECT_NAME_INVALID;
     for (const uint16_t *unit = leaf; unit < end; unit++)
         if (*unit == '\\') return STATUS_OBJECT_NAME_INVALID;

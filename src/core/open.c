@@ -88,7 +88,7 @@ static udxg_status admit(const struct udxg_device *device, struct udxg_shared_re
 {
     *ret_cross = device->adapter != shared->pa->adapter;
     if (*ret_cross && !shared->cross_adapter) return STATUS_INVALID_PARAMETER;
-    return udxg_shared_resource_admits(shared, device->process->pid) ? STATUS_SUCCESS : STATUS_ACCESS_DENIED;
+    return udxg_shared_resource_admits(shared, device->process->number) ? STATUS_SUCCESS : STATUS_ACCESS_DENIED;
 }
 
 /* ---- queries ---- */
@@ -210,11 +210,13 @@ static udxg_status get_memory(struct opening *o, uint32_t index, struct udxg_mem
 /* Where the private data of an allocation lies. The miniport sees them, and must not change them. */
 static unsigned char *data_of(const struct opening *o, uint32_t index)
 {
-    unsigned char *data = udxg_shared_resource_data(o->shared);
+    return o->cross ? o->standard.bytes : udxg_shared_resource_data(o->shared) + o->shared->memories[index].data_offset;
+}
 
-    if (o->cross) return o->standard.bytes;
-    for (uint32_t i = 0; i < index; i++) data += o->shared->memories[i].data_bytes;
-    return data;
+/* The same of all of them; a resource may have none. */
+static unsigned char *all_data(const struct opening *o)
+{
+    return o->cross ? o->standard.bytes : udxg_shared_resource_data(o->shared);
 }
 
 static uint32_t data_bytes_of(const struct opening *o, uint32_t index)
@@ -313,7 +315,7 @@ static void deliver(const struct opening *o)
                         : (unsigned char *)o->shared->private_data,
                buffers->private_data_bytes);
     buffers->total_bytes = total_bytes(o);
-    if (buffers->total_bytes) memcpy(buffers->total, data_of(o, 0), buffers->total_bytes);
+    if (buffers->total_bytes) memcpy(buffers->total, all_data(o), buffers->total_bytes);
     for (uint32_t i = 0; i < o->built; i++) {
         D3DDDI_OPENALLOCATIONINFO *info = element(buffers, i);
         info->hAllocation = o->handles[1 + i];

@@ -20,6 +20,44 @@ static void adapter_release(void *era)
     (void)era; /* it lives as long as the kernel */
 }
 
+/* ---- all of a kernel's ---- */
+
+static void enter_census(struct udxg_process *process)
+{
+    struct udxg_kernel *kernel = process->kernel;
+
+    udxg_lock(CENSUS, &kernel->census_lock);
+    process->number = ++kernel->process_count;
+    udxg_list_append(&kernel->processes, &process->link);
+    udxg_unlock(CENSUS, &kernel->census_lock);
+}
+
+static void leave_census(struct udxg_process *process)
+{
+    struct udxg_kernel *kernel = process->kernel;
+
+    udxg_lock(CENSUS, &kernel->census_lock);
+    udxg_list_remove(&process->link);
+    udxg_unlock(CENSUS, &kernel->census_lock);
+}
+
+bool udxg_process_exists(struct udxg_kernel *kernel, uint32_t pid, bool (*is_wanted)(void *user, uint64_t number),
+                         void *user)
+{
+    bool found = false;
+
+    udxg_lock(CENSUS, &kernel->census_lock);
+    udxg_list_for_each(link, &kernel->processes)
+    {
+        const struct udxg_process *process = udxg_container_of(link, struct udxg_process, link);
+        if (process->pid == pid && is_wanted(user, process->number)) found = true;
+    }
+    udxg_unlock(CENSUS, &kernel->census_lock);
+    return found;
+}
+
+/* ---- life ---- */
+
 udxg_status udxg_process_create(struct udxg_kernel *kernel, struct udxg_process **ret_process)
 {
     struct udxg_process *process = calloc(1, sizeof *process);
@@ -44,6 +82,7 @@ udxg_status udxg_process_create(struct udxg_kernel *kernel, struct udxg_process 
     process->handles.release[UDXG_HANDLE_KEYED_MUTEX] = udxg_keyed_mutex_release;
     udxg_registrations_init(&process->registrations);
     udxg_mutex_init_PROCESS(&process->lock);
+    enter_census(process);
     *ret_process = process;
     return STATUS_SUCCESS;
 }
@@ -57,6 +96,7 @@ void udxg_process_adapter_unref(struct udxg_process_adapter *pa)
 {
     if (atomic_fetch_sub(&pa->refs, 1) != 1) return;
     udxg_fence_pages_fini(&pa->fences);
+    udxg_sections_fini(&pa->sections);
     udxg_slab_fini(&pa->births);
     udxg_slab_fini(&pa->openings);
     if (pa->vidmm) vidmm_process_destroy(pa->vidmm);
@@ -72,6 +112,7 @@ static void close_device(uint32_t handle, void *object, void *user)
 
 void udxg_process_destroy(struct udxg_process *process)
 {
+    leave_census(process);
     /* Devices first: what hangs on one goes with it, in the order that needs. */
     udxg_handle_for_each(&process->handles, UDXG_HANDLE_DEVICE, close_device, process);
     udxg_handle_table_fini(&process->handles);
@@ -98,6 +139,7 @@ static udxg_status process_adapter_create(struct udxg_adapter *adapter, struct u
     atomic_init(&pa->refs, 1);
     pa->adapter = adapter;
     udxg_fence_pages_init(&pa->fences, pa->vidmm);
+    udxg_sections_init(&pa->sections);
     udxg_slab_init(&pa->births, sizeof(struct udxg_birth));
     udxg_slab_init(&pa->openings, sizeof(struct udxg_allocation));
     *ret_pa = pa;

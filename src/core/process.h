@@ -12,6 +12,7 @@
 #include "core/kernel.h"
 #include "core/trim.h"
 #include "core/node_stats.h"
+#include "core/section.h"
 #include "object/handle.h"
 #include "vidmm/vidmm.h"
 
@@ -26,6 +27,7 @@ struct udxg_process_adapter {
     struct udxg_adapter *adapter;   /* constant */
     struct vidmm_process *vidmm;    /* constant */
     struct udxg_fence_pages fences; /* locks for itself */
+    struct udxg_sections sections;  /* locks for itself */
     struct udxg_slab births;        /* of struct udxg_birth; locks for itself */
     struct udxg_node_stats nodes[UDXG_MAX_NODES] UDXG_GUARDED_BY(NODE); /* each by the lock of its own engine */
     struct udxg_slab openings;      /* of struct udxg_allocation, later ones; locks for itself */
@@ -33,13 +35,15 @@ struct udxg_process_adapter {
 };
 
 struct udxg_process {
-    struct udxg_kernel *kernel; /* constant */
-    uint32_t pid;               /* the client's; constant */
+    struct udxg_kernel *kernel;                    /* constant */
+    uint64_t number;                               /* of all that the kernel ever had; constant */
+    uint32_t pid;                                  /* the client's; constant; when it has ended, another's */
+    struct udxg_list link UDXG_GUARDED_BY(CENSUS); /* in the kernel's list */
     struct udxg_handle_table handles;
-    struct udxg_registrations registrations; /* locks for itself */
+    struct udxg_registrations registrations;   /* locks for itself */
     _Atomic(struct udxg_device *) stripe_user; /* which used stripe 0 last; may be gone, and is only compared */
     atomic_uint stripes_given;                 /* to devices that left stripe 0 */
-    struct udxg_mutex_PROCESS lock;          /* for the making of an element of adapters */
+    struct udxg_mutex_PROCESS lock;            /* for the making of an element of adapters */
     _Atomic(struct udxg_process_adapter *) adapters[UDXG_KERNEL_ADAPTERS]; /* set once each */
 };
 
@@ -49,6 +53,10 @@ udxg_status udxg_process_create(struct udxg_kernel *kernel, struct udxg_process 
  * and are not waited for: what they hold goes when they do.
  */
 void udxg_process_destroy(struct udxg_process *process);
+
+/* Whether IS_WANTED, which may take leaf locks, is true of the number of a process of KERNEL with that PID. */
+bool udxg_process_exists(struct udxg_kernel *kernel, uint32_t pid, bool (*is_wanted)(void *user, uint64_t number),
+                         void *user);
 
 /* Borrowed: it lives as long as PROCESS at least. */
 udxg_status udxg_process_adapter_get(struct udxg_process *process, struct udxg_adapter *adapter,

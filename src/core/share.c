@@ -71,17 +71,21 @@ static udxg_status get_objects(struct udxg_process *process, uint32_t count, con
     return STATUS_SUCCESS;
 }
 
+/* GENERIC_ALL spelt out, so that a part of it can be withheld. */
+static uint32_t spell_out(uint32_t access)
+{
+    return access & GENERIC_ALL ? access | D3DDDI_SYNC_OBJECT_ALL_ACCESS : access;
+}
+
 udxg_status thunk_ShareObjects(struct udxg_process *process, D3DKMT_SHAREOBJECTS *args)
 {
-    struct udxg_nt_request request = {.access = args->DesiredAccess};
+    struct udxg_nt_request request = {.access = spell_out(args->DesiredAccess)};
     struct udxg_shared *objects[UDXG_NT_OBJECTS];
     struct udxg_name name;
     int fd;
     udxg_status status = udxg_name_read(args->pObjectAttributes, &name, &request.inherit);
 
     if (udxg_failed(status)) return status;
-    /* Spelt out, so that a part of it can be withheld. */
-    if (request.access & GENERIC_ALL) request.access |= D3DDDI_SYNC_OBJECT_ALL_ACCESS;
     status = get_objects(process, args->ObjectCount, args->ObjectHandleArray, objects, &request.withheld);
     if (udxg_failed(status)) return status;
     status = udxg_nt_share(&process->kernel->nt_handles, args->ObjectCount, objects, &name, &request, &fd);
@@ -96,7 +100,7 @@ udxg_status thunk_ShareObjects(struct udxg_process *process, D3DKMT_SHAREOBJECTS
 static udxg_status open_name(struct udxg_process *process, const OBJECT_ATTRIBUTES *attributes, uint32_t access,
                              enum udxg_shared_kind kind, HANDLE *ret_handle)
 {
-    struct udxg_nt_request request = {.access = access};
+    struct udxg_nt_request request = {.access = spell_out(access)};
     struct udxg_name name;
     int fd;
     udxg_status status = udxg_name_read(attributes, &name, &request.inherit);
@@ -131,7 +135,7 @@ static udxg_status configure(struct udxg_device *device, const D3DKMT_CONFIGURES
     if (resource->shared && resource->shared->restricted && !resource->opened)
         status = udxg_check_process_handle(args->hProcess);
     if (!udxg_failed(status))
-        status = udxg_shared_resource_grant(resource->shared, device->process->pid, args->AllowAccess);
+        status = udxg_shared_resource_grant(resource->shared, device->process->number, args->AllowAccess);
     udxg_resource_put(resource);
     return status;
 }
@@ -147,6 +151,12 @@ udxg_status thunk_ConfigureSharedResource(struct udxg_process *process, D3DKMT_C
     return status;
 }
 
+static bool admits(void *resource, uint64_t process)
+{
+    return udxg_shared_resource_admits(resource, process);
+}
+
+/* Of a process that is not there, a restricted resource admits nobody. */
 udxg_status thunk_CheckSharedResourceAccess(struct udxg_process *process, D3DKMT_CHECKSHAREDRESOURCEACCESS *args)
 {
     struct udxg_resource *resource = udxg_handle_get(&process->handles, args->hResource, UDXG_HANDLE_RESOURCE);
@@ -154,7 +164,10 @@ udxg_status thunk_CheckSharedResourceAccess(struct udxg_process *process, D3DKMT
 
     if (!resource) return status;
     if (resource->shared)
-        status = udxg_shared_resource_admits(resource->shared, args->ClientPid) ? STATUS_SUCCESS : STATUS_ACCESS_DENIED;
+        status = !resource->shared->restricted ||
+                         udxg_process_exists(process->kernel, args->ClientPid, admits, resource->shared)
+                     ? STATUS_SUCCESS
+                     : STATUS_ACCESS_DENIED;
     udxg_handle_put(&process->handles, args->hResource);
     return status;
 }

@@ -8,7 +8,7 @@
 
 struct grant {
     struct udxg_list link UDXG_GUARDED_BY(GRANT);
-    uint32_t pid; /* constant */
+    uint64_t process; /* its number; constant */
 };
 
 static void destroy(struct udxg_shared *shared) UDXG_NO_TSA
@@ -31,7 +31,7 @@ static void destroy(struct udxg_shared *shared) UDXG_NO_TSA
 static const struct udxg_shared_class resources = {.kind = UDXG_SHARED_RESOURCE, .destroy = destroy};
 
 udxg_status udxg_shared_resource_create(struct udxg_process_adapter *pa, uint32_t count, uint32_t total_data_bytes,
-                                        bool nt_sharing, bool restricted, uint32_t pid,
+                                        bool nt_sharing, bool restricted, uint64_t process,
                                         struct udxg_shared_resource **ret) UDXG_NO_TSA
 {
     struct udxg_shared_resource *resource =
@@ -47,7 +47,7 @@ udxg_status udxg_shared_resource_create(struct udxg_process_adapter *pa, uint32_
     resource->restricted = restricted;
     resource->total_data_bytes = total_data_bytes;
     resource->count = count;
-    if (restricted) status = udxg_shared_resource_grant(resource, pid, true);
+    if (restricted) status = udxg_shared_resource_grant(resource, process, true);
     if (udxg_failed(status)) {
         udxg_shared_close(&resource->shared);
         return status;
@@ -56,32 +56,32 @@ udxg_status udxg_shared_resource_create(struct udxg_process_adapter *pa, uint32_
     return STATUS_SUCCESS;
 }
 
-static struct grant *find_locked(struct udxg_shared_resource *resource, uint32_t pid) UDXG_REQUIRES(GRANT)
+static struct grant *find_locked(struct udxg_shared_resource *resource, uint64_t process) UDXG_REQUIRES(GRANT)
 {
     udxg_list_for_each(link, &resource->grants)
     {
         struct grant *grant = udxg_container_of(link, struct grant, link);
-        if (grant->pid == pid) return grant;
+        if (grant->process == process) return grant;
     }
     return NULL;
 }
 
-bool udxg_shared_resource_admits(struct udxg_shared_resource *resource, uint32_t pid)
+bool udxg_shared_resource_admits(struct udxg_shared_resource *resource, uint64_t process)
 {
     bool found;
 
     if (!resource->restricted) return true;
     udxg_lock(GRANT, &resource->grant_lock);
-    found = find_locked(resource, pid) != NULL;
+    found = find_locked(resource, process) != NULL;
     udxg_unlock(GRANT, &resource->grant_lock);
     return found;
 }
 
 /* Takes the grant of that process off the list, or puts FRESH on it where there is none; returns what is left over. */
-static struct grant *change_locked(struct udxg_shared_resource *resource, uint32_t pid, struct grant *fresh)
+static struct grant *change_locked(struct udxg_shared_resource *resource, uint64_t process, struct grant *fresh)
     UDXG_REQUIRES(GRANT)
 {
-    struct grant *grant = find_locked(resource, pid);
+    struct grant *grant = find_locked(resource, process);
 
     if (fresh && grant) return fresh;
     if (fresh)
@@ -91,14 +91,14 @@ static struct grant *change_locked(struct udxg_shared_resource *resource, uint32
     return fresh ? NULL : grant;
 }
 
-udxg_status udxg_shared_resource_grant(struct udxg_shared_resource *resource, uint32_t pid, bool allow)
+udxg_status udxg_shared_resource_grant(struct udxg_shared_resource *resource, uint64_t process, bool allow)
 {
     struct grant *fresh = allow ? calloc(1, sizeof *fresh) : NULL, *left_over;
 
     if (allow && !fresh) return STATUS_NO_MEMORY;
-    if (fresh) fresh->pid = pid;
+    if (fresh) fresh->process = process;
     udxg_lock(GRANT, &resource->grant_lock);
-    left_over = change_locked(resource, pid, fresh);
+    left_over = change_locked(resource, process, fresh);
     udxg_unlock(GRANT, &resource->grant_lock);
     free(left_over);
     return STATUS_SUCCESS;

@@ -24,8 +24,9 @@ enum { UDXG_SHARED_ALLOCATION_WRITE = 0x1, UDXG_MAXIMUM_ALLOWED = 0x02000000 };
 /* One allocation of it. */
 struct udxg_shared_memory {
     struct udxg_memory *memory; /* referenced */
-    uint32_t data_bytes;        /* its part of data */
-    bool read_only;             /* CreateReadOnly: nobody's engines write it */
+    uint32_t data_offset;       /* its part of data */
+    uint32_t data_bytes;
+    bool read_only; /* CreateReadOnly: nobody's engines write it */
 };
 
 struct udxg_shared_resource {
@@ -52,16 +53,17 @@ static inline unsigned char *udxg_shared_resource_data(struct udxg_shared_resour
 
 /*
  * Room for COUNT allocations and their data, with the creator's opening; the caller fills in the rest before anybody
- * else knows it. RESTRICTED: the process with PID may open it, until that is taken away.
+ * else knows it. RESTRICTED: the process with that number may open it, until that is taken away.
  */
 udxg_status udxg_shared_resource_create(struct udxg_process_adapter *pa, uint32_t count, uint32_t total_data_bytes,
-                                        bool nt_sharing, bool restricted, uint32_t pid,
+                                        bool nt_sharing, bool restricted, uint64_t process,
                                         struct udxg_shared_resource **ret) UDXG_MUST_CHECK;
 
 /* Whether the process may open it. */
-bool udxg_shared_resource_admits(struct udxg_shared_resource *resource, uint32_t pid);
+bool udxg_shared_resource_admits(struct udxg_shared_resource *resource, uint64_t process);
 /* Grants it, or takes it away. */
-udxg_status udxg_shared_resource_grant(struct udxg_shared_resource *resource, uint32_t pid, bool allow) UDXG_MUST_CHECK;
+udxg_status udxg_shared_resource_grant(struct udxg_shared_resource *resource, uint64_t process,
+                                       bool allow) UDXG_MUST_CHECK;
 
 static inline struct udxg_shared_resource *udxg_shared_resource_of(struct udxg_shared *shared)
 {

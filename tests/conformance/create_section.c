@@ -406,6 +406,25 @@ static void in_use(void)
         gpu_finish(&gpu);
         check_u64(fds, open_fd_count());
     }
+    udxg_case("what Lock2 gave of it is not the caller's memory, in whole or in part, until it is gone") {
+        uint8_t *address;
+        struct creation creation;
+        D3DKMT_HANDLE allocation = section(&gpu, memory_file(), BYTES, 0);
+        address = (uint8_t *)lock(gpu.device, allocation);
+        creation_heap(&creation, 2, gpu.device, address, BYTES);
+        creation_refused(&creation, STATUS_INVALID_PARAMETER);
+        creation_heap(&creation, 2, gpu.device, address + BYTES - PAGE_BYTES, PAGE_BYTES);
+        creation_refused(&creation, STATUS_INVALID_PARAMETER);
+        require_success(unlock(gpu.device, allocation));
+        creation_heap(&creation, 2, create_device(gpu.adapter), address, PAGE_BYTES);
+        creation_refused(&creation, STATUS_INVALID_PARAMETER);
+        require_success(destroy_allocation(gpu.device, allocation));
+        gpu_finish(&gpu);
+        require_true(mmap(address, BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) ==
+                     address);
+        creation_heap(&creation, 2, gpu.device, address, BYTES);
+        creation_succeeds(&creation);
+    }
     udxg_case("ReadOnly: the CPU reads and cannot write") {
         int fd = memory_file();
         fill_file(fd, BYTES, 0x2b);

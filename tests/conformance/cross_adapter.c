@@ -30,13 +30,18 @@ static void open_both(struct both *both)
     }
 }
 
-static HANDLE create_cross(D3DKMT_HANDLE device)
+static void create_cross_with(D3DKMT_HANDLE device, UINT flags)
 {
     creation_buffers(&creation, 2, device, 1);
     creation.soft[0].preferred[0] = UDXG_SOFT_SEGMENT_SYSTEM;
     creation.soft[0].flags = UDXG_SOFT_CPU_VISIBLE | UDXG_SOFT_ONLY_PREFERRED;
-    creation_set_flags(&creation, SHARE_NT | CROSS_ADAPTER);
+    creation_set_flags(&creation, flags | CROSS_ADAPTER);
     require_success(creation_issue(&creation));
+}
+
+static HANDLE create_cross(D3DKMT_HANDLE device)
+{
+    create_cross_with(device, SHARE_NT);
     return share_resource(creation.args.hResource, ACCESS_ALL);
 }
 
@@ -133,7 +138,14 @@ static void crossing(void)
             opening.nt.hDevice = theirs->device;
             open_fails(&opening, STATUS_INVALID_PARAMETER);
         }
-        udxg_case("%d/nor by number", i) {
+        udxg_case("%d/with it, by number too", i) {
+            create_cross_with(mine->device, SHARE_GLOBAL);
+            open_prepare(&opening, OPEN_RESOURCE2, theirs->device, creation.args.hGlobalShare, NULL);
+            require_success(open_issue(&opening));
+            memset(lock(mine->device, creation_handle(&creation, 0)), 0x44, CREATION_BYTES);
+            check_true(filled_with(lock(theirs->device, opened_allocation(&opening, 0)), CREATION_BYTES, 0x44));
+        }
+        udxg_case("%d/without it, not by number either", i) {
             create_shared(&creation, mine->device, 1, SHARE_GLOBAL);
             open_prepare(&opening, OPEN_RESOURCE, mine->device, creation.args.hGlobalShare, NULL);
             opening.args.hDevice = theirs->device;

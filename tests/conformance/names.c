@@ -117,8 +117,39 @@ static void finding(void)
         HANDLE again;
         require_success(
             D3DKMTShareObjects(1, &opening.nt.hResource, name_of(&name, FOLDER "udxg#"), ACCESS_ALL, &again));
-        check_status(STATUS_ACCESS_DENIED, open_as(&name.attributes, ACCESS_ALL, &found));
-        check_status(STATUS_SUCCESS, open_as(&name.attributes, ACCESS_ALL | ACCESS_READ, &found));
+        check_status(STATUS_ACCESS_DENIED, open_as(&name.attributes, ACCESS_WRITE, &found));
+        check_status(STATUS_SUCCESS, open_as(&name.attributes, ACCESS_WRITE | ACCESS_READ, &found));
+        check_status(STATUS_SUCCESS, open_as(&name.attributes, ACCESS_ALL, &found));
+    }
+}
+
+/* A fence that is opened for waits alone, and shared again under a name. */
+static void weakened(void)
+{
+    static struct name name;
+    D3DKMT_HANDLE device = create_device(open_adapter());
+    D3DKMT_CREATESYNCHRONIZATIONOBJECT2 create;
+    D3DKMT_OPENSYNCOBJECTFROMNTHANDLE2 open;
+    HANDLE strong = NULL, again = NULL;
+    memset(&create, 0, sizeof(create));
+    create.hDevice = device;
+    create.Info.Type = D3DDDI_MONITORED_FENCE;
+    create.Info.Flags.Shared = create.Info.Flags.NtSecuritySharing = 1;
+    require_success(D3DKMTCreateSynchronizationObject2(&create));
+    require_success(D3DKMTShareObjects(1, &create.hSyncObject, NULL, D3DDDI_SYNC_OBJECT_WAIT, &strong));
+    memset(&open, 0, sizeof(open));
+    open.hNtHandle = strong;
+    open.hDevice = device;
+    require_success(D3DKMTOpenSyncObjectFromNtHandle2(&open));
+    require_success(D3DKMTShareObjects(1, &open.hSyncObject, name_of(&name, FOLDER "weak"), ACCESS_ALL, &again));
+    udxg_case("all there is, of a name that has not all") {
+        check_status(STATUS_SUCCESS, open_sync_as(&name.attributes, ACCESS_ALL));
+    }
+    udxg_case("what it has") {
+        check_status(STATUS_SUCCESS, open_sync_as(&name.attributes, D3DDDI_SYNC_OBJECT_WAIT));
+    }
+    udxg_case("what it has not") {
+        check_status(STATUS_ACCESS_DENIED, open_sync_as(&name.attributes, D3DDDI_SYNC_OBJECT_SIGNAL));
     }
 }
 
@@ -197,7 +228,6 @@ static void spelling(void)
         const char *what, *text;
         NTSTATUS want;
     } rows[] = {
-        {"empty", "", STATUS_OBJECT_NAME_INVALID},
         {"no folder", "udxg#", STATUS_OBJECT_NAME_INVALID},
         {"another folder", "\\Device\\udxg#", STATUS_OBJECT_NAME_INVALID},
         {"the folder", FOLDER, STATUS_OBJECT_NAME_INVALID},
@@ -260,6 +290,14 @@ static void spelling(void)
         check_status(STATUS_SUCCESS, share_as(&name.attributes, &handle));
         check_status(STATUS_INVALID_PARAMETER, open_as(&name.attributes, ACCESS_ALL, &handle));
     }
+    udxg_case("an empty name is none") {
+        case_number++;
+        check_status(STATUS_SUCCESS, share_as(name_of(&name, ""), &handle));
+        check_status(STATUS_SUCCESS, share_as(&name.attributes, &handle));
+        name.string.Buffer = NULL;
+        check_status(STATUS_SUCCESS, share_as(&name.attributes, &handle));
+        check_status(STATUS_INVALID_PARAMETER, open_as(&name.attributes, ACCESS_ALL, &handle));
+    }
     udxg_case("no attributes") {
         case_number++;
         check_status(STATUS_SUCCESS, share_as(NULL, &handle));
@@ -277,6 +315,7 @@ int main(int argc, char **argv)
 {
     static const struct udxg_test tests[] = {
         {"finding", ON_DISCRETE, finding},
+        {"weakened", ON_DISCRETE, weakened},
         {"living", ON_DISCRETE, living},
         {"spelling", ON_DISCRETE, spelling},
     };

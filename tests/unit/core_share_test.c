@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "core/adapter.h"
+#include "core/keyed_mutex.h"
 #include "core/nt_handle.h"
 
 static D3DKMT_HANDLE global; /* of what was created last */
@@ -162,8 +163,35 @@ static void a_stranger_is_let_in(void **state)
     assert_int_equal(open_number(&opener, global, &opened, &theirs), STATUS_ACCESS_DENIED);
     assert_int_equal(CALL(one, CheckSharedResourceAccess, &check), STATUS_ACCESS_DENIED);
     assert_int_equal(open_number(&creator, global, &opened, &theirs), STATUS_SUCCESS);
+    check.ClientPid = one->pid;
+    assert_int_equal(CALL(one, CheckSharedResourceAccess, &check), STATUS_SUCCESS);
+    check.ClientPid = one->pid + 2; /* nobody's */
+    assert_int_equal(CALL(one, CheckSharedResourceAccess, &check), STATUS_ACCESS_DENIED);
     udxg_process_destroy(two);
     udxg_process_destroy(one);
+    udxg_kernel_destroy(kernel);
+}
+
+/* Numbers of processes come back, and with them comes nobody's right. */
+static void a_pid_is_not_a_process(void **state)
+{
+    struct udxg_kernel *kernel = make_kernel("soft-uma");
+    struct udxg_process *one = make_process(kernel), *two = make_process(kernel), *three = make_process(kernel);
+    struct gpu creator = open_gpu(one), keeper = open_gpu(two), stranger = open_gpu(three);
+    D3DKMT_HANDLE mine, opened, theirs, resource = create(&creator, 65536, BY_HANDLE | RESTRICTED, &mine);
+    D3DKMT_OPENRESOURCEFROMNTHANDLE args;
+    int fd = share_fd(&creator, resource);
+
+    (void)state;
+    (void)keeper;
+    assert_int_equal(open_fd(&creator, fd, &args, &opened), STATUS_SUCCESS);
+    two->pid = one->pid + 1;
+    three->pid = one->pid;
+    udxg_process_destroy(one);
+    assert_int_equal(open_fd(&stranger, fd, &args, &theirs), STATUS_ACCESS_DENIED);
+    close(fd);
+    udxg_process_destroy(three);
+    udxg_process_destroy(two);
     udxg_kernel_destroy(kernel);
 }
 
@@ -272,6 +300,112 @@ static void what_stands_beside_is_opened_too(void **state)
     udxg_kernel_destroy(kernel);
 }
 
+/* The mutex is a real one: what the call brought for it stays the call's when it fails. */
+static void a_failed_open_leaves_no_data(void **state)
+{
+    struct udxg_kernel *kernel = make_kernel("soft-uma");
+    struct udxg_process *process = make_process(kernel);
+    struct gpu g = open_gpu(process);
+    const struct udxg_nt_request request = {.access = 1};
+    const struct udxg_name no_name = {0};
+    D3DKMT_CREATEKEYEDMUTEX2 mutex = {.Flags.NtSecuritySharing = 1};
+    uint8_t data[20];
+    D3DKMT_ACQUIREKEYEDMUTEX2 acquire = {.pPrivateRuntimeData = data, .PrivateRuntimeDataSize = sizeof data};
+    D3DKMT_OPENRESOURCEFROMNTHANDLE args;
+    D3DKMT_HANDLE mine, theirs, resource = create(&g, 65536, BY_HANDLE, &mine);
+    struct udxg_shared *objects[3];
+    struct udxg_nt_found found;
+    int fd = share_fd(&g, resource), both = -1;
+
+    (void)state;
+    DO(process, CreateKeyedMutex2, &mutex);
+    acquire.hKeyedMutex = mutex.hKeyedMutex;
+    assert_int_equal(udxg_nt_find(&kernel->nt_handles, fd, UDXG_SHARED_RESOURCE, &found), STATUS_SUCCESS);
+    objects[0] = found.objects[0];
+    objects[1] = udxg_keyed_mutex_get_shareable(process, mutex.hKeyedMutex);
+    objects[2] = stand_in(&syncs);
+    assert_int_equal(udxg_nt_share(&kernel->nt_handles, 3, objects, &no_name, &request, &both), STATUS_SUCCESS);
+    udxg_nt_forget(&found);
+    udxg_shared_unref(objects[1]);
+    udxg_shared_close(objects[2]);
+
+    refuse = true;
+    assert_int_equal(open_fd(&g, both, &args, &theirs), STATUS_NO_MEMORY);
+    assert_int_equal(CALL(process, AcquireKeyedMutex2, &acquire), STATUS_INVALID_PARAMETER);
+    refuse = false;
+    assert_int_equal(open_fd(&g, both, &args, &theirs), STATUS_SUCCESS);
+    assert_int_equal(CALL(process, AcquireKeyedMutex2, &acquire), STATUS_SUCCESS);
+    close(both);
+    close(fd);
+    udxg_process_destroy(process);
+    udxg_kernel_destroy(kernel);
+}
+
+/* ---- a miniport's own resource ---- */
+
+static struct {
+    struct udxg_miniport miniport;
+    const struct udxg_miniport *soft;
+    bool spoil; /* what it says breaks a rule */
+    unsigned made, destroyed;
+} keeper;
+
+/* It makes a resource when something is added to one. */
+static NTSTATUS keeper_create(void *adapter, struct udxg_create_allocation *args)
+{
+    NTSTATUS status = keeper.soft->create_allocation(adapter, args);
+
+    if (status != STATUS_SUCCESS || args->create_resource) return status;
+    if (!args->resource) keeper.made++;
+    args->resource = &keeper;
+    if (keeper.spoil) args->infos[0].size_bytes = 0;
+    return status;
+}
+
+static void keeper_destroy(void *adapter, uint32_t count, void *const *allocations, void *resource)
+{
+    keeper.soft->destroy_allocation(adapter, count, allocations, NULL);
+    if (resource) keeper.destroyed++;
+}
+
+static void a_failed_add_leaves_no_resource(void **state)
+{
+    static const struct udxg_miniport *miniports[] = {&keeper.miniport, NULL};
+    struct udxg_soft_allocation soft = soft_data(4096);
+    D3DDDI_ALLOCATIONINFO2 info = {.pPrivateDriverData = &soft, .PrivateDriverDataSize = sizeof soft};
+    D3DKMT_CREATEALLOCATION args = {.NumAllocations = 1, .pAllocationInfo2 = &info};
+    struct udxg_kernel *kernel;
+    struct gpu g;
+    D3DKMT_HANDLE mine;
+    char error[256];
+
+    (void)state;
+    for (const struct udxg_miniport *const *it = udxg_miniports; *it; it++)
+        if (!strcmp((*it)->name, "soft")) keeper.soft = *it;
+    keeper.miniport = *keeper.soft;
+    keeper.miniport.create_allocation = keeper_create;
+    keeper.miniport.destroy_allocation = keeper_destroy;
+    assert_int_equal(udxg_kernel_create("soft-uma", miniports, error, sizeof error, &kernel), STATUS_SUCCESS);
+    g = open_gpu(make_process(kernel));
+    args.hDevice = g.device;
+    args.hResource = create(&g, 4096, 0x1, &mine);
+    keeper.spoil = true;
+    assert_int_equal(CALL(g.process, CreateAllocation2, &args), STATUS_INVALID_PARAMETER);
+    assert_int_equal(keeper.made, 1);
+    assert_int_equal(keeper.destroyed, 1);
+    keeper.spoil = false;
+    DO(g.process, CreateAllocation2, &args);
+    keeper.spoil = true;
+    assert_int_equal(CALL(g.process, CreateAllocation2, &args), STATUS_INVALID_PARAMETER);
+    assert_int_equal(keeper.made, 2);
+    assert_int_equal(keeper.destroyed, 1); /* it is the client's */
+    destroy(&g, args.hResource);
+    assert_int_equal(keeper.destroyed, 2);
+    close_gpu(&g);
+    udxg_process_destroy(g.process);
+    udxg_kernel_destroy(kernel);
+}
+
 /* ---- threads ---- */
 
 #define THREADS 6
@@ -363,7 +497,10 @@ int main(void)
         cmocka_unit_test(memory_outlives_its_creators_process),
         cmocka_unit_test(a_process_takes_its_openings_along),
         cmocka_unit_test(a_stranger_is_let_in),
+        cmocka_unit_test(a_pid_is_not_a_process),
         cmocka_unit_test(what_stands_beside_is_opened_too),
+        cmocka_unit_test(a_failed_open_leaves_no_data),
+        cmocka_unit_test(a_failed_add_leaves_no_resource),
         cmocka_unit_test(a_market),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
