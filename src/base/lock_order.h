@@ -24,6 +24,7 @@ UDXG_LOCK_CLASS(VIDMM)        /* placement, residency and budgets of one adapter
 UDXG_LEAF_LOCK_CLASS(VASPACE) /* one GPU address space                            vidmm/vaspace.c    */
 UDXG_LEAF_LOCK_CLASS(STOCK)   /* a stripe's commit and homes                        vidmm/stock.c      */
 UDXG_LEAF_LOCK_CLASS(POOL)    /* one pool's ranges                                vidmm/pool.c       */
+UDXG_LEAF_LOCK_CLASS(OWNED)   /* the mutexes that a device owns                     core/ownership.c   */
 UDXG_LEAF_LOCK_CLASS(GLOBAL)  /* a kernel's global handles                        core/shared.c      */
 UDXG_LEAF_LOCK_CLASS(SECTION) /* mappings of clients' files                         core/section.c     */
 UDXG_LEAF_LOCK_CLASS(CENSUS)  /* a kernel's list of processes                      core/process.c     */

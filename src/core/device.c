@@ -45,6 +45,7 @@ static void device_destroy(struct udxg_device *device)
     udxg_adapter_remove_device(device); /* first: who finds it on the list may look at it */
     vidmm_device_fini(&device->vidmm);
     if (miniport->destroy_device) miniport->destroy_device(device->adapter->mp_adapter, device->mp_device);
+    udxg_ownership_fini(&device->ownership);
     pthread_cond_destroy(&device->changed);
     udxg_mutex_fini_DEVICE(&device->lock);
     udxg_process_adapter_unref(device->pa);
@@ -87,6 +88,7 @@ static udxg_status device_create(struct udxg_process *process, struct udxg_proce
     device->error.state = D3DKMT_DEVICEEXECUTION_ACTIVE;
     udxg_mutex_init_DEVICE(&device->lock);
     pthread_cond_init(&device->changed, NULL);
+    udxg_ownership_init(&device->ownership);
     udxg_list_init(&device->link);
     udxg_list_init(&device->timeline);
     for (int type = 0; type < UDXG_HANDLE_TYPE_COUNT; type++) udxg_list_init(&device->children[type]);
@@ -230,6 +232,7 @@ static void close_all_children(struct udxg_device *device)
     udxg_lanes_cancel(device);
     udxg_updates_cancel(device);
     for (size_t i = 0; i < sizeof order / sizeof *order; i++) close_children(device, order[i]);
+    udxg_disown_all(device);
 }
 
 void udxg_device_release(void *object)

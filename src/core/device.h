@@ -16,6 +16,7 @@
 #include <stdatomic.h>
 
 #include "base/list.h"
+#include "core/ownership.h"
 #include "core/process.h"
 
 struct udxg_resource;
@@ -50,7 +51,7 @@ struct udxg_device {
     bool no_timeout;                                /* DisableGpuTimeout; constant */
     void *mp_device;
     uint32_t handle;
-    atomic_uint stripe;     /* base/stripe.h; leaves 0 once, and stays where it then is */
+    atomic_uint stripe;   /* base/stripe.h; leaves 0 once, and stays where it then is */
     atomic_uint meetings; /* how often another device was met in stripe 0 */
     struct udxg_mutex_DEVICE lock;
     struct udxg_list children[UDXG_HANDLE_TYPE_COUNT] UDXG_GUARDED_BY(DEVICE);
@@ -58,6 +59,7 @@ struct udxg_device {
     uint64_t in_flight UDXG_GUARDED_BY(DEVICE); /* packets on the timeline */
     struct udxg_timeline_entry in_error_marker; /* nothing that ran when the device failed runs any more; used once */
     pthread_cond_t changed;                     /* with lock: in_flight or somebody's count fell to 0 */
+    struct udxg_ownership ownership;            /* locks for itself */
     struct udxg_device_error error UDXG_GUARDED_BY(DEVICE);
     atomic_bool in_error; /* error.state is not ACTIVE; set after it, read without the lock */
 };

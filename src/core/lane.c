@@ -414,14 +414,14 @@ static bool wait_done(struct udxg_wait *wait)
     bool ours;
 
     udxg_lock(NODE, &lane->engine->lock);
-    ours = lane->blocked == packet;
+    ours = lane->blocked == packet && !is_cancelled(lane);
     if (ours) {
         lane->blocked = NULL;
         udxg_node_completed_locked(lane, UDXG_PACKET_WAIT);
         run_if_work_locked(lane);
     }
     udxg_unlock(NODE, &lane->engine->lock);
-    if (!ours) return false; /* it was discarded meanwhile, and the discarder ends it */
+    if (!ours) return false; /* it was discarded meanwhile, or will be, and the discarder ends it */
     packet_retire(packet);
     packet_put(packet);
     return true;

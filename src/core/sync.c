@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Synchronisation objects: values, waiters, and who has them open. Invariants: a waiter is in the order exactly while
- * it is HANGING; the owner of a mutex has it open, or is nobody; a mutex is free, a semaphore's count is not 0, only
- * while nobody hangs in it. Locks: SYNC of one object at a time, never while a wait's callbacks run.
+ * it is HANGING; when a device comes to own a mutex, its process has that open; a mutex is free, a semaphore's count is
+ * not 0, only while nobody hangs in it. Locks: SYNC of one object at a time, never while a wait's callbacks run.
  */
 #include "core/sync.h"
 
@@ -20,11 +20,15 @@ static bool is_fence(const struct udxg_sync *sync)
 
 /* ---- letting waiters go ---- */
 
-static bool has_open_locked(const struct udxg_sync *sync, const struct udxg_device *device) UDXG_REQUIRES(SYNC)
+/* Whether PROCESS has it open; of DEVICE, if not NULL. */
+static bool has_open_locked(const struct udxg_sync *sync, const struct udxg_device *device,
+                            const struct udxg_process *process) UDXG_REQUIRES(SYNC)
 {
-    udxg_list_for_each(link,
-                       &sync->openings) if (udxg_container_of(link, struct udxg_sync_opening, link)->child.device ==
-                                            device) return true;
+    udxg_list_for_each(link, &sync->openings)
+    {
+        const struct udxg_sync_opening *opening = udxg_container_of(link, struct udxg_sync_opening, link);
+        if (opening->process == process && (!device || opening->child.device == device)) return true;
+    }
     return false;
 }
 
@@ -39,8 +43,8 @@ static bool take_locked(struct udxg_sync *sync, const struct udxg_waiter *waiter
         return true;
     }
     if (sync->owner) return false;
-    /* Who has closed it meanwhile would never give it up. */
-    if (has_open_locked(sync, waiter->wait->owner)) sync->owner = waiter->wait->owner;
+    /* Whose process has closed it meanwhile would never give it up. */
+    if (has_open_locked(sync, NULL, waiter->wait->owner->process)) udxg_own_locked(sync, waiter->wait->owner);
     return true;
 }
 
@@ -138,7 +142,7 @@ static void apply_locked(struct udxg_sync *sync, const struct udxg_device *devic
     if (is_fence(sync))
         atomic_store(sync->slot.value, value);
     else if (sync->type == D3DDDI_SYNCHRONIZATION_MUTEX && sync->owner == device)
-        sync->owner = NULL;
+        udxg_disown_locked(sync);
     else if (sync->type == D3DDDI_SEMAPHORE && (sync->count < sync->maximum || udxg_order_first(&sync->waiters)))
         sync->count++;
 }
@@ -171,6 +175,11 @@ void udxg_sync_store(struct udxg_sync *sync, uint64_t value)
     store(sync, NULL, value);
 }
 
+void udxg_sync_give_back_collect(struct udxg_sync *sync, const struct udxg_device *owner, struct udxg_list *fired)
+{
+    if (udxg_sync_is_used_up(sync)) udxg_sync_store_collect(sync, owner, 0, fired);
+}
+
 void udxg_sync_give_back(struct udxg_sync *sync, const struct udxg_device *owner)
 {
     if (udxg_sync_is_used_up(sync)) store(sync, owner, 0);
@@ -199,12 +208,8 @@ static void end_waits(const struct udxg_sync_opening *opening, struct udxg_list 
 {
     struct udxg_sync *sync = opening->sync;
 
-    if (is_fence(sync)) {
-        if (sync->flags.NoSignalMaxValueOnTdr || (opening->no_signal && !opening->creator)) return;
-        udxg_sync_store_collect(sync, NULL, UINT64_MAX, fired);
-    } else if (sync->type == D3DDDI_SYNCHRONIZATION_MUTEX) {
-        udxg_sync_store_collect(sync, opening->child.device, 0, fired);
-    }
+    if (!is_fence(sync) || sync->flags.NoSignalMaxValueOnTdr || (opening->no_signal && !opening->creator)) return;
+    udxg_sync_store_collect(sync, NULL, UINT64_MAX, fired);
 }
 
 void udxg_syncs_end_waits(struct udxg_device *device)
@@ -217,6 +222,7 @@ void udxg_syncs_end_waits(struct udxg_device *device)
         end_waits(udxg_container_of(link, struct udxg_sync_opening, child.link), &fired);
     udxg_unlock(DEVICE, &device->lock);
     udxg_waiters_fire(&fired);
+    udxg_disown_all(device);
 }
 
 /* ---- life ---- */
@@ -234,6 +240,7 @@ static void sync_init(struct udxg_sync *sync, const struct udxg_sync_desc *desc)
     udxg_mutex_init_SYNC(&sync->lock);
     udxg_order_init(&sync->waiters);
     udxg_list_init(&sync->openings);
+    udxg_list_init(&sync->owned);
     udxg_list_init(&sync->first.link);
     udxg_list_init(&sync->first.child.link);
 }
@@ -257,8 +264,10 @@ static udxg_status take_slots(struct udxg_sync *sync, uint64_t value)
     return status;
 }
 
-static void sync_free(struct udxg_sync *sync)
+/* Only what was never published still has an owner; that one is pinned. */
+static void sync_free(struct udxg_sync *sync) UDXG_NO_TSA
 {
+    udxg_disown_locked(sync);
     if (sync->pa) {
         udxg_fence_slot_put(&sync->pa->fences, &sync->monitored);
         udxg_fence_slot_put(&sync->pa->fences, &sync->slot);
@@ -292,7 +301,7 @@ udxg_status udxg_sync_create_any(struct udxg_device *device, const struct udxg_s
         opening_init(&sync->first, device->process, sync, desc->flags);
         sync->first.child.device = device; /* referenced once it is published */
         sync->first.creator = true;
-        sync->owner = desc->owned ? device : NULL;
+        if (desc->owned) udxg_own_locked(sync, device);
     }
     status = take_slots(sync, desc->value);
     if (udxg_failed(status)) {
@@ -340,6 +349,7 @@ static void abandon(struct udxg_shared *shared)
 
     udxg_lock(SYNC, &sync->lock);
     sync->abandoned = true;
+    udxg_disown_locked(sync);
     udxg_unlock(SYNC, &sync->lock);
     release_waiters(sync);
     udxg_sync_unref(sync);
@@ -431,18 +441,27 @@ void udxg_sync_opening_discard(struct udxg_sync_opening *opening)
     udxg_sync_unref(sync);
 }
 
-/* Takes it off the object's list; a mutex that its device owned, and has not open otherwise, is free. */
+/*
+ * Whether the owner of a mutex has it still, now that OPENING is closed: with a handle of its own if that was one,
+ * otherwise with any of its process.
+ */
+static bool still_owns_locked(const struct udxg_sync *sync, const struct udxg_sync_opening *opening) UDXG_REQUIRES(SYNC)
+{
+    if (has_open_locked(sync, sync->owner, sync->owner->process)) return true;
+    return opening->child.device != sync->owner && has_open_locked(sync, NULL, sync->owner->process);
+}
+
+/* Takes it off the object's list; a mutex that its owner cannot give up any more is free. */
 static void leave(struct udxg_sync_opening *opening)
 {
-    struct udxg_device *device = opening->child.device;
     struct udxg_sync *sync = opening->sync;
     struct udxg_list fired;
 
     udxg_list_init(&fired);
     udxg_lock(SYNC, &sync->lock);
     udxg_list_remove(&opening->link);
-    if (device && sync->owner == device && !has_open_locked(sync, device)) {
-        sync->owner = NULL;
+    if (sync->owner && !still_owns_locked(sync, opening)) {
+        udxg_disown_locked(sync);
         collect_locked(sync, &fired);
     }
     udxg_unlock(SYNC, &sync->lock);

@@ -49,9 +49,10 @@ struct udxg_sync {
     _Atomic uint64_t own_value;       /* of other fences */
     struct udxg_mutex_SYNC lock;
     bool abandoned UDXG_GUARDED_BY(SYNC);
-    uint32_t count UDXG_GUARDED_BY(SYNC);                  /* of a semaphore */
-    const struct udxg_device *owner UDXG_GUARDED_BY(SYNC); /* of a mutex, one that has it open; NULL: free */
-    struct udxg_order waiters UDXG_GUARDED_BY(SYNC);       /* by value; of other objects than fences all 0 */
+    uint32_t count UDXG_GUARDED_BY(SYNC);            /* of a semaphore */
+    struct udxg_device *owner UDXG_GUARDED_BY(SYNC); /* of a mutex; NULL: free */
+    struct udxg_list owned;                          /* in the owner's list, by that one's lock */
+    struct udxg_order waiters UDXG_GUARDED_BY(SYNC); /* by value; of other objects than fences all 0 */
     struct udxg_list openings UDXG_GUARDED_BY(SYNC);
     struct udxg_sync_opening first; /* the creator's */
 };
@@ -133,7 +134,9 @@ void udxg_sync_notify(struct udxg_sync *sync);
 /* Whether the waiter need not wait: it has fired, and has what it came for. Otherwise it hangs. */
 bool udxg_sync_hang(struct udxg_sync *sync, struct udxg_waiter *waiter) UDXG_MUST_CHECK;
 void udxg_sync_unhang_locked(struct udxg_sync *sync, struct udxg_waiter *waiter) UDXG_REQUIRES(SYNC);
-/* Undoes what a wait of OWNER took. */
+/* Undoes what a wait of OWNER took; the waits that have it now are on FIRED. */
+void udxg_sync_give_back_collect(struct udxg_sync *sync, const struct udxg_device *owner, struct udxg_list *fired);
+/* The same, and lets these go. */
 void udxg_sync_give_back(struct udxg_sync *sync, const struct udxg_device *owner);
 
 /* ---- openings ---- */

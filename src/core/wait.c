@@ -52,7 +52,7 @@ static void sort_by_object(struct udxg_waiter *waiters, uint32_t count)
 }
 
 void udxg_wait_init(struct udxg_wait *wait, uint32_t count, struct udxg_sync *const *syncs, const uint64_t *values,
-                    bool any, const struct udxg_device *owner, const struct udxg_wait_ops *ops)
+                    bool any, struct udxg_device *owner, const struct udxg_wait_ops *ops)
 {
     atomic_init(&wait->refs, 1);
     atomic_init(&wait->remaining, any ? 1 : (int)count);
@@ -90,9 +90,10 @@ static void count_down(struct udxg_waiter *waiter)
 
 /* ---- in turn ---- */
 
-static void give_back(struct udxg_wait *wait, uint32_t count)
+/* Whom that lets go is added to FIRED. */
+static void give_back(struct udxg_wait *wait, uint32_t count, struct udxg_list *fired)
 {
-    for (uint32_t i = 0; i < count; i++) udxg_sync_give_back(wait->waiters[i].sync, wait->owner);
+    for (uint32_t i = 0; i < count; i++) udxg_sync_give_back_collect(wait->waiters[i].sync, wait->owner, fired);
 }
 
 /* False when it was not hanging (any more). On true the waiter's reference is the caller's. */
@@ -108,16 +109,19 @@ static bool unhang(struct udxg_waiter *waiter)
     return hanging;
 }
 
-/* Takes one object after the other, from the one at INDEX on, until one has to be waited for. */
-static void go_on(struct udxg_wait *wait, uint32_t index)
+/*
+ * Takes one object after the other, from the one at INDEX on, until one has to be waited for. Who is let go by what is
+ * given back is added to FIRED.
+ */
+static void go_on(struct udxg_wait *wait, uint32_t index, struct udxg_list *fired)
 {
     for (;; index++) {
         if (atomic_load(&wait->cancelled)) {
-            give_back(wait, index);
+            give_back(wait, index, fired);
             return;
         }
         if (index == wait->count) {
-            if (!wait->done(wait)) give_back(wait, index);
+            if (!wait->done(wait)) give_back(wait, index, fired);
             return;
         }
         atomic_fetch_add(&wait->refs, 1); /* before it hangs: it may be let go at once */
@@ -127,13 +131,13 @@ static void go_on(struct udxg_wait *wait, uint32_t index)
     }
     /* From here on the wait may be another thread's, but for our caller's reference. */
     if (!atomic_load(&wait->cancelled) || !unhang(&wait->waiters[index])) return;
-    give_back(wait, index);
+    give_back(wait, index, fired);
     udxg_wait_unref(wait);
 }
 
 /* ---- both ---- */
 
-static void fire(struct udxg_waiter *waiter)
+static void fire(struct udxg_waiter *waiter, struct udxg_list *fired)
 {
     struct udxg_wait *wait = waiter->wait;
 
@@ -141,7 +145,7 @@ static void fire(struct udxg_waiter *waiter)
         count_down(waiter);
     } else {
         if (waiter->broken) atomic_store(&wait->broken, true);
-        go_on(wait, (uint32_t)(waiter - wait->waiters) + 1);
+        go_on(wait, (uint32_t)(waiter - wait->waiters) + 1, fired);
     }
     udxg_wait_unref(wait);
 }
@@ -150,13 +154,17 @@ void udxg_waiters_fire(struct udxg_list *fired)
 {
     struct udxg_list *link;
 
-    while ((link = udxg_list_pop(fired))) fire(udxg_container_of(link, struct udxg_waiter, link));
+    while ((link = udxg_list_pop(fired))) fire(udxg_container_of(link, struct udxg_waiter, link), fired);
 }
 
 void udxg_wait_start(struct udxg_wait *wait)
 {
+    struct udxg_list fired;
+
     if (wait->in_turn) {
-        go_on(wait, 0);
+        udxg_list_init(&fired);
+        go_on(wait, 0, &fired);
+        udxg_waiters_fire(&fired);
         return;
     }
     for (uint32_t i = 0; i < wait->count; i++) {
@@ -172,10 +180,14 @@ void udxg_wait_start(struct udxg_wait *wait)
 
 void udxg_wait_cancel(struct udxg_wait *wait)
 {
+    struct udxg_list fired;
+
+    udxg_list_init(&fired);
     atomic_store(&wait->cancelled, true);
     for (uint32_t i = 0; i < wait->count; i++) {
         if (!unhang(&wait->waiters[i])) continue;
-        if (wait->in_turn) give_back(wait, i);
+        if (wait->in_turn) give_back(wait, i, &fired);
         udxg_wait_unref(wait);
     }
+    udxg_waiters_fire(&fired);
 }

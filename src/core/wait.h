@@ -49,7 +49,7 @@ struct udxg_wait {
     /* Without locks, once, on the thread that signals. False: nobody wanted it any more, what was taken goes back. */
     bool (*done)(struct udxg_wait *wait);
     void (*free)(struct udxg_wait *wait); /* with the last reference */
-    const struct udxg_device *owner;      /* whom a mutex will belong to; not referenced, only compared */
+    struct udxg_device *owner;            /* whom a mutex will belong to; whose wait it is keeps it; NULL: no mutexes */
     uint32_t count;
     struct udxg_waiter waiters[];
 };
@@ -70,14 +70,17 @@ struct udxg_wait_ops {
  * of it is a mutex or a semaphore, which then will be OWNER's; never with ANY.
  */
 void udxg_wait_init(struct udxg_wait *wait, uint32_t count, struct udxg_sync *const *syncs, const uint64_t *values,
-                    bool any, const struct udxg_device *owner, const struct udxg_wait_ops *ops);
+                    bool any, struct udxg_device *owner, const struct udxg_wait_ops *ops);
 /* Hangs the waiters in; done() may run before it returns, on this thread. */
 void udxg_wait_start(struct udxg_wait *wait);
 /* Takes waiters that have not fired off again; done() may still be running or have run. */
 void udxg_wait_cancel(struct udxg_wait *wait);
 void udxg_wait_unref(struct udxg_wait *wait);
 
-/* Ends the waiters of a list, which their objects have let go; on a thread without locks. */
+/*
+ * Ends the waiters of a list, which their objects have let go; on a thread without locks. What they give back, and lets
+ * others go, is added to the list: no stack has room for a call in a call for each of them.
+ */
 void udxg_waiters_fire(struct udxg_list *fired);
 
 #endif

@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Synchronisation objects as several processes see them, and what the public calls cannot bring about at will: who owns
+ * a mutex, and waits by the hundred thousand.
+ */
+#include "core_fixture.h"
+
+#include <stdlib.h>
+
+#include "core/sync.h"
+
+/* ---- helpers ---- */
+
+static D3DKMT_HANDLE create_mutex(const struct gpu *g, D3DKMT_HANDLE *ret_global)
+{
+    D3DKMT_CREATESYNCHRONIZATIONOBJECT2 args = {.hDevice = g->device};
+
+    args.Info.Type = D3DDDI_SYNCHRONIZATION_MUTEX;
+    args.Info.Flags.Shared = 1;
+    DO(g->process, CreateSynchronizationObject2, &args);
+    if (ret_global) *ret_global = args.Info.SharedHandle;
+    return args.hSyncObject;
+}
+
+static D3DKMT_HANDLE open_sync(struct udxg_process *process, D3DKMT_HANDLE global)
+{
+    D3DKMT_OPENSYNCHRONIZATIONOBJECT args = {.hSharedHandle = global};
+
+    DO(process, OpenSynchronizationObject, &args);
+    return args.hSyncObject;
+}
+
+static void close_sync(struct udxg_process *process, D3DKMT_HANDLE handle)
+{
+    D3DKMT_DESTROYSYNCHRONIZATIONOBJECT args = {handle};
+
+    DO(process, DestroySynchronizationObject, &args);
+}
+
+static void take(const struct gpu *g, D3DKMT_HANDLE object)
+{
+    D3DKMT_WAITFORSYNCHRONIZATIONOBJECT args = {.hContext = g->context,
+                                                .ObjectCount = 1,
+                                                .ObjectHandleArray = {object}};
+
+    DO(g->process, WaitForSynchronizationObject, &args);
+}
+
+static void give(const struct gpu *g, D3DKMT_HANDLE object)
+{
+    D3DKMT_SIGNALSYNCHRONIZATIONOBJECT args = {.hContext = g->context, .ObjectCount = 1, .ObjectHandleArray = {object}};
+
+    DO(g->process, SignalSynchronizationObject, &args);
+}
+
+static void mark_as_error(const struct gpu *g)
+{
+    D3DKMT_MARKDEVICEASERROR args = {.hDevice = g->device};
+
+    DO(g->process, MarkDeviceAsError, &args);
+}
+
+/* Whether the context gets past all that was queued in it. */
+static bool passes(const struct gpu *g, int timeout_ms)
+{
+    const volatile UINT64 *value;
+    D3DKMT_HANDLE fence = create_fence(g, (D3DDDI_SYNCHRONIZATIONOBJECT_FLAGS){.Value = 0}, &value, NULL);
+
+    assert_int_equal(signal_gpu(g, g->context, fence, 1), STATUS_SUCCESS);
+    for (int i = 0; i < timeout_ms && !*value; i++) usleep(1000);
+    return *value != 0;
+}
+
+/* ---- mutexes ---- */
+
+/* Opened by a global handle it is of no device, and the one whose context took it has it all the same. */
+static void a_mutex_by_a_global_handle_is_exclusive(void **state)
+{
+    struct udxg_kernel *kernel = make_kernel("soft-uma");
+    struct udxg_process *one = make_process(kernel), *two = make_process(kernel);
+    struct gpu maker = open_gpu(one), first = open_gpu(two), second = open_gpu(one);
+    D3DKMT_HANDLE global, mine = create_mutex(&maker, &global), theirs = open_sync(two, global);
+
+    (void)state;
+    take(&first, theirs);
+    assert_true(passes(&first, 5000));
+    take(&second, mine);
+    assert_false(passes(&second, 50));
+    give(&first, theirs);
+    assert_true(passes(&second, 5000));
+    udxg_process_destroy(one);
+    udxg_process_destroy(two);
+    udxg_kernel_destroy(kernel);
+}
+
+static void a_mutex_by_another_devices_handle_is_exclusive(void **state)
+{
+    struct udxg_kernel *kernel = make_kernel("soft-uma");
+    struct udxg_process *one = make_process(kernel);
+    struct gpu maker = open_gpu(one), first = open_gpu(one), second = open_gpu(one);
+    D3DKMT_HANDLE mutex = create_mutex(&maker, NULL);
+
+    (void)state;
+    take(&first, mutex);
+    assert_true(passes(&first, 5000));
+    take(&second, mutex);
+    assert_false(passes(&second, 50));
+    close_gpu(&first); /* the handle is not its own, and the mutex is free all the same */
+    assert_true(passes(&second, 5000));
+    take(&maker, mutex);
+    assert_false(passes(&maker, 50));
+    mark_as_error(&second);
+    assert_true(passes(&maker, 5000));
+    udxg_process_destroy(one);
+    udxg_kernel_destroy(kernel);
+}
+
+/* With its process's last handle nobody can give it up any more. */
+static void a_mutex_goes_with_its_owners_last_handle(void **state)
+{
+    struct udxg_kernel *kernel = make_kernel("soft-uma");
+    struct udxg_process *one = make_process(kernel), *two = make_process(kernel);
+    struct gpu maker = open_gpu(one), first = open_gpu(two);
+    D3DKMT_HANDLE global, mine = create_mutex(&maker, &global), theirs = open_sync(two, global),
+                          again = open_sync(two, global);
+
+    (void)state;
+    take(&first, theirs);
+    assert_true(passes(&first, 5000));
+    take(&maker, mine);
+    close_sync(two, theirs);
+    assert_false(passes(&maker, 50));
+    close_sync(two, again);
+    assert_true(passes(&maker, 5000));
+    udxg_process_destroy(one);
+    udxg_process_destroy(two);
+    udxg_kernel_destroy(kernel);
+}
+
+/* ---- many waits ---- */
+
+static bool somebody_wants_it(struct udxg_wait *wait)
+{
+    (void)wait;
+    return true;
+}
+
+static bool nobody_wants_it(struct udxg_wait *wait)
+{
+    (void)wait;
+    return false;
+}
+
+static void free_wait(struct udxg_wait *wait)
+{
+    free(wait);
+}
+
+/* A wait of DEVICE's for one object, which begins now and ends when it may. */
+static void start_wait(struct udxg_device *device, struct udxg_sync *sync, bool (*done)(struct udxg_wait *wait))
+{
+    const struct udxg_wait_ops ops = {done, free_wait};
+    struct udxg_wait *wait = malloc(udxg_wait_bytes(0, 1));
+
+    assert_non_null(wait);
+    udxg_wait_init(wait, 1, &sync, NULL, false, device, &ops);
+    udxg_wait_start(wait);
+    udxg_wait_unref(wait);
+}
+
+/* A wait that is let go just after its device has failed: nothing would ever give the mutex up. */
+static void a_mutex_is_not_for_a_device_in_error(void **state)
+{
+    struct udxg_kernel *kernel = make_kernel("soft-uma");
+    struct udxg_process *process = make_process(kernel);
+    struct gpu broken = open_gpu(process), sound = open_gpu(process);
+    D3DKMT_HANDLE handle = create_mutex(&broken, NULL);
+    struct udxg_sync *mutex;
+    struct udxg_device *device;
+
+    (void)state;
+    assert_int_equal(udxg_device_get(process, broken.device, &device), STATUS_SUCCESS);
+    assert_int_equal(udxg_syncs_get(process, 1, &handle, UDXG_SYNC_ANY, &mutex), STATUS_SUCCESS);
+    mark_as_error(&broken);
+    start_wait(device, mutex, somebody_wants_it);
+    take(&sound, handle);
+    assert_true(passes(&sound, 5000));
+    udxg_sync_unref(mutex);
+    udxg_device_put(device);
+    udxg_process_destroy(process);
+    udxg_kernel_destroy(kernel);
+}
+
+/* Each gives the mutex back to the next one: no stack has room for a call in a call in a call ... */
+static void a_mutex_goes_through_many_hands(void **state)
+{
+    enum { COUNT = 300000 };
+    struct udxg_kernel *kernel = make_kernel("soft-uma");
+    struct udxg_process *process = make_process(kernel);
+    struct gpu g = open_gpu(process);
+    D3DKMT_HANDLE handle = create_mutex(&g, NULL);
+    struct udxg_sync *mutex;
+    struct udxg_device *device;
+
+    (void)state;
+    assert_int_equal(udxg_device_get(process, g.device, &device), STATUS_SUCCESS);
+    assert_int_equal(udxg_syncs_get(process, 1, &handle, UDXG_SYNC_ANY, &mutex), STATUS_SUCCESS);
+    take(&g, handle);
+    assert_true(passes(&g, 5000));
+    for (int i = 0; i < COUNT; i++) start_wait(device, mutex, nobody_wants_it);
+    give(&g, handle);
+    assert_true(passes(&g, 60000));
+    take(&g, handle);
+    assert_true(passes(&g, 5000));
+    udxg_sync_unref(mutex);
+    udxg_device_put(device);
+    udxg_process_destroy(process);
+    udxg_kernel_destroy(kernel);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_mutex_by_a_global_handle_is_exclusive),
+        cmocka_unit_test(a_mutex_by_another_devices_handle_is_exclusive),
+        cmocka_unit_test(a_mutex_goes_with_its_owners_last_handle),
+        cmocka_unit_test(a_mutex_is_not_for_a_device_in_error),
+        cmocka_unit_test(a_mutex_goes_through_many_hands),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
