@@ -265,7 +265,7 @@ void udxg_device_fail(struct udxg_device *device, D3DKMT_DEVICEEXECUTION_STATE s
         atomic_store_explicit(&device->in_error, true, memory_order_release);
     }
     udxg_unlock(DEVICE, &device->lock);
-    if (!first) return;
+    /* Each time: it may have made fences since the last one, and this may be the end of its adapter. */
     udxg_lanes_cancel(device);
     udxg_updates_cancel(device);
     device->in_error_marker.fire = end_waits;

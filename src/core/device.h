@@ -48,6 +48,7 @@ struct udxg_device {
     struct udxg_adapter *adapter;
     struct udxg_era *era;                           /* of the adapter, in which it was made; constant */
     struct udxg_list link UDXG_GUARDED_BY(ADAPTER); /* in the adapter's list */
+    bool removed UDXG_GUARDED_BY(ADAPTER);          /* the end of its era has reached it */
     bool no_timeout;                                /* DisableGpuTimeout; constant */
     void *mp_device;
     uint32_t handle;
@@ -109,7 +110,7 @@ void udxg_device_child_closed(struct udxg_child *child);
 /* The handle of a child that somebody else may be closing. */
 uint32_t udxg_device_child_handle(struct udxg_child *child);
 
-/* Puts the device in error, once; later causes are ignored. */
+/* Puts the device in error. Later causes do not change what it says of itself, but end what it has made since. */
 void udxg_device_fail(struct udxg_device *device, D3DKMT_DEVICEEXECUTION_STATE state,
                       const struct udxg_submit_fault *fault);
 static inline bool udxg_device_in_error(struct udxg_device *device)

@@ -36,30 +36,32 @@ void udxg_adapter_remove_device(struct udxg_device *device)
     udxg_unlock(ADAPTER, &device->adapter->lock);
 }
 
-/* The first device of ERA behind AFTER, or of all, that is not in error, referenced; NULL when there is none. */
-static struct udxg_device *next_sound(const struct udxg_era *era, struct udxg_device *after)
+/* The first device of ERA behind AFTER, or of all, that its end has not reached, referenced; NULL when there is none. */
+static struct udxg_device *next_device(const struct udxg_era *era, struct udxg_device *after)
 {
-    struct udxg_device *sound = NULL;
+    struct udxg_device *next = NULL;
     struct udxg_list *devices = &era->adapter->devices, *link;
 
     udxg_lock(ADAPTER, &era->adapter->lock);
-    for (link = after ? after->link.next : devices->next; link != devices && !sound; link = link->next) {
+    for (link = after ? after->link.next : devices->next; link != devices && !next; link = link->next) {
         struct udxg_device *device = udxg_container_of(link, struct udxg_device, link);
-        if (device->era == era && !udxg_device_in_error(device) && udxg_device_try_ref(device)) sound = device;
+        if (device->era != era || device->removed || !udxg_device_try_ref(device)) continue;
+        device->removed = true;
+        next = device;
     }
     udxg_unlock(ADAPTER, &era->adapter->lock);
-    return sound;
+    return next;
 }
 
 /* The era is over, so none is added; the one whose turn it is stays on the list while it is referenced. */
 static void fail_devices(const struct udxg_era *era, D3DKMT_DEVICEEXECUTION_STATE state)
 {
-    struct udxg_device *device = next_sound(era, NULL);
+    struct udxg_device *device = next_device(era, NULL);
 
     while (device) {
         struct udxg_device *next;
         udxg_device_fail(device, state, NULL);
-        next = next_sound(era, device);
+        next = next_device(era, device);
         udxg_device_unref(device);
         device = next;
     }

@@ -88,6 +88,7 @@ void udxg_hw_queue_release(void *object)
     uint32_t handle = udxg_device_child_handle(fence); /* 0 when the client has closed it itself */
 
     if (handle) udxg_handle_close(&fence->device->process->handles, handle, UDXG_HANDLE_SYNC);
+    udxg_sync_expect_no_more(queue->lane.progress); /* what is queued counts for itself */
     udxg_lane_close(&queue->lane);
 }
 
@@ -125,6 +126,7 @@ static udxg_status make_queue(struct udxg_context *context, D3DDDI_CREATEHWQUEUE
     if (!queue) return STATUS_NO_MEMORY;
     status = udxg_sync_create(model->child.device, fence, 0, &queue->lane.progress);
     if (udxg_failed(status)) return status;
+    udxg_sync_expect(queue->lane.progress);
     queue->context = context;
     atomic_fetch_add(&context->lane.refs, 1);
     queue->no_broadcast_signal = flags.NoBroadcastSignal;

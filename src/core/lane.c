@@ -234,21 +234,56 @@ static void packet_retire(struct udxg_packet *packet)
     udxg_device_retire(packet->lane->child.device, &packet->timeline);
 }
 
-/* Ends a packet that will not run (any more). */
+/* ---- its signals ---- */
+
+/* What it signals: a signal packet's objects, and the progress fence of a command. */
+static void for_each_signalled(struct udxg_packet *packet, void (*visit)(struct udxg_sync *sync))
+{
+    struct signal_packet *signal = (struct signal_packet *)packet;
+
+    if (packet->progress) visit(packet->lane->progress);
+    if (packet->kind != UDXG_PACKET_SIGNAL) return;
+    for (uint32_t i = 0; i < signal->count; i++) visit(signal->items[i].sync);
+}
+
+/* The device is in error: what waits for a signal of this packet waits for nothing. */
+static void end_signalled(struct udxg_packet *packet, struct udxg_list *fired)
+{
+    struct signal_packet *signal = (struct signal_packet *)packet;
+
+    if (!udxg_device_in_error(packet->lane->child.device)) return;
+    if (packet->progress) udxg_sync_end_collect(packet->lane->progress, fired);
+    if (packet->kind != UDXG_PACKET_SIGNAL) return;
+    for (uint32_t i = 0; i < signal->count; i++) udxg_sync_end_collect(signal->items[i].sync, fired);
+}
+
+/* Ends a submitted packet that will not run (any more). */
 static void packet_discard(struct udxg_packet *packet)
 {
     struct wait_packet *wait = (struct wait_packet *)packet;
 
     if (packet->kind == UDXG_PACKET_WAIT && wait->started) udxg_wait_cancel(&wait->wait);
     packet_retire(packet);
+    for_each_signalled(packet, udxg_sync_expect_no_more);
     packet_put(packet);
+}
+
+/* The same for one whose submission was a success. */
+static void packet_lose(struct udxg_packet *packet)
+{
+    struct udxg_list fired;
+
+    udxg_list_init(&fired);
+    end_signalled(packet, &fired);
+    udxg_waiters_fire(&fired);
+    packet_discard(packet);
 }
 
 void udxg_packets_discard(struct udxg_list *packets) UDXG_NO_TSA
 {
     struct udxg_list *link;
 
-    while ((link = udxg_list_pop(packets))) packet_discard(packet_of(link));
+    while ((link = udxg_list_pop(packets))) packet_lose(packet_of(link));
 }
 
 /* Retirement and what becomes visible with it are one step. */
@@ -258,13 +293,16 @@ struct retirement {
     bool stored;            /* its signals were made */
 };
 
-/* What a cancelled lane would have signalled is lost: its device has set its fences already, or is about to. */
+/* What a cancelled lane would have signalled is lost. */
 static void store_values(void *user)
 {
     struct retirement *step = user;
     struct udxg_lane *lane = step->packet->lane;
 
-    if (is_cancelled(lane)) return;
+    if (is_cancelled(lane)) {
+        end_signalled(step->packet, &step->fired);
+        return;
+    }
     step->stored = true;
     if (step->packet->progress)
         udxg_sync_store_collect(lane->progress, lane->child.device, step->packet->progress, &step->fired);
@@ -292,6 +330,7 @@ static void retire_and_store(struct udxg_packet *packet)
     udxg_device_retire_with(packet->lane->child.device, &packet->timeline, store_values, &step);
     udxg_waiters_fire(&step.fired);
     if (step.stored && packet->kind == UDXG_PACKET_SIGNAL) notify_all((struct signal_packet *)packet);
+    for_each_signalled(packet, udxg_sync_expect_no_more);
 }
 
 /* ---- commands ---- */
@@ -492,7 +531,7 @@ static bool run_packet(struct udxg_lane *lane, struct udxg_packet *packet)
     if (gate == GATE_PASSED && packet->kind == UDXG_PACKET_COMMAND) gate = pass_gate(lane, packet);
     if (gate == GATE_LATER) return true;
     if (gate == GATE_DISCARD) {
-        packet_discard(packet);
+        packet_lose(packet);
     } else if (packet->kind == UDXG_PACKET_WAIT) {
         run_wait(lane, (struct wait_packet *)packet);
         return true;
@@ -625,6 +664,15 @@ static bool append_locked(struct udxg_lane *lane, struct udxg_packet *packet) UD
     return true;
 }
 
+/* A call that succeeds has lost its packet when the device is in error; one that fails has changed nothing. */
+static void not_queued(struct udxg_packet *packet, udxg_status status)
+{
+    if (udxg_failed(status))
+        packet_discard(packet);
+    else
+        packet_lose(packet);
+}
+
 /* Values of a progress fence must reach the queue in the order in which they were admitted: in one step. */
 static udxg_status submit_one(struct udxg_packet *packet)
 {
@@ -636,7 +684,7 @@ static udxg_status submit_one(struct udxg_packet *packet)
     status = admit_locked(lane, packet);
     if (!udxg_failed(status)) queued = append_locked(lane, packet);
     udxg_unlock(NODE, &lane->engine->lock);
-    if (!queued) packet_discard(packet);
+    if (!queued) not_queued(packet, status);
     return status;
 }
 
@@ -665,7 +713,10 @@ udxg_status udxg_packets_submit(uint32_t count, struct udxg_packet *const *packe
 {
     udxg_status status;
 
-    for (uint32_t i = 0; i < count; i++) udxg_device_submit(packets[i]->lane->child.device, &packets[i]->timeline);
+    for (uint32_t i = 0; i < count; i++) {
+        for_each_signalled(packets[i], udxg_sync_expect);
+        udxg_device_submit(packets[i]->lane->child.device, &packets[i]->timeline);
+    }
     if (count == 1) return submit_one(packets[0]);
     status = admit_all(count, packets);
     for (uint32_t i = 0; i < count; i++) {
@@ -674,7 +725,7 @@ udxg_status udxg_packets_submit(uint32_t count, struct udxg_packet *const *packe
         udxg_lock(NODE, &lane->engine->lock);
         if (!udxg_failed(status)) queued = append_locked(lane, packets[i]);
         udxg_unlock(NODE, &lane->engine->lock);
-        if (!queued) packet_discard(packets[i]);
+        if (!queued) not_queued(packets[i], status);
     }
     return status;
 }

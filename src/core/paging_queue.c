@@ -43,6 +43,7 @@ static udxg_status queue_create(struct udxg_device *device, int priority, struct
         queue_destroy(queue);
         return status;
     }
+    udxg_sync_expect(queue->sync);
     *ret_queue = queue;
     return STATUS_SUCCESS;
 }
@@ -55,6 +56,7 @@ void udxg_paging_queue_release(void *object)
 
     /* What is queued is done first, so that whoever waits for it gets it; then the fence goes. */
     vidmm_queue_destroy(udxg_steal(queue->vidmm));
+    udxg_sync_expect_no_more(queue->sync);
     sync_handle = udxg_device_child_handle(&queue->sync->first.child); /* 0 when the client has closed it itself */
     if (sync_handle) udxg_handle_close(&device->process->handles, sync_handle, UDXG_HANDLE_SYNC);
     udxg_device_unlink_child(&queue->child);

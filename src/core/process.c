@@ -103,6 +103,13 @@ void udxg_process_adapter_unref(struct udxg_process_adapter *pa)
     free(pa);
 }
 
+static void fail_device(uint32_t handle, void *object, void *user)
+{
+    (void)handle;
+    (void)user;
+    udxg_device_fail(object, D3DKMT_DEVICEEXECUTION_STOPPED, NULL);
+}
+
 static void close_device(uint32_t handle, void *object, void *user)
 {
     struct udxg_process *process = user;
@@ -113,6 +120,8 @@ static void close_device(uint32_t handle, void *object, void *user)
 void udxg_process_destroy(struct udxg_process *process)
 {
     leave_census(process);
+    /* In error before they go: other processes may be waiting for work that will not be done. */
+    udxg_handle_for_each(&process->handles, UDXG_HANDLE_DEVICE, fail_device, NULL);
     /* Devices first: what hangs on one goes with it, in the order that needs. */
     udxg_handle_for_each(&process->handles, UDXG_HANDLE_DEVICE, close_device, process);
     udxg_handle_table_fini(&process->handles);

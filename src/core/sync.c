@@ -98,13 +98,14 @@ static void collect_locked(struct udxg_sync *sync, struct udxg_list *fired) UDXG
     }
 }
 
-/* Releases what the present value satisfies. */
-static void release_waiters(struct udxg_sync *sync)
+/* An engine has written the word of a fence: the waits that satisfies go. */
+static void engine_wrote(struct udxg_sync *sync)
 {
     struct udxg_list fired;
 
     udxg_list_init(&fired);
     udxg_lock(SYNC, &sync->lock);
+    if (atomic_load(&sync->ended)) atomic_store(sync->slot.value, UINT64_MAX); /* one that nobody waits for any more */
     collect_locked(sync, &fired);
     udxg_unlock(SYNC, &sync->lock);
     udxg_waiters_fire(&fired);
@@ -140,7 +141,7 @@ void udxg_sync_unhang_locked(struct udxg_sync *sync, struct udxg_waiter *waiter)
 static void apply_locked(struct udxg_sync *sync, const struct udxg_device *device, uint64_t value) UDXG_REQUIRES(SYNC)
 {
     if (is_fence(sync))
-        atomic_store(sync->slot.value, value);
+        atomic_store(sync->slot.value, atomic_load(&sync->ended) ? UINT64_MAX : value);
     else if (sync->type == D3DDDI_SYNCHRONIZATION_MUTEX && sync->owner == device)
         udxg_disown_locked(sync);
     else if (sync->type == D3DDDI_SEMAPHORE && (sync->count < sync->maximum || udxg_order_first(&sync->waiters)))
@@ -187,29 +188,42 @@ void udxg_sync_give_back(struct udxg_sync *sync, const struct udxg_device *owner
 
 uint64_t udxg_sync_value(struct udxg_sync *sync)
 {
-    return atomic_load(sync->slot.value);
+    return atomic_load(&sync->ended) ? UINT64_MAX : atomic_load(sync->slot.value);
 }
 
 udxg_status udxg_sync_signal(struct udxg_sync *sync, uint64_t value, bool rewind)
 {
-    bool backwards;
+    struct udxg_list fired;
+    bool allowed;
 
+    udxg_list_init(&fired);
     udxg_lock(SYNC, &sync->lock);
-    backwards = value < udxg_sync_value(sync);
-    if (!backwards || rewind) atomic_store(sync->slot.value, value);
+    allowed = value >= udxg_sync_value(sync) || (rewind && !atomic_load(&sync->ended));
+    if (allowed) {
+        atomic_store(sync->slot.value, value);
+        collect_locked(sync, &fired); /* with the value still there: somebody may set it back */
+    }
     udxg_unlock(SYNC, &sync->lock);
-    if (backwards && !rewind) return STATUS_INVALID_PARAMETER;
-    release_waiters(sync);
-    return STATUS_SUCCESS;
+    udxg_waiters_fire(&fired);
+    return allowed ? STATUS_SUCCESS : STATUS_INVALID_PARAMETER;
+}
+
+/* ---- ends ---- */
+
+void udxg_sync_end_collect(struct udxg_sync *sync, struct udxg_list *fired)
+{
+    if (!is_fence(sync) || sync->flags.NoSignalMaxValueOnTdr) return;
+    udxg_lock(SYNC, &sync->lock);
+    atomic_store(&sync->ended, true);
+    atomic_store(sync->slot.value, UINT64_MAX);
+    collect_locked(sync, fired);
+    udxg_unlock(SYNC, &sync->lock);
 }
 
 /* What a device in error leaves behind. */
 static void end_waits(const struct udxg_sync_opening *opening, struct udxg_list *fired)
 {
-    struct udxg_sync *sync = opening->sync;
-
-    if (!is_fence(sync) || sync->flags.NoSignalMaxValueOnTdr || (opening->no_signal && !opening->creator)) return;
-    udxg_sync_store_collect(sync, NULL, UINT64_MAX, fired);
+    if (!opening->no_signal || opening->creator) udxg_sync_end_collect(opening->sync, fired);
 }
 
 void udxg_syncs_end_waits(struct udxg_device *device)
@@ -223,6 +237,55 @@ void udxg_syncs_end_waits(struct udxg_device *device)
     udxg_unlock(DEVICE, &device->lock);
     udxg_waiters_fire(&fired);
     udxg_disown_all(device);
+}
+
+/* Whether nobody will signal it any more; if so, its waiters are let go. */
+static void abandon_if_over_locked(struct udxg_sync *sync, struct udxg_list *fired) UDXG_REQUIRES(SYNC)
+{
+    if (sync->abandoned || !atomic_load(&sync->gone) || (sync->watchers && atomic_load(&sync->signals))) return;
+    sync->abandoned = true;
+    udxg_disown_locked(sync);
+    collect_locked(sync, fired);
+}
+
+static void abandon_if_over(struct udxg_sync *sync)
+{
+    struct udxg_list fired;
+
+    udxg_list_init(&fired);
+    udxg_lock(SYNC, &sync->lock);
+    abandon_if_over_locked(sync, &fired);
+    udxg_unlock(SYNC, &sync->lock);
+    udxg_waiters_fire(&fired);
+}
+
+void udxg_sync_expect(struct udxg_sync *sync)
+{
+    atomic_fetch_add(&sync->signals, 1);
+}
+
+void udxg_sync_expect_no_more(struct udxg_sync *sync)
+{
+    if (atomic_fetch_sub(&sync->signals, 1) == 1 && atomic_load(&sync->gone)) abandon_if_over(sync);
+}
+
+void udxg_sync_watch(struct udxg_sync *sync)
+{
+    udxg_lock(SYNC, &sync->lock);
+    sync->watchers++;
+    udxg_unlock(SYNC, &sync->lock);
+}
+
+void udxg_sync_unwatch(struct udxg_sync *sync)
+{
+    struct udxg_list fired;
+
+    udxg_list_init(&fired);
+    udxg_lock(SYNC, &sync->lock);
+    sync->watchers--;
+    abandon_if_over_locked(sync, &fired);
+    udxg_unlock(SYNC, &sync->lock);
+    udxg_waiters_fire(&fired);
 }
 
 /* ---- life ---- */
@@ -255,7 +318,7 @@ static udxg_status take_slots(struct udxg_sync *sync, uint64_t value)
         atomic_init(&sync->own_value, value);
         return STATUS_SUCCESS;
     }
-    status = udxg_fence_slot_get(&sync->pa->fences, release_waiters, sync, &sync->slot);
+    status = udxg_fence_slot_get(&sync->pa->fences, engine_wrote, sync, &sync->slot);
     if (udxg_failed(status)) return status;
     atomic_store(sync->slot.value, value);
     if (!sync->native || sync->intra_gpu) return STATUS_SUCCESS;
@@ -342,16 +405,13 @@ void udxg_sync_unref(struct udxg_sync *sync)
     if (sync && atomic_fetch_sub(&sync->refs, 1) == 1) sync_free(sync);
 }
 
-/* No opening and no NT handle is left. */
-static void abandon(struct udxg_shared *shared)
+/* No opening that may signal and no NT handle is left. */
+static void lose_handles(struct udxg_shared *shared)
 {
     struct udxg_sync *sync = udxg_sync_of(shared);
 
-    udxg_lock(SYNC, &sync->lock);
-    sync->abandoned = true;
-    udxg_disown_locked(sync);
-    udxg_unlock(SYNC, &sync->lock);
-    release_waiters(sync);
+    atomic_store(&sync->gone, true);
+    abandon_if_over(sync);
     udxg_sync_unref(sync);
 }
 
@@ -398,8 +458,24 @@ udxg_status udxg_sync_opening_create(struct udxg_process *process, struct udxg_s
     if (how->flags.NoGPUAccess || sync->flags.NoGPUAccess) opening->gpu_va = 0;
     opening->child.device = device; /* referenced once it is published */
     udxg_sync_ref(sync);
+    /* By its global handle somebody else could still have it for signals, as long as this one is there. */
+    opening->watches = how->watches || (opening->no_signal && !sync->shared.global_handle);
+    if (opening->watches) udxg_sync_watch(sync);
+    if (opening->watches && !how->watches)
+        udxg_shared_close(&sync->shared); /* never the last reference: the caller's */
     *ret_opening = opening;
     return STATUS_SUCCESS;
+}
+
+/* Whoever removed the adapter has not seen it on the device's list, perhaps, and does not look again. */
+static void end_if_removed(const struct udxg_sync_opening *opening)
+{
+    struct udxg_list fired;
+
+    if (!udxg_device_is_removed(opening->child.device)) return;
+    udxg_list_init(&fired);
+    end_waits(opening, &fired);
+    udxg_waiters_fire(&fired);
 }
 
 /* On the object's list before there is a handle to close it by. */
@@ -411,7 +487,10 @@ void udxg_sync_opening_publish(struct udxg_sync_opening *opening, uint32_t handl
     udxg_lock(SYNC, &sync->lock);
     udxg_list_append(&sync->openings, &opening->link);
     udxg_unlock(SYNC, &sync->lock);
-    if (opening->child.device) udxg_device_add_child(opening->child.device, UDXG_HANDLE_SYNC, &opening->child);
+    if (opening->child.device) {
+        udxg_device_add_child(opening->child.device, UDXG_HANDLE_SYNC, &opening->child);
+        end_if_removed(opening);
+    }
     udxg_handle_publish(&opening->process->handles, handle, UDXG_HANDLE_SYNC, opening);
 }
 
@@ -431,14 +510,21 @@ static void opening_free(struct udxg_sync_opening *opening)
     udxg_sync_unref(sync);
 }
 
-void udxg_sync_opening_discard(struct udxg_sync_opening *opening)
+/* Frees it, and its part in the object's life goes. */
+static void opening_end(struct udxg_sync_opening *opening)
 {
     struct udxg_sync *sync = opening->sync;
 
-    udxg_sync_ref(sync);
+    if (opening->watches)
+        udxg_sync_unwatch(sync);
+    else
+        udxg_shared_close(&sync->shared);
     opening_free(opening);
-    udxg_shared_close(&sync->shared);
-    udxg_sync_unref(sync);
+}
+
+void udxg_sync_opening_discard(struct udxg_sync_opening *opening)
+{
+    opening_end(opening);
 }
 
 /*
@@ -472,15 +558,13 @@ void udxg_sync_release(void *object)
 {
     struct udxg_sync_opening *opening = object;
     struct udxg_device *device = opening->child.device;
-    struct udxg_sync *sync = opening->sync;
 
     leave(opening);
     if (device) {
         udxg_device_child_closed(&opening->child);
         udxg_device_unlink_child(&opening->child);
     }
-    udxg_shared_close(&sync->shared);
-    opening_free(opening);
+    opening_end(opening);
     if (device) udxg_device_unref(device);
 }
 
@@ -512,7 +596,7 @@ static void discard_beside(void *opening)
 
 const struct udxg_shared_class udxg_sync_class = {
     .kind = UDXG_SHARED_SYNC,
-    .destroy = abandon,
+    .destroy = lose_handles,
     .open = open_beside,
     .publish = publish_beside,
     .discard = discard_beside,
@@ -524,8 +608,7 @@ struct udxg_shared *udxg_sync_get_shareable(struct udxg_process *process, uint32
     struct udxg_shared *shared = opening ? &opening->sync->shared : NULL;
 
     if (!opening) return NULL;
-    if (shared->nt_sharing) {
-        udxg_shared_ref(shared);
+    if (shared->nt_sharing && udxg_shared_try_ref(shared)) {
         *ret_withheld =
             (opening->no_signal ? D3DDDI_SYNC_OBJECT_SIGNAL : 0u) | (opening->no_wait ? D3DDDI_SYNC_OBJECT_WAIT : 0u);
         if (*ret_withheld) *ret_withheld |= GENERIC_ALL;

@@ -7,7 +7,8 @@
  *                            ^--- waiters, queued packets: keep its memory, and no more
  *
  * When the last opening and the last NT handle are gone, nobody can signal it and it is abandoned: its waiters are let
- * go (decision 7).
+ * go (decision 7). A sync file, and an opening that cannot signal, only watch it: they do not keep it from being
+ * abandoned, but as long as there is one, signals that are queued do.
  *
  *   mutex           belongs to a device or to nobody; a wait takes it, a signal of that device gives it up
  *   semaphore       a count; a wait takes one, a signal adds one, up to the most there can be
@@ -30,14 +31,18 @@ struct udxg_sync_opening {
     struct udxg_sync *sync;                      /* referenced */
     bool no_signal, no_wait;                     /* by its flags, or for want of the right */
     bool creator;                                /* made with the object */
+    bool watches;                                /* no opening of the shared object: it cannot signal */
     uint64_t gpu_va;                             /* on its adapter; 0: none */
     uint64_t own_mapping;                        /* gpu_va's block, where it is not the object's; 0: none */
     struct udxg_list link UDXG_GUARDED_BY(SYNC); /* in the object's list */
 };
 
 struct udxg_sync {
-    struct udxg_shared shared; /* its references are the openings, the NT handles, and who is just opening it */
-    atomic_uint refs;          /* all of these together one, every opening, every waiter, every queued packet */
+    struct udxg_shared shared; /* its references: openings that may signal, NT handles, who is just opening it */
+    atomic_uint refs;          /* all of these together one, every opening, waiter, queued packet, sync file */
+    atomic_uint signals;       /* queued ones, and queues that will make more */
+    atomic_bool gone;  /* shared has no reference left; read after a step of signals, written before it is read */
+    atomic_bool ended; /* of a fence: UINT64_MAX for good; written under SYNC */
     D3DDDI_SYNCHRONIZATIONOBJECT_TYPE type; /* constant, like what follows down to the slot */
     D3DDDI_SYNCHRONIZATIONOBJECT_FLAGS flags;
     bool native, intra_gpu;           /* a native fence */
@@ -48,7 +53,8 @@ struct udxg_sync {
     struct udxg_fence_slot monitored; /* of native ones: the smallest value that anybody waits for */
     _Atomic uint64_t own_value;       /* of other fences */
     struct udxg_mutex_SYNC lock;
-    bool abandoned UDXG_GUARDED_BY(SYNC);
+    bool abandoned UDXG_GUARDED_BY(SYNC); /* gone, and watched for no signal that is still to come */
+    uint32_t watchers UDXG_GUARDED_BY(SYNC);
     uint32_t count UDXG_GUARDED_BY(SYNC);            /* of a semaphore */
     struct udxg_device *owner UDXG_GUARDED_BY(SYNC); /* of a mutex; NULL: free */
     struct udxg_list owned;                          /* in the owner's list, by that one's lock */
@@ -109,14 +115,29 @@ static inline bool udxg_sync_is_used_up(const struct udxg_sync *sync)
 
 /* Of fences. */
 uint64_t udxg_sync_value(struct udxg_sync *sync);
-/* Sets a fence and releases the waits it satisfies. STATUS_INVALID_PARAMETER backwards without REWIND. */
+/*
+ * Sets a fence and releases the waits it satisfies. STATUS_INVALID_PARAMETER backwards without REWIND, and always for
+ * one that has ended.
+ */
 udxg_status udxg_sync_signal(struct udxg_sync *sync, uint64_t value, bool rewind) UDXG_MUST_CHECK;
 
 /*
- * The device is in error, and nothing of it executes any more: the fences that it made or may signal go to UINT64_MAX,
- * so that nobody waits for work that will not be done; mutexes of its go to whoever waits.
+ * The device is in error, and nothing of it executes any more: the fences that it made or may signal go to UINT64_MAX for
+ * good, so that nobody waits for work that will not be done; mutexes of its go to whoever waits.
  */
 void udxg_syncs_end_waits(struct udxg_device *device);
+/* The same for one fence, a signal of which is lost because its device is in error; nothing of any other object. */
+void udxg_sync_end_collect(struct udxg_sync *sync, struct udxg_list *fired);
+
+/*
+ * A signal of it is queued, or somebody will queue signals without a handle of it; and it has been made, or is lost:
+ * what watches it may be told that it will never come. Without locks.
+ */
+void udxg_sync_expect(struct udxg_sync *sync);
+void udxg_sync_expect_no_more(struct udxg_sync *sync);
+/* Somebody watches it, with a reference of his; and does not any more. Without locks. */
+void udxg_sync_watch(struct udxg_sync *sync);
+void udxg_sync_unwatch(struct udxg_sync *sync);
 
 /*
  * A signal of an engine for DEVICE. It may move a fence backwards, as it may write its word: that is the client's own
@@ -146,9 +167,10 @@ struct udxg_sync_open {
     struct udxg_device *device;               /* NULL: of none */
     D3DDDI_SYNCHRONIZATIONOBJECT_FLAGS flags; /* NoSignal, NoWait, NoGPUAccess */
     uint32_t access;                          /* D3DDDI_SYNC_OBJECT_... and generic rights */
+    bool watches;                             /* by somebody who only watches it, and has no opening of sync->shared */
 };
 /*
- * Makes an opening without a handle. It takes the caller's opening of sync->shared on success.
+ * Makes an opening without a handle. It takes the caller's opening of sync->shared, if he has one, on success.
  * STATUS_INVALID_PARAMETER where the object is not for that adapter.
  */
 udxg_status udxg_sync_opening_create(struct udxg_process *process, struct udxg_sync *sync,
@@ -158,7 +180,7 @@ void udxg_sync_opening_publish(struct udxg_sync_opening *opening, uint32_t handl
 /* Takes one that was not published away again. */
 void udxg_sync_opening_discard(struct udxg_sync_opening *opening);
 
-/* The same and a number for it, where the caller's opening of sync->shared is taken in any case. */
+/* The same and a number for it, where such an opening is taken in any case. */
 udxg_status udxg_sync_open_shared(struct udxg_process *process, struct udxg_sync *sync,
                                   const struct udxg_sync_open *how, struct udxg_sync_opening **ret_opening,
                                   uint32_t *ret_handle) UDXG_MUST_CHECK;

@@ -2,7 +2,7 @@
 /*
  * Sync files: a fence and a value behind a descriptor that can be polled. It is an NT handle, and there is a byte to
  * read from its socket when the fence has reached the value, or never will. Every copy of the descriptor is the same
- * sync file. It keeps its fence, which can be opened from it, for waits. No lock of its own.
+ * sync file. It keeps its fence, which can be opened from it, for waits; it only watches it. No lock of its own.
  */
 #include <stdlib.h>
 
@@ -18,7 +18,7 @@ struct file_wait {
 
 struct sync_file {
     struct udxg_shared shared;
-    struct udxg_sync *sync; /* its shared part referenced; constant, like the rest */
+    struct udxg_sync *sync; /* referenced, and watched; constant, like the rest */
     uint64_t value;
     struct file_wait *wait; /* a reference */
 };
@@ -29,7 +29,8 @@ static void file_destroy(struct udxg_shared *shared)
 
     udxg_wait_cancel(&file->wait->wait);
     udxg_wait_unref(&file->wait->wait);
-    udxg_shared_unref(&file->sync->shared);
+    udxg_sync_unwatch(file->sync);
+    udxg_sync_unref(file->sync);
     free(file);
 }
 
@@ -48,7 +49,7 @@ static bool mark(struct udxg_wait *wait)
     return true;
 }
 
-/* The wait is not started yet. Takes the caller's reference to SYNC's shared part on success. */
+/* The wait is not started yet. */
 static udxg_status file_create(struct udxg_process *process, struct udxg_sync *sync, uint64_t value,
                                struct sync_file **ret_file)
 {
@@ -63,6 +64,8 @@ static udxg_status file_create(struct udxg_process *process, struct udxg_sync *s
     wait->nt_handles = &process->kernel->nt_handles;
     udxg_wait_init(&wait->wait, 1, &sync, &value, false, NULL, &ops);
     udxg_shared_init(&file->shared, &sync_file_class, true);
+    udxg_sync_ref(sync);
+    udxg_sync_watch(sync);
     file->sync = sync;
     file->value = value;
     file->wait = wait;
@@ -90,12 +93,9 @@ static udxg_status create(struct udxg_process *process, struct udxg_sync *sync, 
     udxg_status status;
     int fd;
 
-    if (!udxg_sync_is_monitored(sync) || !udxg_shared_try_ref(&sync->shared)) return STATUS_INVALID_PARAMETER;
+    if (!udxg_sync_is_monitored(sync)) return STATUS_INVALID_PARAMETER;
     status = file_create(process, sync, value, &file);
-    if (udxg_failed(status)) {
-        udxg_shared_unref(&sync->shared);
-        return status;
-    }
+    if (udxg_failed(status)) return status;
     status = give_out(process, file, &fd);
     udxg_shared_close(&file->shared); /* the descriptor's reference stays */
     if (!udxg_failed(status)) *ret_fd = (UINT64)fd;
@@ -154,7 +154,6 @@ static udxg_status open_fence(struct udxg_process *process, const struct sync_fi
     uint32_t handle;
     udxg_status status;
 
-    udxg_shared_open(&file->sync->shared);
     status = udxg_sync_open_shared(process, file->sync, how, &opening, &handle);
     if (udxg_failed(status)) return status;
     args->FenceValue = file->value;
@@ -167,7 +166,7 @@ static udxg_status open_fence(struct udxg_process *process, const struct sync_fi
 
 udxg_status thunk_OpenSyncObjectFromSyncFile(struct udxg_process *process, D3DKMT_OPENSYNCOBJECTFROMSYNCFILE *args)
 {
-    struct udxg_sync_open how = {.access = D3DDDI_SYNC_OBJECT_WAIT};
+    struct udxg_sync_open how = {.access = D3DDDI_SYNC_OBJECT_WAIT, .watches = true};
     struct udxg_nt_found found;
     struct sync_file *file;
     udxg_status status = udxg_device_get(process, args->hDevice, &how.device);

@@ -16,7 +16,7 @@ udxg_status udxg_sync_open_shared(struct udxg_process *process, struct udxg_sync
         status = udxg_sync_opening_create(process, sync, how, ret_opening);
         if (udxg_failed(status)) udxg_handle_cancel(&process->handles, 1, ret_handle);
     }
-    if (udxg_failed(status)) udxg_shared_close(&sync->shared);
+    if (udxg_failed(status) && !how->watches) udxg_shared_close(&sync->shared);
     return status;
 }
 

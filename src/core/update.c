@@ -159,6 +159,17 @@ static void update_free(struct udxg_wait *wait)
     udxg_companion_unref(companion);
 }
 
+/* What waits for its signal waits for nothing when the device is in error. */
+static void end_fence(struct update *update)
+{
+    struct udxg_list fired;
+
+    if (!udxg_device_in_error(update->companion->device)) return;
+    udxg_list_init(&fired);
+    udxg_sync_end_collect(fence_of(update), &fired);
+    udxg_waiters_fire(&fired);
+}
+
 /* It has retired: callers that waited for their turn may go, and it with its last waiter. */
 static void update_end(struct update *update)
 {
@@ -168,6 +179,7 @@ static void update_end(struct update *update)
     companion->operations_done += update->operations;
     pthread_cond_broadcast(&companion->moved);
     udxg_unlock(UPDATE, &companion->updater->lock);
+    udxg_sync_expect_no_more(fence_of(update));
     udxg_wait_unref(&update->wait);
 }
 
@@ -178,6 +190,7 @@ static void discard_all(struct udxg_list *taken) UDXG_NO_TSA
     while ((link = udxg_list_pop(taken))) {
         struct update *update = udxg_container_of(link, struct update, link);
         if (update->started) udxg_wait_cancel(&update->wait);
+        end_fence(update);
         udxg_device_retire(update->companion->device, &update->timeline);
         update_end(update);
     }
@@ -244,7 +257,10 @@ static void store_value(void *user)
     struct signalling *step = user;
     struct update *update = step->update;
 
-    if (udxg_device_in_error(update->companion->device)) return;
+    if (udxg_device_in_error(update->companion->device)) {
+        udxg_sync_end_collect(fence_of(update), &step->fired);
+        return;
+    }
     udxg_sync_store_collect(fence_of(update), update->companion->device, update->signalled_value, &step->fired);
 }
 
@@ -517,6 +533,7 @@ static void submit(struct udxg_companion *companion, struct update *update, bool
     uint64_t before;
 
     udxg_list_init(&taken);
+    udxg_sync_expect(fence_of(update));
     udxg_device_submit(companion->device, &update->timeline);
     udxg_lock(UPDATE, &companion->updater->lock);
     before = companion->operations;

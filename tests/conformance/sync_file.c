@@ -85,6 +85,17 @@ static void files(void)
         require_success(signal_cpu(gpu.device, gate.handle, 1, 0));
         check_true(is_ready(file, 5000));
     }
+    udxg_case("its fence goes with its device, and what was queued with it: it will never be signalled") {
+        D3DKMT_HANDLE device = create_device(gpu.adapter), context = create_context(device, 0);
+        struct fence fence = create_fence(device, 0), gate = create_fence(gpu.device, 0);
+        D3DKMT_DESTROYDEVICE end = {device};
+        int file = create_file(gpu.device, fence.handle, 1);
+        require_success(wait_gpu(context, gate.handle, 1));
+        require_success(signal_gpu(context, fence.handle, 1));
+        check_true(!is_ready(file, 50));
+        require_success(D3DKMTDestroyDevice(&end));
+        check_true(is_ready(file, 5000));
+    }
     udxg_case("closed before the fence is signalled: nothing happens, and no descriptor stays") {
         struct fence fence = create_fence(gpu.device, 0);
         close(create_file(gpu.device, fence.handle, 1));

@@ -22,21 +22,6 @@ static D3DKMT_HANDLE create_mutex(const struct gpu *g, D3DKMT_HANDLE *ret_global
     return args.hSyncObject;
 }
 
-static D3DKMT_HANDLE open_sync(struct udxg_process *process, D3DKMT_HANDLE global)
-{
-    D3DKMT_OPENSYNCHRONIZATIONOBJECT args = {.hSharedHandle = global};
-
-    DO(process, OpenSynchronizationObject, &args);
-    return args.hSyncObject;
-}
-
-static void close_sync(struct udxg_process *process, D3DKMT_HANDLE handle)
-{
-    D3DKMT_DESTROYSYNCHRONIZATIONOBJECT args = {handle};
-
-    DO(process, DestroySynchronizationObject, &args);
-}
-
 static void take(const struct gpu *g, D3DKMT_HANDLE object)
 {
     D3DKMT_WAITFORSYNCHRONIZATIONOBJECT args = {.hContext = g->context,
@@ -51,24 +36,6 @@ static void give(const struct gpu *g, D3DKMT_HANDLE object)
     D3DKMT_SIGNALSYNCHRONIZATIONOBJECT args = {.hContext = g->context, .ObjectCount = 1, .ObjectHandleArray = {object}};
 
     DO(g->process, SignalSynchronizationObject, &args);
-}
-
-static void mark_as_error(const struct gpu *g)
-{
-    D3DKMT_MARKDEVICEASERROR args = {.hDevice = g->device};
-
-    DO(g->process, MarkDeviceAsError, &args);
-}
-
-/* Whether the context gets past all that was queued in it. */
-static bool passes(const struct gpu *g, int timeout_ms)
-{
-    const volatile UINT64 *value;
-    D3DKMT_HANDLE fence = create_fence(g, (D3DDDI_SYNCHRONIZATIONOBJECT_FLAGS){.Value = 0}, &value, NULL);
-
-    assert_int_equal(signal_gpu(g, g->context, fence, 1), STATUS_SUCCESS);
-    for (int i = 0; i < timeout_ms && !*value; i++) usleep(1000);
-    return *value != 0;
 }
 
 /* ---- mutexes ---- */
