@@ -206,7 +206,7 @@ void udxg_allocation_destroy(struct udxg_allocation *allocation)
     const struct udxg_adapter *adapter = device->adapter;
     struct udxg_resource *resource = allocation->resource;
     struct udxg_memory *memory = allocation->memory;
-    uint32_t *awaited = allocation->awaited;
+    struct udxg_device_count *awaited = allocation->awaited;
 
     vidmm_binding_fini(&allocation->vidmm);
     if (memory->told_miniport && adapter->miniport->close_allocation)
@@ -248,7 +248,7 @@ bool udxg_allocation_close(struct udxg_allocation *allocation, struct udxg_destr
     if (!udxg_handle_close(&device->process->handles, allocation->child.handle, UDXG_HANDLE_ALLOCATION)) return false;
     /* The caller's pin keeps it from being released, and only one closes it: this is ours to write. */
     if (destruction->assume_not_in_use) allocation->retirement.fire = NULL;
-    allocation->awaited = destruction->synchronous ? &destruction->missing : NULL;
+    allocation->awaited = destruction->missing;
     if (allocation->awaited) udxg_device_count_up(device, allocation->awaited);
     return true;
 }
@@ -318,30 +318,37 @@ static udxg_status destroy_list(struct udxg_device *device, uint32_t count, cons
     return status;
 }
 
+/* The call on a pinned device. */
+static udxg_status destroy_on(struct udxg_device *device, const D3DKMT_DESTROYALLOCATION2 *args,
+                              struct udxg_destruction *destruction)
+{
+    if (args->hResource) return udxg_resource_close(device, args->hResource, destruction);
+    if (!args->AllocationCount) return STATUS_SUCCESS;
+    return destroy_list(device, args->AllocationCount, args->phAllocationList, destruction);
+}
+
 static udxg_status destroy(struct udxg_process *process, D3DKMT_DESTROYALLOCATION2 *args)
 {
-    struct udxg_destruction destruction = {
-        .assume_not_in_use = args->Flags.AssumeNotInUse,
-        .synchronous = args->Flags.SynchronousDestroy,
-    };
+    struct udxg_destruction destruction = {.assume_not_in_use = args->Flags.AssumeNotInUse};
     struct udxg_device *device = udxg_device_find(process, args->hDevice);
-    udxg_status status = STATUS_SUCCESS;
+    udxg_status status = STATUS_SUCCESS, waited;
 
     if (!device) return STATUS_INVALID_PARAMETER;
-    if (args->hResource)
-        status = udxg_resource_close(device, args->hResource, &destruction);
-    else if (args->AllocationCount)
-        status = destroy_list(device, args->AllocationCount, args->phAllocationList, &destruction);
-    if (!destruction.synchronous) {
+    if (args->Flags.SynchronousDestroy) {
+        destruction.missing = udxg_device_count_create();
+        if (!destruction.missing) status = STATUS_NO_MEMORY;
+    }
+    if (!udxg_failed(status)) status = destroy_on(device, args, &destruction);
+    if (!destruction.missing) {
         udxg_device_put(device);
         return status;
     }
     /* Not pinned while it waits: destroying the device must be able to end the wait. */
     atomic_fetch_add(&device->refs, 1);
     udxg_device_put(device);
-    udxg_device_wait_count(device, &destruction.missing);
+    waited = udxg_device_wait_count(device, destruction.missing);
     udxg_device_unref(device);
-    return status;
+    return udxg_failed(status) ? status : waited;
 }
 
 udxg_status thunk_DestroyAllocation2(struct udxg_process *process, D3DKMT_DESTROYALLOCATION2 *args)

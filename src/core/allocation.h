@@ -39,7 +39,7 @@ struct udxg_allocation {
      * Whoever closed the handle, and has it pinned, says here how: read after the last pin. If nothing can be in use,
      * retirement.fire is NULL.
      */
-    uint32_t *awaited; /* DEVICE; counts what the call that destroyed it waits for; NULL */
+    struct udxg_device_count *awaited; /* counts what the call that destroyed it waits for; NULL */
 };
 
 _Static_assert(offsetof(struct udxg_allocation, retirement) == offsetof(struct udxg_allocation, child.link),
@@ -72,8 +72,8 @@ udxg_status udxg_allocation_open(const struct udxg_opening *opening,
 
 /* One call that destroys. */
 struct udxg_destruction {
-    bool assume_not_in_use, synchronous;
-    uint32_t missing; /* DEVICE; synchronous: what this call has closed and is not gone yet */
+    bool assume_not_in_use;
+    struct udxg_device_count *missing; /* synchronous: what this call has closed and is not gone yet; NULL */
 };
 
 /* Its locks, which are counted for each opening: one that did not lock cannot unlock. As vidmm_alloc_lock(), _unlock().

@@ -239,6 +239,7 @@ void udxg_device_release(void *object)
 {
     struct udxg_device *device = object;
 
+    udxg_stalls_end_device(&device->process->stalls, device);
     udxg_registrations_drop(&device->process->registrations, device);
     close_all_children(device);
     udxg_device_unref(device);
@@ -355,32 +356,128 @@ bool udxg_device_is_idle(struct udxg_device *device)
     return idle;
 }
 
-void udxg_device_wait_idle(struct udxg_device *device)
+/* ---- waiting ---- */
+
+static void wake_all(struct udxg_stall *stall, udxg_status why)
 {
+    struct udxg_device *device = (struct udxg_device *)stall->device;
+
+    (void)why;
     udxg_lock(DEVICE, &device->lock);
-    while (device->in_flight) pthread_cond_wait(&device->changed, &device->lock.mutex);
+    pthread_cond_broadcast(&device->changed);
     udxg_unlock(DEVICE, &device->lock);
 }
 
-void udxg_device_wait_count(struct udxg_device *device, const uint32_t *count)
+static void sleep_locked(struct udxg_device *device) UDXG_REQUIRES(DEVICE)
+{
+    pthread_cond_wait(&device->changed, &device->lock.mutex);
+}
+
+udxg_status udxg_device_wait_idle(struct udxg_device *device)
+{
+    struct udxg_stalls *stalls = &device->process->stalls;
+    struct udxg_stall stall = {.device = device, .wake = wake_all};
+
+    if (udxg_device_is_idle(device)) return STATUS_SUCCESS;
+    if (!udxg_stall_begin(stalls, &stall)) return STATUS_DEVICE_REMOVED;
+    udxg_lock(DEVICE, &device->lock);
+    while (device->in_flight && !udxg_stalls_are_cancelled(stalls)) sleep_locked(device);
+    udxg_unlock(DEVICE, &device->lock);
+    udxg_stall_end(&stall);
+    return udxg_stalls_are_cancelled(stalls) ? STATUS_DEVICE_REMOVED : STATUS_SUCCESS;
+}
+
+struct udxg_device_count *udxg_device_count_create(void)
+{
+    return calloc(1, sizeof(struct udxg_device_count));
+}
+
+void udxg_device_count_up(struct udxg_device *device, struct udxg_device_count *count)
 {
     udxg_lock(DEVICE, &device->lock);
-    while (*count) pthread_cond_wait(&device->changed, &device->lock.mutex);
+    count->count++;
     udxg_unlock(DEVICE, &device->lock);
 }
 
-void udxg_device_count_up(struct udxg_device *device, uint32_t *count)
+void udxg_device_count_down(struct udxg_device *device, struct udxg_device_count *count)
 {
+    bool ours = false;
+
     udxg_lock(DEVICE, &device->lock);
-    ++*count;
+    if (--count->count == 0) {
+        ours = count->left;
+        pthread_cond_broadcast(&device->changed);
+    }
     udxg_unlock(DEVICE, &device->lock);
+    if (ours) free(count);
 }
 
-void udxg_device_count_down(struct udxg_device *device, uint32_t *count)
+static bool is_zero(struct udxg_device *device, const struct udxg_device_count *count)
 {
+    bool zero;
+
     udxg_lock(DEVICE, &device->lock);
-    if (--*count == 0) pthread_cond_broadcast(&device->changed);
+    zero = count->count == 0;
     udxg_unlock(DEVICE, &device->lock);
+    return zero;
+}
+
+/* Whether it has come to 0; if not, whoever counts down to it has it now. */
+static bool leave_count(struct udxg_device *device, struct udxg_device_count *count)
+{
+    bool zero;
+
+    udxg_lock(DEVICE, &device->lock);
+    zero = count->count == 0;
+    count->left = !zero;
+    udxg_unlock(DEVICE, &device->lock);
+    return zero;
+}
+
+udxg_status udxg_device_wait_count(struct udxg_device *device, struct udxg_device_count *count)
+{
+    struct udxg_stalls *stalls = &device->process->stalls;
+    struct udxg_stall stall = {.device = device, .wake = wake_all};
+
+    if (!is_zero(device, count) && udxg_stall_begin(stalls, &stall)) {
+        udxg_lock(DEVICE, &device->lock);
+        while (count->count && !udxg_stalls_are_cancelled(stalls)) sleep_locked(device);
+        udxg_unlock(DEVICE, &device->lock);
+        udxg_stall_end(&stall);
+    }
+    if (!leave_count(device, count)) return STATUS_DEVICE_REMOVED;
+    free(count);
+    return STATUS_SUCCESS;
+}
+
+/* Somebody who waits for work that was queued before. */
+struct retirement {
+    struct udxg_timeline_entry entry;
+    struct udxg_device *device;      /* referenced by the work before it */
+    struct udxg_device_count *count; /* 1 */
+};
+
+static void queued_retired(struct udxg_timeline_entry *entry)
+{
+    struct retirement *retirement = udxg_container_of(entry, struct retirement, entry);
+
+    udxg_device_count_down(retirement->device, retirement->count);
+    free(retirement);
+}
+
+udxg_status udxg_device_wait_queued(struct udxg_device *device)
+{
+    struct udxg_device_count *count = udxg_device_count_create();
+    struct retirement *retirement = count ? malloc(sizeof *retirement) : NULL;
+
+    if (!retirement) {
+        free(count);
+        return STATUS_NO_MEMORY;
+    }
+    *retirement = (struct retirement){.entry.fire = queued_retired, .device = device, .count = count};
+    udxg_device_count_up(device, count);
+    udxg_device_when_retired(device, &retirement->entry);
+    return udxg_device_wait_count(device, count);
 }
 
 /* ---- calls ---- */
@@ -475,12 +572,13 @@ udxg_status thunk_MarkDeviceAsError(struct udxg_process *process, D3DKMT_MARKDEV
 udxg_status thunk_WaitForIdle(struct udxg_process *process, D3DKMT_WAITFORIDLE *args)
 {
     struct udxg_device *device = udxg_device_find(process, args->hDevice);
+    udxg_status status;
 
     if (!device) return STATUS_INVALID_PARAMETER;
     /* Not pinned while it waits: destroying the device must be able to end the wait. */
     atomic_fetch_add(&device->refs, 1);
     udxg_device_put(device);
-    udxg_device_wait_idle(device);
+    status = udxg_device_wait_idle(device);
     udxg_device_unref(device);
-    return STATUS_SUCCESS;
+    return status;
 }

@@ -131,11 +131,21 @@ bool udxg_device_queue_marker_locked(struct udxg_device *device, struct udxg_tim
     UDXG_REQUIRES(DEVICE);
 /* Whether nothing is in flight. */
 bool udxg_device_is_idle(struct udxg_device *device);
-/* Both block: until nothing is in flight, until COUNT is 0. The caller has a reference and nothing pinned. */
-void udxg_device_wait_idle(struct udxg_device *device);
-void udxg_device_wait_count(struct udxg_device *device, const uint32_t *count);
-/* The counts of udxg_device_wait_count(), guarded by DEVICE. */
-void udxg_device_count_up(struct udxg_device *device, uint32_t *count);
-void udxg_device_count_down(struct udxg_device *device, uint32_t *count);
+
+/* What a call waits for until there is none left; on the heap: the call may leave before. */
+struct udxg_device_count {
+    uint32_t count UDXG_GUARDED_BY(DEVICE);
+    bool left UDXG_GUARDED_BY(DEVICE); /* by the call: whoever counts down to 0 frees it */
+};
+struct udxg_device_count *udxg_device_count_create(void); /* of 0; NULL: no memory */
+void udxg_device_count_up(struct udxg_device *device, struct udxg_device_count *count);
+void udxg_device_count_down(struct udxg_device *device, struct udxg_device_count *count);
+/*
+ * All block: until nothing is in flight, until what is queued by now has retired, until COUNT, which is taken, is 0.
+ * The caller has a reference and nothing pinned. STATUS_DEVICE_REMOVED: the process was cancelled before.
+ */
+udxg_status udxg_device_wait_idle(struct udxg_device *device) UDXG_MUST_CHECK;
+udxg_status udxg_device_wait_queued(struct udxg_device *device) UDXG_MUST_CHECK;
+udxg_status udxg_device_wait_count(struct udxg_device *device, struct udxg_device_count *count) UDXG_MUST_CHECK;
 
 #endif

@@ -42,12 +42,13 @@ struct opening {
     bool closed UDXG_GUARDED_BY(KEYED);
 };
 
-enum waiter_state { WAITING, GRANTED, ABANDONED, CLOSED };
+enum waiter_state { WAITING, GRANTED, ABANDONED, CLOSED, CANCELLED };
 
 struct waiter {
     struct udxg_order_node node UDXG_GUARDED_BY(KEYED); /* in the mutex's, while WAITING */
     struct opening *opening;                            /* constant */
-    _Atomic uint32_t state;                             /* written with KEYED; a thread sleeps on it */
+    struct udxg_stall stall;
+    _Atomic uint32_t state; /* written with KEYED; a thread sleeps on it */
 };
 
 static struct waiter *waiter_of(struct udxg_order_node *node)
@@ -169,6 +170,18 @@ static void end_and_wake_locked(struct keyed_mutex *mutex, struct waiter *waiter
     udxg_os_futex_wake(&waiter->state);
 }
 
+/* The process ends. */
+static void cancel(struct udxg_stall *stall, udxg_status why)
+{
+    struct waiter *waiter = udxg_container_of(stall, struct waiter, stall);
+    struct keyed_mutex *mutex = waiter->opening->mutex;
+
+    (void)why;
+    udxg_lock(KEYED, &mutex->lock);
+    if (atomic_load(&waiter->state) == WAITING) end_and_wake_locked(mutex, waiter, CANCELLED);
+    udxg_unlock(KEYED, &mutex->lock);
+}
+
 /* When an acquire gives up. */
 struct deadline {
     bool never, poll, realtime;
@@ -241,15 +254,17 @@ static udxg_status wait_for_turn(struct opening *opening, struct waiter *waiter,
                                  struct acquire *acquire)
 {
     static const udxg_status statuses[] = {
-        [WAITING] = STATUS_TIMEOUT,
-        [GRANTED] = STATUS_SUCCESS,
-        [ABANDONED] = STATUS_ABANDONED,
-        [CLOSED] = STATUS_INVALID_PARAMETER,
+        [WAITING] = STATUS_TIMEOUT,          [GRANTED] = STATUS_SUCCESS,          [ABANDONED] = STATUS_ABANDONED,
+        [CLOSED] = STATUS_INVALID_PARAMETER, [CANCELLED] = STATUS_DEVICE_REMOVED,
     };
     struct keyed_mutex *mutex = opening->mutex;
     uint32_t state;
 
-    sleep_until_ended(waiter, deadline);
+    if (udxg_stall_begin(&opening->process->stalls, &waiter->stall))
+        sleep_until_ended(waiter, deadline);
+    else
+        cancel(&waiter->stall, STATUS_DEVICE_REMOVED);
+    udxg_stall_end(&waiter->stall);
     udxg_lock(KEYED, &mutex->lock);
     state = atomic_load(&waiter->state);
     if (state == WAITING) udxg_order_remove(&mutex->waiters, &waiter->node);
@@ -260,7 +275,7 @@ static udxg_status wait_for_turn(struct opening *opening, struct waiter *waiter,
 
 static udxg_status acquire_with(struct opening *opening, const struct deadline *deadline, struct acquire *acquire)
 {
-    struct waiter waiter = {.opening = opening, .state = WAITING};
+    struct waiter waiter = {.opening = opening, .stall.wake = cancel, .state = WAITING};
     struct keyed_mutex *mutex = opening->mutex;
     udxg_status status;
 

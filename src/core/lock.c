@@ -77,28 +77,6 @@ static udxg_status check_pages(const D3DKMT_LOCK *args, const struct udxg_alloca
     return STATUS_SUCCESS;
 }
 
-/* Somebody who waits for work that was queued before. */
-struct retirement {
-    struct udxg_timeline_entry entry;
-    struct udxg_device *device;
-    uint32_t outstanding; /* DEVICE */
-};
-
-static void work_retired(struct udxg_timeline_entry *entry)
-{
-    struct retirement *retirement = udxg_container_of(entry, struct retirement, entry);
-    udxg_device_count_down(retirement->device, &retirement->outstanding);
-}
-
-/* Nothing may be pinned: destroying the device must be able to end the wait. */
-static void wait_for_queued_work(struct udxg_device *device)
-{
-    struct retirement retirement = {.entry.fire = work_retired, .device = device, .outstanding = 1};
-
-    udxg_device_when_retired(device, &retirement.entry);
-    udxg_device_wait_count(device, &retirement.outstanding);
-}
-
 static udxg_status check_lock(const D3DKMT_LOCK *args, const struct udxg_allocation *allocation)
 {
     udxg_status status = check_flags(args->Flags);
@@ -128,7 +106,7 @@ static udxg_status prepare_lock(struct udxg_process *process, const D3DKMT_LOCK 
     /* Nothing is ever renamed, so Discard only takes the ways out of waiting away. */
     if (!udxg_failed(status) && (flags.Discard || !flags.IgnoreSync)) {
         if (!flags.DonotWait || flags.Discard)
-            wait_for_queued_work(device);
+            status = udxg_device_wait_queued(device);
         else if (!udxg_device_is_idle(device))
             status = STATUS_GRAPHICS_ALLOCATION_BUSY;
     }

@@ -80,6 +80,7 @@ udxg_status udxg_process_create(struct udxg_kernel *kernel, struct udxg_process 
     process->handles.release[UDXG_HANDLE_PAGING_QUEUE] = udxg_paging_queue_release;
     process->handles.release[UDXG_HANDLE_SYNC] = udxg_sync_release;
     process->handles.release[UDXG_HANDLE_KEYED_MUTEX] = udxg_keyed_mutex_release;
+    udxg_stalls_init(&process->stalls);
     udxg_registrations_init(&process->registrations);
     udxg_mutex_init_PROCESS(&process->lock);
     enter_census(process);
@@ -110,6 +111,12 @@ static void fail_device(uint32_t handle, void *object, void *user)
     udxg_device_fail(object, D3DKMT_DEVICEEXECUTION_STOPPED, NULL);
 }
 
+void udxg_process_cancel(struct udxg_process *process)
+{
+    udxg_stalls_cancel(&process->stalls);
+    udxg_handle_for_each(&process->handles, UDXG_HANDLE_DEVICE, fail_device, NULL);
+}
+
 static void close_device(uint32_t handle, void *object, void *user)
 {
     struct udxg_process *process = user;
@@ -121,7 +128,7 @@ void udxg_process_destroy(struct udxg_process *process)
 {
     leave_census(process);
     /* In error before they go: other processes may be waiting for work that will not be done. */
-    udxg_handle_for_each(&process->handles, UDXG_HANDLE_DEVICE, fail_device, NULL);
+    udxg_process_cancel(process);
     /* Devices first: what hangs on one goes with it, in the order that needs. */
     udxg_handle_for_each(&process->handles, UDXG_HANDLE_DEVICE, close_device, process);
     udxg_handle_table_fini(&process->handles);
@@ -130,8 +137,25 @@ void udxg_process_destroy(struct udxg_process *process)
         if (pa) udxg_process_adapter_unref(pa);
     }
     udxg_registrations_fini(&process->registrations);
+    udxg_stalls_fini(&process->stalls);
     udxg_mutex_fini_PROCESS(&process->lock);
     free(process);
+}
+
+udxg_status udxg_process_event_get(struct udxg_process_adapter *pa, HANDLE event, int *ret_fd)
+{
+    udxg_status status = STATUS_NO_MEMORY;
+
+    if (atomic_fetch_add(&pa->events, 1) < UDXG_MAX_EVENTS) status = udxg_os_event_dup((intptr_t)event, ret_fd);
+    if (udxg_failed(status)) atomic_fetch_sub(&pa->events, 1);
+    return status;
+}
+
+void udxg_process_event_put(struct udxg_process_adapter *pa, int fd)
+{
+    if (fd < 0) return;
+    udxg_os_close(fd);
+    atomic_fetch_sub(&pa->events, 1);
 }
 
 static udxg_status process_adapter_create(struct udxg_adapter *adapter, struct udxg_process_adapter **ret_pa)

@@ -10,6 +10,7 @@
 #include "core/adapter.h"
 #include "core/fence_page.h"
 #include "core/kernel.h"
+#include "core/stall.h"
 #include "core/trim.h"
 #include "core/node_stats.h"
 #include "core/section.h"
@@ -32,6 +33,7 @@ struct udxg_process_adapter {
     struct udxg_node_stats nodes[UDXG_MAX_NODES] UDXG_GUARDED_BY(NODE); /* each by the lock of its own engine */
     struct udxg_slab openings;      /* of struct udxg_allocation, later ones; locks for itself */
     _Atomic uint64_t granted_packets, granted_bytes; /* to deep queues: core/lane.h */
+    atomic_uint events; /* of clients, of which we have descriptors of our own */
 };
 
 struct udxg_process {
@@ -40,6 +42,7 @@ struct udxg_process {
     uint32_t pid;                                  /* the client's; constant; when it has ended, another's */
     struct udxg_list link UDXG_GUARDED_BY(CENSUS); /* in the kernel's list */
     struct udxg_handle_table handles;
+    struct udxg_stalls stalls;                 /* locks for itself */
     struct udxg_registrations registrations;   /* locks for itself */
     _Atomic(struct udxg_device *) stripe_user; /* which used stripe 0 last; may be gone, and is only compared */
     atomic_uint stripes_given;                 /* to devices that left stripe 0 */
@@ -48,6 +51,12 @@ struct udxg_process {
 };
 
 udxg_status udxg_process_create(struct udxg_kernel *kernel, struct udxg_process **ret_process) UDXG_MUST_CHECK;
+/*
+ * Ends the process's calls: each one that sleeps, and each one that would from now on, comes back with
+ * STATUS_DEVICE_REMOVED, unless what it waits for is there; work is given up and devices are in error. Whoever serves
+ * the process need not wait for it any more: once its calls have come back it can be destroyed.
+ */
+void udxg_process_cancel(struct udxg_process *process);
 /*
  * Destroys all that the process still holds. No call of it may be under way. Packets that run are told to stop
  * and are not waited for: what they hold goes when they do.
@@ -61,6 +70,14 @@ bool udxg_process_exists(struct udxg_kernel *kernel, uint32_t pid, bool (*is_wan
 /* Borrowed: it lives as long as PROCESS at least. */
 udxg_status udxg_process_adapter_get(struct udxg_process *process, struct udxg_adapter *adapter,
                                      struct udxg_process_adapter **ret) UDXG_MUST_CHECK;
+/*
+ * Our own descriptor of a client's event, which the client may close, counted on PA; give it back there.
+ * STATUS_INVALID_HANDLE; STATUS_NO_MEMORY: there are no descriptors left, or too many are the process's.
+ */
+#define UDXG_MAX_EVENTS 4096u
+udxg_status udxg_process_event_get(struct udxg_process_adapter *pa, HANDLE event, int *ret_fd) UDXG_MUST_CHECK;
+void udxg_process_event_put(struct udxg_process_adapter *pa, int fd);
+
 void udxg_process_adapter_ref(struct udxg_process_adapter *pa);
 void udxg_process_adapter_unref(struct udxg_process_adapter *pa);
 

@@ -331,12 +331,12 @@ static udxg_status take_slots(struct udxg_sync *sync, uint64_t value)
 static void sync_free(struct udxg_sync *sync) UDXG_NO_TSA
 {
     udxg_disown_locked(sync);
+    if (sync->event_fd >= 0) udxg_process_event_put(sync->pa, sync->event_fd);
     if (sync->pa) {
         udxg_fence_slot_put(&sync->pa->fences, &sync->monitored);
         udxg_fence_slot_put(&sync->pa->fences, &sync->slot);
         udxg_process_adapter_unref(sync->pa);
     }
-    udxg_os_close(sync->event_fd);
     udxg_mutex_fini_SYNC(&sync->lock);
     free(sync);
 }
@@ -358,9 +358,9 @@ udxg_status udxg_sync_create_any(struct udxg_device *device, const struct udxg_s
 
     if (!sync) return STATUS_NO_MEMORY;
     sync_init(sync, desc);
+    sync->pa = device ? device->pa : desc->pa;
+    udxg_process_adapter_ref(sync->pa);
     if (device) {
-        sync->pa = device->pa;
-        udxg_process_adapter_ref(sync->pa);
         opening_init(&sync->first, device->process, sync, desc->flags);
         sync->first.child.device = device; /* referenced once it is published */
         sync->first.creator = true;
@@ -683,7 +683,8 @@ static udxg_status check_flags(const D3DDDI_SYNCHRONIZATIONOBJECTINFO2 *info)
 }
 
 /* What to make. Adapters without displays have no target that a periodic fence could follow (decision 20). */
-static udxg_status describe(const D3DDDI_SYNCHRONIZATIONOBJECTINFO2 *info, struct udxg_sync_desc *desc)
+static udxg_status describe(struct udxg_device *device, const D3DDDI_SYNCHRONIZATIONOBJECTINFO2 *info,
+                            struct udxg_sync_desc *desc)
 {
     *desc = (struct udxg_sync_desc){.type = info->Type, .flags = info->Flags, .event_fd = -1};
     switch (info->Type) {
@@ -702,7 +703,7 @@ static udxg_status describe(const D3DDDI_SYNCHRONIZATIONOBJECTINFO2 *info, struc
         return info->MonitoredFence.EngineAffinity <= 1 ? STATUS_SUCCESS : STATUS_INVALID_PARAMETER;
     case D3DDDI_CPU_NOTIFICATION:
         if (!info->CPUNotification.Event) return STATUS_INVALID_HANDLE;
-        return udxg_os_event_dup((intptr_t)info->CPUNotification.Event, &desc->event_fd);
+        return udxg_process_event_get(device->pa, info->CPUNotification.Event, &desc->event_fd);
     default:
         return STATUS_INVALID_PARAMETER;
     }
@@ -746,12 +747,12 @@ static udxg_status create(struct udxg_device *device, D3DDDI_SYNCHRONIZATIONOBJE
     struct udxg_sync_desc desc;
     struct udxg_sync *sync;
     uint32_t handle;
-    udxg_status status = describe(info, &desc);
+    udxg_status status = describe(device, info, &desc);
 
     if (udxg_failed(status)) return status;
     status = udxg_sync_make(device, &desc, &sync, &handle);
     if (udxg_failed(status)) {
-        udxg_os_close(desc.event_fd);
+        udxg_process_event_put(device->pa, desc.event_fd);
         return status;
     }
     report(sync, info);

@@ -71,7 +71,8 @@ struct udxg_sync_desc {
     uint32_t maximum; /* semaphores */
     bool owned;       /* mutexes: by the device */
     bool native, intra_gpu;
-    int event_fd; /* notifications: taken on success */
+    int event_fd;                    /* notifications: taken on success, from whoever PA counts it for */
+    struct udxg_process_adapter *pa; /* without a device: where the event counts */
 };
 
 /* Makes an object without a handle: the caller holds the one reference. No device: a notification for one call. */

@@ -174,16 +174,17 @@ static void signal_now(const struct udxg_device *device, const struct objects *o
 }
 
 /* EnqueueCpuEvent: an object for the one event, which nobody else knows. */
-static udxg_status get_event(const struct named *named, HANDLE event, struct objects *ret)
+static udxg_status get_event(struct udxg_process_adapter *pa, const struct named *named, HANDLE event,
+                             struct objects *ret)
 {
-    struct udxg_sync_desc desc = {.type = D3DDDI_CPU_NOTIFICATION, .event_fd = -1};
+    struct udxg_sync_desc desc = {.type = D3DDDI_CPU_NOTIFICATION, .event_fd = -1, .pa = pa};
     udxg_status status = named->count ? STATUS_INVALID_PARAMETER : STATUS_SUCCESS;
 
     if (!udxg_failed(status))
-        status = event ? udxg_os_event_dup((intptr_t)event, &desc.event_fd) : STATUS_INVALID_HANDLE;
+        status = event ? udxg_process_event_get(pa, event, &desc.event_fd) : STATUS_INVALID_HANDLE;
     if (!udxg_failed(status)) status = udxg_sync_create_any(NULL, &desc, &ret->syncs[0]);
     if (udxg_failed(status)) {
-        udxg_os_close(desc.event_fd);
+        udxg_process_event_put(pa, desc.event_fd);
         return status;
     }
     ret->count = 1;
@@ -207,8 +208,9 @@ static udxg_status signal(struct udxg_process *process, const struct signal *arg
     udxg_status status = udxg_contexts_get(process, args->count, args->contexts, contexts);
 
     if (udxg_failed(status)) return status;
-    status = args->flags.EnqueueCpuEvent ? get_event(&args->named, args->event, &objects)
-                                         : get_objects(process, &args->named, UDXG_SYNC_SIGNAL, &objects);
+    status = args->flags.EnqueueCpuEvent
+                 ? get_event(contexts[0]->lane.child.device->pa, &args->named, args->event, &objects)
+                 : get_objects(process, &args->named, UDXG_SYNC_SIGNAL, &objects);
     if (!udxg_failed(status)) {
         if (args->flags.SignalAtSubmission)
             signal_now(contexts[0]->lane.child.device, &objects);

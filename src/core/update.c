@@ -547,12 +547,46 @@ static void submit(struct udxg_companion *companion, struct update *update, bool
     discard_all(&taken);
 }
 
-/* Blocks until TURN operations have ended; destroying context or device ends them all. */
-static void wait_turn(struct udxg_companion *companion, uint64_t turn)
+/* Who waits for his turn in a companion. */
+struct turn {
+    struct udxg_stall stall;
+    struct udxg_companion *companion;
+};
+
+static void wake_turns(struct udxg_stall *stall, udxg_status why)
 {
+    struct udxg_companion *companion = udxg_container_of(stall, struct turn, stall)->companion;
+
+    (void)why;
     udxg_lock(UPDATE, &companion->updater->lock);
-    while (companion->operations_done < turn) pthread_cond_wait(&companion->moved, &companion->updater->lock.mutex);
+    pthread_cond_broadcast(&companion->moved);
     udxg_unlock(UPDATE, &companion->updater->lock);
+}
+
+static bool is_turn(struct udxg_companion *companion, uint64_t turn)
+{
+    bool is;
+
+    udxg_lock(UPDATE, &companion->updater->lock);
+    is = companion->operations_done >= turn;
+    udxg_unlock(UPDATE, &companion->updater->lock);
+    return is;
+}
+
+/* Blocks until TURN operations have ended; destroying context or device ends them all. */
+static udxg_status wait_turn(struct udxg_process *process, struct udxg_companion *companion, uint64_t turn)
+{
+    struct turn waiter = {.stall.wake = wake_turns, .companion = companion};
+    struct udxg_updater *updater = companion->updater;
+
+    if (is_turn(companion, turn)) return STATUS_SUCCESS;
+    if (!udxg_stall_begin(&process->stalls, &waiter.stall)) return STATUS_DEVICE_REMOVED;
+    udxg_lock(UPDATE, &updater->lock);
+    while (companion->operations_done < turn && !udxg_stalls_are_cancelled(&process->stalls))
+        pthread_cond_wait(&companion->moved, &updater->lock.mutex);
+    udxg_unlock(UPDATE, &updater->lock);
+    udxg_stall_end(&waiter.stall);
+    return udxg_stalls_are_cancelled(&process->stalls) ? STATUS_DEVICE_REMOVED : STATUS_SUCCESS;
 }
 
 /* The call on a pinned context; *ret_companion is referenced when it succeeds. */
@@ -613,7 +647,7 @@ udxg_status thunk_UpdateGpuVirtualAddress(struct udxg_process *process, D3DKMT_U
     udxg_device_put(device);
     if (udxg_failed(status)) return status;
     /* Nothing is pinned while it waits: destroying the context or the device must be able to end the wait. */
-    wait_turn(companion, turn);
+    status = wait_turn(process, companion, turn);
     udxg_companion_unref(companion);
-    return STATUS_SUCCESS;
+    return status;
 }

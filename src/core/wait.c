@@ -70,6 +70,15 @@ void udxg_wait_init(struct udxg_wait *wait, uint32_t count, struct udxg_sync *co
     if (wait->in_turn) sort_by_object(wait->waiters, count);
 }
 
+bool udxg_wait_try_ref(struct udxg_wait *wait)
+{
+    unsigned refs = atomic_load(&wait->refs);
+
+    while (refs)
+        if (atomic_compare_exchange_weak(&wait->refs, &refs, refs + 1)) return true;
+    return false;
+}
+
 void udxg_wait_unref(struct udxg_wait *wait)
 {
     if (atomic_fetch_sub(&wait->refs, 1) != 1) return;
@@ -174,8 +183,8 @@ void udxg_wait_start(struct udxg_wait *wait)
         count_down(waiter);
         udxg_wait_unref(wait);
     }
-    /* Any: what was hung in after the first had fired would hang for ever. */
-    if (atomic_load(&wait->remaining) <= 0) udxg_wait_cancel(wait);
+    /* What was hung in after the first of any had fired, or after it was cancelled, would hang for ever. */
+    if (atomic_load(&wait->remaining) <= 0 || atomic_load(&wait->cancelled)) udxg_wait_cancel(wait);
 }
 
 void udxg_wait_cancel(struct udxg_wait *wait)

@@ -75,6 +75,8 @@ void udxg_wait_init(struct udxg_wait *wait, uint32_t count, struct udxg_sync *co
 void udxg_wait_start(struct udxg_wait *wait);
 /* Takes waiters that have not fired off again; done() may still be running or have run. */
 void udxg_wait_cancel(struct udxg_wait *wait);
+/* For those who keep it from being freed otherwise than by a reference: false when it is going. */
+bool udxg_wait_try_ref(struct udxg_wait *wait) UDXG_MUST_CHECK;
 void udxg_wait_unref(struct udxg_wait *wait);
 
 /*
