@@ -24,6 +24,7 @@ UDXG_LOCK_CLASS(KEYED)        /* a keyed mutex's owner and waiters              
 UDXG_LOCK_CLASS(VIDMM)        /* placement, residency and budgets of one adapter  vidmm/             */
 UDXG_LEAF_LOCK_CLASS(VASPACE) /* one GPU address space                            vidmm/vaspace.c    */
 UDXG_LEAF_LOCK_CLASS(STOCK)   /* a stripe's commit and homes                        vidmm/stock.c      */
+UDXG_LEAF_LOCK_CLASS(WINDOW)  /* what a process elsewhere maps                    vidmm/window.c     */
 UDXG_LEAF_LOCK_CLASS(POOL)    /* one pool's ranges                                vidmm/pool.c       */
 UDXG_LEAF_LOCK_CLASS(OWNED)   /* the mutexes that a device owns                     core/ownership.c   */
 UDXG_LEAF_LOCK_CLASS(GLOBAL)  /* a kernel's global handles                        core/shared.c      */

@@ -225,6 +225,16 @@ udxg_status udxg_os_seal_readonly(int fd)
     return STATUS_SUCCESS;
 }
 
+udxg_status udxg_os_seal_size(int fd)
+{
+    int seals = fcntl(fd, F_GET_SEALS);
+
+    if (seals < 0) return STATUS_INVALID_PARAMETER;
+    if (seals & F_SEAL_SHRINK && seals & F_SEAL_GROW) return STATUS_SUCCESS;
+    if (fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW) != 0) return udxg_os_status(errno);
+    return STATUS_SUCCESS;
+}
+
 udxg_status udxg_os_punch(int fd, uint64_t offset, uint64_t size_bytes)
 {
     int failed;
@@ -353,6 +363,15 @@ udxg_status udxg_os_event_dup(intptr_t fd, int *ret_fd)
 void udxg_os_close(int fd)
 {
     if (fd >= 0) close(fd);
+}
+
+udxg_status udxg_os_dup(int fd, int *ret_fd)
+{
+    int copy = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+
+    if (copy < 0) return udxg_os_status(errno == EINVAL ? EMFILE : errno);
+    *ret_fd = copy;
+    return STATUS_SUCCESS;
 }
 
 /* The same descriptor with a number above the standard ones; takes FD. */
@@ -672,70 +691,13 @@ static enum probe_result probe_writable(uint64_t first, uint64_t last)
     return PROBE_GOOD;
 }
 
-/* What is still to be found, while the lines of /proc/self/maps pass by in ascending order. */
-struct maps_search {
-    uint64_t next, last; /* pages */
-    bool write;
-};
-
-static const char *parse_hex(const char *text, uint64_t *ret_value)
-{
-    uint64_t value = 0;
-    for (;; text++) {
-        if (*text >= '0' && *text <= '9') {
-            value = value << 4 | (uint64_t)(*text - '0');
-        } else if (*text >= 'a' && *text <= 'f') {
-            value = value << 4 | (uint64_t)(*text - 'a' + 10);
-        } else {
-            *ret_value = value;
-            return text;
-        }
-    }
-}
-
-/* One line, "start-end rwxp ...". PROBE_UNKNOWN: look at the next one. */
-static enum probe_result maps_line(struct maps_search *search, const char *line)
-{
-    uint64_t start, end;
-    line = parse_hex(line, &start);
-    if (*line != '-') return PROBE_BAD;
-    line = parse_hex(line + 1, &end);
-    if (*line != ' ') return PROBE_BAD;
-    if (page_of(end) <= search->next) return PROBE_UNKNOWN;
-    bool good = line[1] == 'r' && (!search->write || line[2] == 'w');
-    if (page_of(start) > search->next || !good) return PROBE_BAD;
-    search->next = page_of(end);
-    return search->next > search->last ? PROBE_GOOD : PROBE_UNKNOWN;
-}
-
 static enum probe_result probe_maps(uint64_t first, uint64_t last, bool write)
 {
-    struct maps_search search = {first, last, write};
-    char text[8192]; /* longer than any line: paths end at PATH_MAX */
-    size_t length = 0;
-    enum probe_result result = PROBE_UNKNOWN;
-
     int fd = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
     if (fd < 0) return PROBE_UNKNOWN;
-    while (result == PROBE_UNKNOWN) {
-        ssize_t more = read(fd, text + length, sizeof(text) - length);
-        if (more < 0 && errno == EINTR) continue;
-        if (more <= 0) {
-            result = PROBE_BAD; /* the end, and not all found */
-            break;
-        }
-        KERNEL_WROTE(text + length, (size_t)more);
-        length += (size_t)more;
-        char *line = text, *newline;
-        while (result == PROBE_UNKNOWN && (newline = memchr(line, '\n', length - (size_t)(line - text)))) {
-            result = maps_line(&search, line);
-            line = newline + 1;
-        }
-        length -= (size_t)(line - text);
-        memmove(text, line, length);
-    }
+    bool good = udxg_os_maps_cover(fd, first, last, write);
     close(fd);
-    return result;
+    return good ? PROBE_GOOD : PROBE_BAD;
 }
 
 static enum probe_result probe_pages(uint64_t first, uint64_t last, bool write)

@@ -43,6 +43,12 @@ udxg_status udxg_os_map_large(uint64_t size_bytes, void **ret_address) UDXG_MUST
 /* Seals a memory file: it cannot shrink, and no mapping made from now on can be writable. */
 udxg_status udxg_os_seal_readonly(int fd) UDXG_MUST_CHECK;
 
+/*
+ * Seals a memory file: its size stays as it is, so that nobody who has it mapped dies of a SIGBUS. Asks for no more
+ * where it is so already. STATUS_INVALID_PARAMETER for what has no seals, STATUS_ACCESS_DENIED for what takes none.
+ */
+udxg_status udxg_os_seal_size(int fd) UDXG_MUST_CHECK;
+
 /* Gives the pages of [offset, offset + size) of a memory file back; on success they read zero afterwards. */
 udxg_status udxg_os_punch(int fd, uint64_t offset, uint64_t size_bytes) UDXG_MUST_CHECK;
 
@@ -78,6 +84,8 @@ void udxg_os_event_signal(int fd);
 udxg_status udxg_os_event_dup(intptr_t fd, int *ret_fd) UDXG_MUST_CHECK;
 
 void udxg_os_close(int fd);
+/* Another descriptor of the same file, closed on exec, none of 0, 1 and 2. */
+udxg_status udxg_os_dup(int fd, int *ret_fd) UDXG_MUST_CHECK;
 /*
  * Two connected sockets, closed on exec, none of them 0, 1 or 2: there a handle would look absent. The one to keep
  * hangs up when the last copy of the one to give is closed, or was shut down. Nothing can be sent to the one to keep,
@@ -140,6 +148,21 @@ udxg_status udxg_os_write_foreign(void *client, const void *source, size_t size_
 udxg_status udxg_os_probe(const void *client, uint64_t size_bytes, bool write) UDXG_MUST_CHECK;
 /* The same with the cache of copy_in and copy_out, for the arguments of a call: outputs before there is any. */
 udxg_status udxg_os_probe_argument(const void *client, uint64_t size_bytes, bool write) UDXG_MUST_CHECK;
+
+/*
+ * The same three for the memory of a process elsewhere, base/os_foreign.c: through its /proc/self/mem, and by its
+ * /proc/self/maps, which it has opened and sent. They reach the memory that the process had when it opened them, and
+ * nothing once it has ended or begun another program. Page protections are not looked at in a transfer.
+ */
+udxg_status udxg_os_read_memory(int mem_fd, void *destination, uint64_t address, size_t size_bytes,
+                                size_t *ret_copied) UDXG_MUST_CHECK;
+udxg_status udxg_os_write_memory(int mem_fd, uint64_t address, const void *source, size_t size_bytes,
+                                 size_t *ret_copied) UDXG_MUST_CHECK;
+udxg_status udxg_os_probe_memory(int maps_fd, uint64_t address, uint64_t size_bytes, bool write) UDXG_MUST_CHECK;
+/* Whether the lines of a maps file say so of the pages [FIRST, LAST]. */
+bool udxg_os_maps_cover(int maps_fd, uint64_t first, uint64_t last, bool write);
+/* Whether FD is a file NAME of the system's folder about a process: what a client says is one may be anything. */
+bool udxg_os_is_proc_file(int fd, const char *name);
 
 /*
  * A client's memory file as a section: FD must be one of at least SIZE_BYTES, and writable unless READ_ONLY. Maps

@@ -50,7 +50,7 @@ static udxg_status make(struct udxg_process **ret_process)
         fprintf(stderr, "udxg: error: %s\n", error[0] ? error : udxg_status_name(status));
         return status;
     }
-    status = udxg_process_create(kernel, ret_process);
+    status = udxg_process_create(kernel, NULL, ret_process);
     if (udxg_failed(status)) udxg_kernel_destroy(kernel);
     return status;
 }

@@ -58,14 +58,16 @@ bool udxg_process_exists(struct udxg_kernel *kernel, uint32_t pid, bool (*is_wan
 
 /* ---- life ---- */
 
-udxg_status udxg_process_create(struct udxg_kernel *kernel, struct udxg_process **ret_process)
+udxg_status udxg_process_create(struct udxg_kernel *kernel, const struct udxg_endpoint *endpoint,
+                                struct udxg_process **ret_process)
 {
     struct udxg_process *process = calloc(1, sizeof *process);
     udxg_status status;
 
     if (!process) return STATUS_NO_MEMORY;
     process->kernel = kernel;
-    process->pid = udxg_os_pid();
+    process->endpoint = endpoint;
+    process->pid = endpoint ? endpoint->pid : udxg_os_pid();
     status = udxg_handle_table_init(&process->handles);
     if (udxg_failed(status)) {
         free(process);
@@ -84,6 +86,7 @@ udxg_status udxg_process_create(struct udxg_kernel *kernel, struct udxg_process 
     udxg_registrations_init(&process->registrations);
     udxg_mutex_init_PROCESS(&process->lock);
     enter_census(process);
+    vidmm_windows_init(&process->windows, endpoint != NULL);
     *ret_process = process;
     return STATUS_SUCCESS;
 }
@@ -138,6 +141,7 @@ void udxg_process_destroy(struct udxg_process *process)
     }
     udxg_registrations_fini(&process->registrations);
     udxg_stalls_fini(&process->stalls);
+    vidmm_windows_fini(&process->windows);
     udxg_mutex_fini_PROCESS(&process->lock);
     free(process);
 }

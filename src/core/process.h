@@ -6,6 +6,7 @@
 #ifndef UDXG_CORE_PROCESS_H
 #define UDXG_CORE_PROCESS_H
 
+#include "base/foreign.h"
 #include "base/slab.h"
 #include "core/adapter.h"
 #include "core/fence_page.h"
@@ -16,8 +17,27 @@
 #include "core/section.h"
 #include "object/handle.h"
 #include "vidmm/vidmm.h"
+#include "vidmm/window.h"
 
 struct udxg_device;
+
+/* What a client is to be called with. */
+enum udxg_notification_kind { UDXG_NOTIFY_TRIM, UDXG_NOTIFY_BUDGET };
+struct udxg_notification {
+    enum udxg_notification_kind kind;
+    uint32_t flags;         /* of a trim: D3DDDI_TRIMRESIDENCYSET_FLAGS */
+    uint64_t bytes;         /* to trim; or the budget */
+    void (*callback)(void); /* both the client's, and nothing here */
+    void *context;
+};
+
+/* How a process that lives elsewhere is reached. */
+struct udxg_endpoint {
+    struct udxg_foreign memory;
+    uint32_t pid, uid;
+    /* Called without locks. Sends a notification; never blocks, may drop what a later one repeats. */
+    void (*notify)(const struct udxg_endpoint *endpoint, const struct udxg_notification *notification);
+};
 
 /*
  * What one process has on one adapter; made at the first use. It lives as long as the process, and as long as
@@ -41,6 +61,8 @@ struct udxg_process {
     uint64_t number;                               /* of all that the kernel ever had; constant */
     uint32_t pid;                                  /* the client's; constant; when it has ended, another's */
     struct udxg_list link UDXG_GUARDED_BY(CENSUS); /* in the kernel's list */
+    const struct udxg_endpoint *endpoint; /* borrowed; NULL: it lives here; constant */
+    struct vidmm_windows windows;         /* lock for themselves */
     struct udxg_handle_table handles;
     struct udxg_stalls stalls;                 /* locks for itself */
     struct udxg_registrations registrations;   /* locks for itself */
@@ -50,7 +72,9 @@ struct udxg_process {
     _Atomic(struct udxg_process_adapter *) adapters[UDXG_KERNEL_ADAPTERS]; /* set once each */
 };
 
-udxg_status udxg_process_create(struct udxg_kernel *kernel, struct udxg_process **ret_process) UDXG_MUST_CHECK;
+/* ENDPOINT is borrowed until the process is destroyed; NULL: the process lives here. */
+udxg_status udxg_process_create(struct udxg_kernel *kernel, const struct udxg_endpoint *endpoint,
+                                struct udxg_process **ret_process) UDXG_MUST_CHECK;
 /*
  * Ends the process's calls: each one that sleeps, and each one that would from now on, comes back with
  * STATUS_DEVICE_REMOVED, unless what it waits for is there; work is given up and devices are in error. Whoever serves

@@ -64,7 +64,7 @@ static void open_kernel(const char *profile)
     struct vidmm_usage usage;
     char error[512] = "";
     if (udxg_failed(udxg_kernel_create(profile, udxg_miniports, error, sizeof error, &model.kernel))) fail("%s", error);
-    CHECK_STATUS(STATUS_SUCCESS, udxg_process_create(model.kernel, &model.process));
+    CHECK_STATUS(STATUS_SUCCESS, udxg_process_create(model.kernel, NULL, &model.process));
     open.AdapterLuid = model.kernel->adapters[0]->luid;
     CHECK_STATUS(STATUS_SUCCESS, CALL(OpenAdapterFromLuid, &open));
     model.adapter = open.hAdapter;

@@ -73,7 +73,7 @@ void world_open(const char *adapters)
     D3DKMT_OPENADAPTERFROMLUID open = {0};
     udxg_status status = udxg_kernel_create(adapters, udxg_miniports, error, sizeof error, &world.kernel);
     if (udxg_failed(status)) guard_fail("no kernel: %s %s", udxg_status_name(status), error);
-    status = udxg_process_create(world.kernel, &world.process);
+    status = udxg_process_create(world.kernel, NULL, &world.process);
     if (udxg_failed(status)) guard_fail("no process: %s", udxg_status_name(status));
     open.AdapterLuid = luid_of_first();
     PLAIN(OpenAdapterFromLuid, &open);

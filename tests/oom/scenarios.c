@@ -133,7 +133,7 @@ static udxg_status try_kernel(void)
 
 static udxg_status try_process(void)
 {
-    return udxg_process_create(world.kernel, &world.process);
+    return udxg_process_create(world.kernel, NULL, &world.process);
 }
 
 /* The same rules as for a call, for what is none. */

@@ -126,7 +126,7 @@ static void prepare_process(struct process *process)
 {
     pthread_mutex_init(&process->mutex, NULL);
     prepare_room(&process->shared, process);
-    CHECK(udxg_process_create(world.kernel, &process->udxg) == STATUS_SUCCESS);
+    CHECK(udxg_process_create(world.kernel, NULL, &process->udxg) == STATUS_SUCCESS);
     world_open_adapter(process);
 }
 

@@ -78,7 +78,7 @@ static void open_device(const char *profile)
     udxg_status status = udxg_kernel_create(profile, udxg_miniports, error, sizeof error, &scale.kernel);
     if (udxg_failed(status)) printf("# %s\n", error);
     need(status, "a kernel");
-    need(udxg_process_create(scale.kernel, &scale.process), "a process");
+    need(udxg_process_create(scale.kernel, NULL, &scale.process), "a process");
     open.AdapterLuid = scale.kernel->adapters[0]->luid;
     CALL(OpenAdapterFromLuid, &open);
     create.hAdapter = open.hAdapter;

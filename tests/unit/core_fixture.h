@@ -40,7 +40,7 @@ static inline struct udxg_process *make_process(struct udxg_kernel *kernel)
 {
     struct udxg_process *process;
 
-    assert_int_equal(udxg_process_create(kernel, &process), STATUS_SUCCESS);
+    assert_int_equal(udxg_process_create(kernel, NULL, &process), STATUS_SUCCESS);
     return process;
 }
 
