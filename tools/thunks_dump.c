@@ -18,6 +18,7 @@ static const char *const kind_names[] = {
     [UDXG_KIND_REST] = "rest",           [UDXG_KIND_HANDLE] = "handle",   [UDXG_KIND_NT_HANDLE] = "descriptor",
     [UDXG_KIND_ADDRESS] = "address",     [UDXG_KIND_HANDLES] = "handles", [UDXG_KIND_POINTER] = "pointer",
     [UDXG_KIND_CALLBACK] = "callback",   [UDXG_KIND_WITHIN] = "within",
+    [UDXG_KIND_PROCESS] = "process",     [UDXG_KIND_MAPPED] = "mapped",
 };
 
 static const char *const handle_names[UDXG_HANDLE_KIND_COUNT] = {
@@ -222,6 +223,12 @@ static void markdown_what(const struct udxg_shape *shape, const struct udxg_fiel
         break;
     case UDXG_KIND_HANDLES:
         markdown_elements(shape, field);
+        break;
+    case UDXG_KIND_PROCESS:
+        printf("process");
+        break;
+    case UDXG_KIND_MAPPED:
+        printf("address of ours");
         break;
     case UDXG_KIND_WITHIN:
         printf("address in another field's memory, or NULL");

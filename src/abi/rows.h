@@ -119,9 +119,18 @@
 #define HANDLE_INOUT(field, what, ...)                                                                                 \
     KEEP_(field, UDXG_KIND_HANDLE, UDXG_IN | UDXG_OUT, .handle = UDXG_IS_##what, __VA_ARGS__)
 #define NT_HANDLE(field, what, ...) FIELD_(field, UDXG_KIND_NT_HANDLE, UDXG_IN, .note = what, __VA_ARGS__)
+/* A new descriptor, the client's to close. */
+#define NT_HANDLE_OUT(field, ...)                                                                                      \
+    GIVE_(field, UDXG_KIND_NT_HANDLE, UDXG_OUT, .action = UDXG_ZERO, __VA_ARGS__)
+#define NT_HANDLE_OUT_ALWAYS(field, ...) KEEP_(field, UDXG_KIND_NT_HANDLE, UDXG_OUT | UDXG_ALWAYS, __VA_ARGS__)
+/* A process, by value: NULL, -1 or its number. */
+#define PROCESS(field, what, ...) FIELD_(field, UDXG_KIND_PROCESS, UDXG_IN, .note = what, __VA_ARGS__)
 #define ADDRESS(field, what, ...) FIELD_(field, UDXG_KIND_ADDRESS, UDXG_IN, .note = what, __VA_ARGS__)
 /* A function of the client's: only an endpoint in its process can call it, a daemon has to send what it would say. */
 #define CALLBACK(field, what, ...) FIELD_(field, UDXG_KIND_CALLBACK, UDXG_IN, .note = what, __VA_ARGS__)
+
+/* An address of memory of the kernel's that the client may see; where that is elsewhere, the endpoints translate it. */
+#define MAPPED_OUT(field, ...) GIVE_(field, UDXG_KIND_MAPPED, UDXG_OUT, .action = UDXG_ZERO, __VA_ARGS__)
 
 /* The handler leaves an address in the copy of what another pointer leads to, the client gets its own of the same. */
 #define OUT_WITHIN(field, ...) GIVE_(field, UDXG_KIND_WITHIN, UDXG_OUT, .action = UDXG_ZERO, __VA_ARGS__)
@@ -157,7 +166,6 @@
 #define VALUES_OR_VALUE_IN(field, count, most, ...)                                                                    \
     VALUES_IN(field, count, most, .optional = true, .or_value = true, __VA_ARGS__)
 #define VALUES_OUT(field, count, most, ...) FOLLOW_(field, UDXG_OUT, MANY_(field, count, most), __VA_ARGS__)
-#define VALUE_OUT_ALWAYS(field, ...) FOLLOW_(field, UDXG_OUT | UDXG_ALWAYS, ONE_(field), __VA_ARGS__)
 #define VALUE_IN(field, ...) FOLLOW_(field, UDXG_IN, ONE_(field), __VA_ARGS__)
 #define VALUE_OUT(field, ...) FOLLOW_(field, UDXG_OUT, ONE_(field), __VA_ARGS__)
 
@@ -169,6 +177,9 @@
 #define STRUCTS_IN(field, count, shape, most, ...)                                                                     \
     FOLLOW_(field, UDXG_IN, MANY_(field, count, most), .element = &udxg_shape_##shape, __VA_ARGS__)
 #define STRUCT_IN(field, shape, ...) FOLLOW_(field, UDXG_IN, ONE_(field), .element = &udxg_shape_##shape, __VA_ARGS__)
+
+#define STRUCT_OUT_ALWAYS(field, shape, ...)                                                                           \
+    FOLLOW_(field, UDXG_OUT | UDXG_ALWAYS, ONE_(field), .element = &udxg_shape_##shape, __VA_ARGS__)
 
 /* The same where the public struct says void * for a pointer to TYPE. */
 #define STRUCT_IN_VOID(field, shape, type, ...)                                                                        \

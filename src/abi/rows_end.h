@@ -41,6 +41,9 @@
 #undef HANDLE_OUT
 #undef HANDLE_INOUT
 #undef NT_HANDLE
+#undef NT_HANDLE_OUT
+#undef NT_HANDLE_OUT_ALWAYS
+#undef PROCESS
 #undef ADDRESS
 
 #undef COUNT
@@ -59,12 +62,13 @@
 #undef VALUES_OUT
 #undef VALUE_IN
 #undef VALUE_OUT
-#undef VALUE_OUT_ALWAYS
+#undef MAPPED_OUT
 #undef OUT_WITHIN
 #undef STRUCTS_OUT
 #undef STRUCTS_INOUT
 #undef STRUCTS_IN
 #undef STRUCT_IN
+#undef STRUCT_OUT_ALWAYS
 #undef STRUCT_IN_VOID
 #undef HANDLES_HERE
 

@@ -37,10 +37,12 @@ enum udxg_field_kind {
     UDXG_KIND_REST,      /* what no other field of a union uses; anything */
     UDXG_KIND_HANDLE,    /* a D3DKMT_HANDLE */
     UDXG_KIND_NT_HANDLE, /* a descriptor of the client, by value */
+    UDXG_KIND_PROCESS,   /* which process: NULL, -1 or a number, by value */
     UDXG_KIND_ADDRESS,   /* an address in the client, by value: what is there is not the walk's business */
     UDXG_KIND_CALLBACK,  /* a function in the client, by value: called later, or, across processes, told of */
     UDXG_KIND_HANDLES,   /* an array inside of the struct, with its count elsewhere in the struct */
     UDXG_KIND_POINTER,   /* to memory that is copied */
+    UDXG_KIND_MAPPED,    /* written as an address of memory that the kernel shows to the client */
     UDXG_KIND_WITHIN,    /* written as an address inside of what a pointer of the call leads to, or NULL */
 };
 

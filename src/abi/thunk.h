@@ -38,6 +38,11 @@
 
 struct udxg_shape; /* the fields of one struct; abi/shape.h */
 
+/* What pSharedNtHandle of ShareObjects leads to. */
+struct udxg_nt_handle {
+    HANDLE Handle;
+};
+
 struct udxg_thunk {
     const char *name;               /* without the D3DKMT prefix */
     const char *type;               /* of the argument struct; NULL where the parameters are not one struct */
@@ -56,7 +61,8 @@ extern const struct udxg_thunk udxg_thunks[UDXG_THUNK_COUNT];
 
 /* One stretch of client memory and its copy. */
 struct udxg_span {
-    void *client;
+    void *client; /* its address for the client */
+    void *out;    /* where the outputs go: the same, or its place in the message */
     void *copy;
     const struct udxg_shape *shape; /* of its elements; NULL for plain bytes */
     const void *recount;            /* in the copy: how many elements are to be written; NULL for all */
@@ -64,6 +70,18 @@ struct udxg_span {
     uint32_t count;                 /* elements */
     uint8_t direction;              /* enum udxg_direction of abi/shape.h */
 };
+
+/*
+ * A call that comes from elsewhere: the spans of its frame, one after the other in the order in which the walk meets
+ * them, each at a multiple of UDXG_MESSAGE_ALIGNMENT. Inputs are in it from the beginning, outputs are put into it.
+ * Pointers in it are addresses of the sender. The memory is shared with a sender who may change it at any time: each
+ * byte is read once.
+ */
+struct udxg_message {
+    unsigned char *bytes;
+    uint32_t size_bytes;
+};
+#define UDXG_MESSAGE_ALIGNMENT 16u
 
 /* The copy of one call's arguments. Small calls fit into it; what does not fit is on the heap until leave. */
 struct udxg_frame {
@@ -73,6 +91,8 @@ struct udxg_frame {
     uint32_t used; /* of bytes */
     size_t taken;  /* bytes of all copies, on the heap or not */
     void *heap;    /* singly linked blocks */
+    struct udxg_message message; /* where the call came from; no bytes: from memory of this process */
+    uint32_t read;               /* of the message */
     struct udxg_span inline_spans[UDXG_FRAME_SPANS];
     _Alignas(16) unsigned char bytes[UDXG_FRAME_BYTES];
 };
@@ -89,6 +109,20 @@ struct udxg_frame {
  */
 udxg_status udxg_thunk_enter(enum udxg_thunk_id id, const void *args, struct udxg_frame *frame,
                              void **ret_args) UDXG_MUST_CHECK;
+
+/*
+ * The same for a call that has come as a message, which stays until leave. What does not fit the row, to the byte, is
+ * STATUS_INVALID_PARAMETER.
+ */
+udxg_status udxg_thunk_enter_message(enum udxg_thunk_id id, const struct udxg_message *message, struct udxg_frame *frame,
+                                     void **ret_args) UDXG_MUST_CHECK;
+
+/* How large the message is that a frame makes; it has room for it (UDXG_MAX_CALL and what alignment adds). */
+uint32_t udxg_thunk_message_bytes(const struct udxg_frame *frame);
+/* Writes the inputs of a frame into a message of that size, ... */
+void udxg_thunk_put_message(const struct udxg_frame *frame, unsigned char *message);
+/* ... and takes the outputs, which may be any bytes, out of it again, before leave. */
+void udxg_thunk_take_message(struct udxg_frame *frame, const unsigned char *message);
 
 /*
  * Writes the outputs that belong to STATUS back to the client, frees what enter took, returns STATUS. Outputs

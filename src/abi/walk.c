@@ -107,6 +107,24 @@ static inline struct udxg_span *add_span(struct udxg_frame *frame)
 
 /* ---- entering ---- */
 
+static size_t align_message(size_t bytes)
+{
+    return udxg_align_up(bytes, UDXG_MESSAGE_ALIGNMENT);
+}
+
+/* The span's place in the message follows from what has been copied so far, not from anything the message says. */
+static udxg_status read_span(struct udxg_frame *frame, struct udxg_span *span)
+{
+    if (align_message(span->bytes) > frame->message.size_bytes - frame->read) return STATUS_INVALID_PARAMETER;
+    span->out = frame->message.bytes + frame->read;
+    frame->read += (uint32_t)align_message(span->bytes);
+    if (span->direction & UDXG_IN)
+        memcpy(span->copy, span->out, span->bytes);
+    else
+        memset(span->copy, 0, span->bytes);
+    return STATUS_SUCCESS;
+}
+
 /*
  * Makes the copy of a span whose other members are set. What will be written is checked now: after the handler
  * has run there would be no way to refuse.
@@ -119,6 +137,8 @@ static udxg_status enter_span(struct udxg_frame *frame, struct udxg_span *span)
     void *copy = take(frame, bytes);
     if (!copy) return STATUS_NO_MEMORY;
     span->copy = copy;
+    if (frame->message.bytes) return read_span(frame, span);
+    span->out = span->client;
 
     bool in = span->direction & UDXG_IN;
     bool out = span->direction & UDXG_OUT && (!span->shape || span->shape->leave_count);
@@ -176,14 +196,18 @@ static udxg_status follow_pointer(struct udxg_frame *frame, const struct udxg_fi
     return enter_elements(frame, field->element, target, count);
 }
 
-/* Of an address that may be a number: then there is nothing where it leads, and that is no error. */
+/*
+ * Of an address that may be a number: then there is nothing where it leads, and that is no error. In a message the
+ * sender has tried it: the address is NULL where it leads nowhere, and the number stands beside it already.
+ */
 udxg_status udxg_walk_follow(struct udxg_frame *frame, const struct udxg_field *field, unsigned char *copy)
 {
     uint32_t span_count = frame->span_count;
     void *none = NULL;
     udxg_status status;
 
-    if (field->or_value) memcpy(copy + field->offset + sizeof(uint64_t), copy + field->offset, sizeof(uint64_t));
+    if (field->or_value && !frame->message.bytes)
+        memcpy(copy + field->offset + sizeof(uint64_t), copy + field->offset, sizeof(uint64_t));
     status = follow_pointer(frame, field, copy);
     if (status != STATUS_INVALID_PARAMETER || !field->or_value) return status;
     frame->span_count = span_count;
@@ -191,11 +215,9 @@ udxg_status udxg_walk_follow(struct udxg_frame *frame, const struct udxg_field *
     return STATUS_SUCCESS;
 }
 
-udxg_status udxg_thunk_enter(enum udxg_thunk_id id, const void *args, struct udxg_frame *frame, void **ret_args)
+static udxg_status enter(enum udxg_thunk_id id, const void *args, struct udxg_frame *frame, void **ret_args)
 {
-    if (!args || (unsigned)id >= UDXG_THUNK_COUNT) return STATUS_INVALID_PARAMETER;
     const struct udxg_thunk *thunk = &udxg_thunks[id];
-    if (!thunk->implemented) return STATUS_NOT_SUPPORTED;
 
     frame->thunk = thunk;
     frame->spans = frame->inline_spans;
@@ -223,6 +245,54 @@ udxg_status udxg_thunk_enter(enum udxg_thunk_id id, const void *args, struct udx
     return STATUS_SUCCESS;
 }
 
+udxg_status udxg_thunk_enter(enum udxg_thunk_id id, const void *args, struct udxg_frame *frame, void **ret_args)
+{
+    if (!args || (unsigned)id >= UDXG_THUNK_COUNT) return STATUS_INVALID_PARAMETER;
+    if (!udxg_thunks[id].implemented) return STATUS_NOT_SUPPORTED;
+    frame->message.bytes = NULL;
+    return enter(id, args, frame, ret_args);
+}
+
+udxg_status udxg_thunk_enter_message(enum udxg_thunk_id id, const struct udxg_message *message,
+                                     struct udxg_frame *frame, void **ret_args)
+{
+    if ((unsigned)id >= UDXG_THUNK_COUNT) return STATUS_INVALID_PARAMETER;
+    if (!udxg_thunks[id].implemented) return STATUS_NOT_SUPPORTED;
+    frame->message = *message;
+    frame->read = 0;
+    udxg_status status = enter(id, NULL, frame, ret_args);
+    if (udxg_failed(status) || frame->read == message->size_bytes) return status;
+    give_heap(frame);
+    return STATUS_INVALID_PARAMETER;
+}
+
+/* ---- messages ---- */
+
+uint32_t udxg_thunk_message_bytes(const struct udxg_frame *frame)
+{
+    size_t bytes = 0;
+    for (uint32_t i = 0; i < frame->span_count; i++) bytes += align_message(frame->spans[i].bytes);
+    return (uint32_t)bytes;
+}
+
+void udxg_thunk_put_message(const struct udxg_frame *frame, unsigned char *message)
+{
+    for (uint32_t i = 0; i < frame->span_count; i++) {
+        const struct udxg_span *span = &frame->spans[i];
+        if (span->direction & UDXG_IN) memcpy(message, span->copy, span->bytes);
+        message += align_message(span->bytes);
+    }
+}
+
+void udxg_thunk_take_message(struct udxg_frame *frame, const unsigned char *message)
+{
+    for (uint32_t i = 0; i < frame->span_count; i++) {
+        const struct udxg_span *span = &frame->spans[i];
+        if (span->direction & UDXG_OUT) memcpy(span->copy, message, span->bytes);
+        message += align_message(span->bytes);
+    }
+}
+
 /*
  * ---- leaving ----
  *
@@ -247,10 +317,10 @@ static void leave_span(const struct udxg_frame *frame, const struct udxg_span *s
         bytes = count * size;
     }
     if (!span->shape) {
-        if (span->direction & directions) memcpy(span->client, span->copy, bytes);
+        if (span->direction & directions) memcpy(span->out, span->copy, bytes);
         return;
     }
-    unsigned char *client = span->client;
+    unsigned char *client = span->out;
     const unsigned char *copy = span->copy;
     for (uint32_t i = 0; i < count; i++) {
         span->shape->leave(frame, client, copy, directions);

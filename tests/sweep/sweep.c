@@ -246,7 +246,8 @@ static void sweep_descriptor(struct run *run, const struct udxg_field *field, un
     const uint64_t wrong[] = {0x7fffffff, 0xdeadbeef, 0x100000000, INT64_MAX}; /* all ones is the current process */
     for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
         memcpy(at, &wrong[i], sizeof(wrong[i]));
-        attempt(run, field->name, "bad descriptor", STATUS_INVALID_HANDLE);
+        attempt(run, field->name, "bad descriptor",
+                strcmp(field->name, "hSyncFile") ? STATUS_INVALID_HANDLE : STATUS_INVALID_PARAMETER);
     }
 }
 
@@ -352,7 +353,8 @@ static void sweep_field(struct run *run, const struct udxg_shape *shape, const s
         attempt(run, field->name, "zero", STATUS_INVALID_PARAMETER);
         break;
     case UDXG_KIND_NT_HANDLE:
-        sweep_descriptor(run, field, at);
+    case UDXG_KIND_PROCESS:
+        if (field->direction & UDXG_IN) sweep_descriptor(run, field, at);
         break;
     case UDXG_KIND_POINTER:
         sweep_pointer(run, field, base);
@@ -367,6 +369,7 @@ static void sweep_field(struct run *run, const struct udxg_shape *shape, const s
     case UDXG_KIND_ADDRESS:
     case UDXG_KIND_CALLBACK:
     case UDXG_KIND_WITHIN:
+    case UDXG_KIND_MAPPED:
         break;
     }
 }
@@ -585,6 +588,7 @@ static void mutate_field(struct run *run, const struct udxg_field *field, unsign
     case UDXG_KIND_HANDLES:
         memcpy(at + below(field->size / sizeof(handle)) * sizeof(handle), &handle, sizeof(handle));
         break;
+    case UDXG_KIND_PROCESS:
     case UDXG_KIND_NT_HANDLE: /* never NULL: some calls would wait for ever */
         number = below(2) ? number | UINT64_C(1) << 40 : (uint64_t)run->world.event;
         memcpy(at, &number, sizeof(number));
