@@ -131,6 +131,9 @@ void udxg_thunk_take_message(struct udxg_frame *frame, const unsigned char *mess
  */
 udxg_status udxg_thunk_leave(struct udxg_frame *frame, udxg_status status);
 
+/* What the table looks like, as one number: who sends each other messages must have the same one. */
+uint64_t udxg_thunk_signature(void);
+
 /* The client's address of what a pointer in the copied arguments leads to, for errors and traces; may be NULL. */
 const void *udxg_thunk_client_address(const struct udxg_frame *frame, const void *copy);
 

@@ -320,6 +320,25 @@ void udxg_os_futex_wake(_Atomic uint32_t *word)
     syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
 }
 
+void udxg_os_shared_futex_wait(_Atomic uint32_t *word, uint32_t value, int timeout_ms)
+{
+    struct timespec timeout = {timeout_ms / 1000, timeout_ms % 1000 * 1000000L};
+
+    syscall(SYS_futex, word, FUTEX_WAIT, value, timeout_ms < 0 ? NULL : &timeout, NULL, 0);
+}
+
+void udxg_os_shared_futex_wake(_Atomic uint32_t *word)
+{
+    syscall(SYS_futex, word, FUTEX_WAKE, 1, NULL, NULL, 0);
+}
+
+unsigned udxg_os_cpu(void)
+{
+    int cpu = sched_getcpu();
+
+    return cpu < 0 ? 0 : (unsigned)cpu;
+}
+
 void udxg_os_event_signal(int fd)
 {
     /* A full counter blocks the writer; it has been signalled often enough then. */
@@ -404,6 +423,21 @@ udxg_status udxg_os_socket_pair(int *ret_keep, int *ret_give)
     *ret_keep = fds[0];
     *ret_give = fds[1];
     return STATUS_SUCCESS;
+}
+
+bool udxg_os_is_descriptor(int fd)
+{
+    return fcntl(fd, F_GETFD) >= 0;
+}
+
+bool udxg_os_open_own_memory(int *ret_mem_fd, int *ret_maps_fd)
+{
+    *ret_mem_fd = open("/proc/self/mem", O_RDWR | O_CLOEXEC);
+    *ret_maps_fd = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
+    if (*ret_mem_fd >= 0 && *ret_maps_fd >= 0) return true;
+    if (*ret_mem_fd >= 0) udxg_os_close(*ret_mem_fd);
+    if (*ret_maps_fd >= 0) udxg_os_close(*ret_maps_fd);
+    return false;
 }
 
 void udxg_os_make_inheritable(int fd)

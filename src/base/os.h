@@ -77,6 +77,11 @@ void udxg_os_futex_wait(_Atomic uint32_t *word, uint32_t value);
 bool udxg_os_futex_wait_until(_Atomic uint32_t *word, uint32_t value, uint64_t deadline_ns, bool realtime);
 /* Wakes one that sleeps on WORD. */
 void udxg_os_futex_wake(_Atomic uint32_t *word);
+/* The same on a word in memory that processes share; at most TIMEOUT_MS, -1: no limit. May return for no reason. */
+void udxg_os_shared_futex_wait(_Atomic uint32_t *word, uint32_t value, int timeout_ms);
+void udxg_os_shared_futex_wake(_Atomic uint32_t *word);
+/* The processor that the caller runs on, as of now. */
+unsigned udxg_os_cpu(void);
 
 /* Adds 1 to an eventfd of ours; never blocks, a full counter stays as it is. */
 void udxg_os_event_signal(int fd);
@@ -92,6 +97,10 @@ udxg_status udxg_os_dup(int fd, int *ret_fd) UDXG_MUST_CHECK;
  * and nothing that is done with the other one makes the functions below block.
  */
 udxg_status udxg_os_socket_pair(int *ret_keep, int *ret_give) UDXG_MUST_CHECK;
+/* Whether FD is open at all. */
+bool udxg_os_is_descriptor(int fd);
+/* Descriptors by which another process can reach our memory, and read what is mapped in it; false: we may not. */
+bool udxg_os_open_own_memory(int *ret_mem_fd, int *ret_maps_fd) UDXG_MUST_CHECK;
 /* FD stays open over an exec. */
 void udxg_os_make_inheritable(int fd);
 /*

@@ -51,9 +51,16 @@ static udxg_status handle(struct udxg_process *process, enum udxg_thunk_id id, v
     return handlers[id](process, args);
 }
 
+static void told(enum udxg_thunk_id id, const void *copy, udxg_status status)
+{
+    udxg_trace_function *trace = atomic_load_explicit(&trace_point, memory_order_acquire);
+
+    if (trace) trace(id, copy, status);
+    udxg_stats_call(id, udxg_failed(status));
+}
+
 udxg_status udxg_dispatch(struct udxg_process *process, enum udxg_thunk_id id, const void *args)
 {
-    udxg_trace_function *trace;
     struct udxg_frame frame;
     void *copy;
     udxg_status status;
@@ -66,8 +73,32 @@ udxg_status udxg_dispatch(struct udxg_process *process, enum udxg_thunk_id id, c
         return status;
     }
     status = handle(process, id, copy);
-    trace = atomic_load_explicit(&trace_point, memory_order_acquire);
-    if (trace) trace(id, copy, status);
-    udxg_stats_call(id, udxg_failed(status));
+    told(id, copy, status);
+    return udxg_thunk_leave(&frame, status);
+}
+
+static udxg_status carry(const struct udxg_frame *frame, enum udxg_thunk_id id, enum udxg_cargo cargo,
+                         const struct udxg_courier *courier)
+{
+    return udxg_thunk_carries(id, cargo) ? udxg_thunk_carry(frame, cargo, courier->carry, courier->user)
+                                         : STATUS_SUCCESS;
+}
+
+udxg_status udxg_dispatch_message(struct udxg_process *process, enum udxg_thunk_id id,
+                                  const struct udxg_message *message, const struct udxg_courier *courier)
+{
+    struct udxg_frame frame;
+    void *copy;
+    udxg_status status = udxg_thunk_enter_message(id, message, &frame, &copy);
+
+    if (udxg_failed(status)) return status;
+    status = carry(&frame, id, UDXG_CARGO_GIVEN, courier);
+    if (!udxg_failed(status)) status = handle(process, id, copy);
+    told(id, copy, status);
+    if (!udxg_failed(status)) {
+        udxg_status carried = carry(&frame, id, UDXG_CARGO_MADE, courier);
+        if (!udxg_failed(carried)) carried = carry(&frame, id, UDXG_CARGO_MAPPED, courier);
+        if (udxg_failed(carried)) status = carried;
+    }
     return udxg_thunk_leave(&frame, status);
 }

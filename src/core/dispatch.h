@@ -6,12 +6,26 @@
 #ifndef UDXG_CORE_DISPATCH_H
 #define UDXG_CORE_DISPATCH_H
 
+#include "abi/carry.h"
 #include "abi/thunk.h"
 
 struct udxg_process;
 
 /* ARGS is the client's own argument struct, or NULL. The status is the call's. */
 udxg_status udxg_dispatch(struct udxg_process *process, enum udxg_thunk_id id, const void *args) UDXG_MUST_CHECK;
+
+/*
+ * The same for a call that has come as a message from a client elsewhere. COURIER puts what has arrived in the place of
+ * what the message says about descriptors, and what is to be sent in the place of what the handler left; it is
+ * called before and after the handler.
+ */
+struct udxg_courier {
+    udxg_carrier *carry;
+    void *user;
+};
+udxg_status udxg_dispatch_message(struct udxg_process *process, enum udxg_thunk_id id,
+                                  const struct udxg_message *message,
+                                  const struct udxg_courier *courier) UDXG_MUST_CHECK;
 
 /*
  * The fault point: when set, it is asked before each handler and may answer in its stead (true, *ret_status).

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A ring. The order that makes sleeping safe: a sleeper says so and looks at STATE once more before it sleeps; a writer
+ * changes STATE and looks for a sleeper after that. Both are sequentially consistent, so one of them sees the other.
+ *
+ * Spinning is for two who are at work at the same time on two processors. Who spun for nothing does not spin the next
+ * 16, 32, ... times; who shares a processor with the other side never does.
+ */
+#include "wire/ring.h"
+
+#include <string.h>
+
+#include "base/os.h"
+
+#define SPIN_NS 20000u
+#define LOOK_NS 100000000u /* a sleeper looks whether the other side is still there: ten times a second */
+#define LUCK_AT_FIRST 16u
+#define BAD_LUCK_AT_MOST 8u
+
+_Static_assert(sizeof(struct wire_header) <= WIRE_HEADER_BYTES, "the header has its place");
+
+static udxg_status set_up(int fd, uint32_t room_bytes, struct wire_ring *ret_ring)
+{
+    uint64_t bytes = udxg_align_up((uint64_t)WIRE_HEADER_BYTES + room_bytes, UDXG_PAGE_SIZE);
+    void *address;
+    udxg_status status = udxg_os_map(fd, 0, bytes, true, &address);
+
+    if (udxg_failed(status)) return status;
+    *ret_ring = (struct wire_ring){
+        .header = address,
+        .message = (unsigned char *)address + WIRE_HEADER_BYTES,
+        .mapped_bytes = bytes,
+        .room_bytes = (uint32_t)(bytes - WIRE_HEADER_BYTES),
+    };
+    return STATUS_SUCCESS;
+}
+
+udxg_status wire_ring_create(uint32_t room_bytes, struct wire_ring *ret_ring, int *ret_fd)
+{
+    uint64_t bytes = udxg_align_up((uint64_t)WIRE_HEADER_BYTES + room_bytes, UDXG_PAGE_SIZE);
+    udxg_status status;
+    int fd;
+
+    status = udxg_os_memfd("udxg-ring", bytes, &fd);
+    if (udxg_failed(status)) return status;
+    status = udxg_os_seal_size(fd); /* or the client could take the memory away under our feet */
+    if (!udxg_failed(status)) status = set_up(fd, room_bytes, ret_ring);
+    if (udxg_failed(status)) {
+        udxg_os_close(fd);
+        return status;
+    }
+    *ret_fd = fd;
+    return STATUS_SUCCESS;
+}
+
+udxg_status wire_ring_map(int fd, uint32_t room_bytes, struct wire_ring *ret_ring)
+{
+    return set_up(fd, room_bytes, ret_ring);
+}
+
+void wire_ring_unmap(struct wire_ring *ring)
+{
+    if (ring->header) udxg_os_unmap(ring->header, ring->mapped_bytes);
+    ring->header = NULL;
+}
+
+/* ---- waiting ---- */
+
+static bool is_worth_spinning(const struct wire_ring *ring)
+{
+    return !ring->luck && ring->other_cpu != udxg_os_cpu();
+}
+
+/* Waits a little while STATE is VALUE; false when that was not enough. */
+static bool spin(struct wire_ring *ring, uint32_t value)
+{
+    uint64_t deadline = udxg_os_now_ns() + SPIN_NS;
+
+    do {
+        for (unsigned i = 0; i < 32; i++) {
+            if (atomic_load_explicit(&ring->header->state, memory_order_acquire) != value) {
+                ring->bad_luck = 0;
+                return true;
+            }
+            __builtin_ia32_pause();
+        }
+    } while (udxg_os_now_ns() < deadline);
+    if (ring->bad_luck < BAD_LUCK_AT_MOST) ring->bad_luck++;
+    ring->luck = LUCK_AT_FIRST << ring->bad_luck;
+    return false;
+}
+
+static void sleep_while(struct wire_ring *ring, _Atomic uint32_t *sleeps, uint32_t value, int timeout_ms)
+{
+    atomic_store(sleeps, 1);
+    if (atomic_load(&ring->header->state) == value)
+        udxg_os_shared_futex_wait(&ring->header->state, value, timeout_ms);
+    atomic_store_explicit(sleeps, 0, memory_order_relaxed);
+}
+
+static void set_state(struct wire_ring *ring, enum wire_state state, _Atomic uint32_t *sleeps)
+{
+    atomic_store(&ring->header->state, state);
+    if (atomic_load(sleeps)) udxg_os_shared_futex_wake(&ring->header->state);
+}
+
+/* ---- the client's side ---- */
+
+void wire_ring_ask(struct wire_ring *ring, const struct wire_request *request)
+{
+    ring->header->request = *request;
+    ring->header->request.cpu = udxg_os_cpu();
+    /* Somebody has to wake up first: that takes longer than we would spin. */
+    if (atomic_load_explicit(&ring->header->server_sleeps, memory_order_relaxed) && !ring->luck) ring->luck = 1;
+    set_state(ring, WIRE_REQUEST, &ring->header->server_sleeps);
+}
+
+bool wire_ring_await_reply(struct wire_ring *ring, bool (*is_over)(void *user), void *user, struct wire_reply *ret_reply)
+{
+    bool spun = is_worth_spinning(ring) && spin(ring, WIRE_REQUEST);
+
+    if (ring->luck) ring->luck--;
+    while (!spun && atomic_load_explicit(&ring->header->state, memory_order_acquire) == WIRE_REQUEST) {
+        sleep_while(ring, &ring->header->client_sleeps, WIRE_REQUEST, LOOK_NS / 1000000u);
+        if (atomic_load(&ring->header->state) == WIRE_REQUEST && is_over(user)) return false;
+    }
+    if (atomic_load_explicit(&ring->header->state, memory_order_acquire) != WIRE_REPLY) return false;
+    *ret_reply = ring->header->reply;
+    ring->other_cpu = ret_reply->cpu;
+    return true;
+}
+
+/* ---- the daemon's side ---- */
+
+static bool spin_among(struct wire_ring *ring, struct wire_spinners *spinners, uint32_t value)
+{
+    bool found = false;
+
+    if (atomic_fetch_add_explicit(&spinners->count, 1, memory_order_relaxed) < spinners->most)
+        found = spin(ring, value);
+    atomic_fetch_sub_explicit(&spinners->count, 1, memory_order_relaxed);
+    return found;
+}
+
+bool wire_ring_await_request(struct wire_ring *ring, struct wire_spinners *spinners, struct wire_request *ret_request)
+{
+    uint32_t state = atomic_load_explicit(&ring->header->state, memory_order_acquire);
+    bool go_on = state != WIRE_REQUEST && is_worth_spinning(ring) && spin_among(ring, spinners, state);
+
+    (void)go_on;
+    if (ring->luck) ring->luck--;
+    while ((state = atomic_load_explicit(&ring->header->state, memory_order_acquire)) != WIRE_REQUEST) {
+        if (state == WIRE_CLOSED) return false;
+        sleep_while(ring, &ring->header->server_sleeps, state, -1);
+    }
+    *ret_request = *(volatile struct wire_request *)&ring->header->request;
+    ring->other_cpu = ret_request->cpu;
+    return true;
+}
+
+void wire_ring_answer(struct wire_ring *ring, const struct wire_reply *reply)
+{
+    ring->header->reply = *reply;
+    ring->header->reply.cpu = udxg_os_cpu();
+    set_state(ring, WIRE_REPLY, &ring->header->client_sleeps);
+}
+
+void wire_ring_close(struct wire_ring *ring)
+{
+    atomic_store(&ring->header->state, WIRE_CLOSED);
+    udxg_os_shared_futex_wake(&ring->header->state);
+    udxg_os_shared_futex_wake(&ring->header->state); /* the client's thread may sleep on it as well */
+}
