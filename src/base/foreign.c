@@ -16,10 +16,15 @@ bool udxg_foreign_is_valid(const struct udxg_foreign *foreign)
 
 udxg_status udxg_foreign_dup(const struct udxg_foreign *foreign, struct udxg_foreign *ret)
 {
-    struct udxg_foreign copy = UDXG_FOREIGN_HERE;
-    udxg_status status = STATUS_SUCCESS;
+    struct udxg_foreign copy = *foreign;
+    udxg_status status;
 
-    if (foreign->mem_fd != -1) status = udxg_os_dup(foreign->mem_fd, &copy.mem_fd);
+    if (foreign->mem_fd < 0) {
+        *ret = copy;
+        return STATUS_SUCCESS;
+    }
+    copy = UDXG_FOREIGN_HERE;
+    status = udxg_os_dup(foreign->mem_fd, &copy.mem_fd);
     if (!udxg_failed(status) && foreign->maps_fd != -1) status = udxg_os_dup(foreign->maps_fd, &copy.maps_fd);
     if (udxg_failed(status))
         udxg_foreign_close(&copy);

@@ -20,6 +20,8 @@ struct udxg_foreign {
 };
 
 #define UDXG_FOREIGN_HERE ((struct udxg_foreign){-1, -1})
+/* A client elsewhere whose memory cannot be reached: every address leads nowhere. */
+#define UDXG_FOREIGN_NONE ((struct udxg_foreign){-2, -2})
 
 /* Whether the two are what they should be, as far as can be seen. For what a client has sent. */
 bool udxg_foreign_is_valid(const struct udxg_foreign *foreign);

@@ -23,7 +23,7 @@ udxg_status udxg_socket_connect(const char *path, int *ret_fd) UDXG_MUST_CHECK;
  * STATUS_GRAPHICS_TRY_AGAIN_LATER. STATUS_DEVICE_REMOVED when the other side is gone, STATUS_INVALID_HANDLE when one is no descriptor.
  */
 udxg_status udxg_socket_send(int fd, const void *bytes, size_t size_bytes, const int *descriptors, unsigned count,
-                             bool wait) UDXG_MUST_CHECK;
+                             bool wait);
 
 struct udxg_packet {
     size_t size_bytes; /* as it was sent; more than the room: the rest is lost */

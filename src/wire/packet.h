@@ -23,6 +23,10 @@
 
 #define WIRE_VERSION 1u
 
+/* Where a user's daemon listens, in the folder XDG_RUNTIME_DIR. */
+#define WIRE_PATH_USUAL "%s/udxg/udxgd.sock"
+#define WIRE_PATH_MAX 108u /* of a socket, with its zero: sockaddr_un */
+
 enum wire_packet_kind {
     WIRE_HELLO = 0x75647867, /* "udxg": nothing else begins so */
     WIRE_WELCOME,
