@@ -14,6 +14,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "endpoint.h"
+
 #define CASE_SECONDS 20u
 #define EXIT_REQUIRE 99 /* a require_...() failed and has printed its line */
 #define EXIT_OUTSIDE 98 /* a check outside a case failed and has printed its line */
@@ -181,8 +183,14 @@ static void child(const struct udxg_test *test, const char *adapters)
 {
     setenv("UDXG_ADAPTERS", adapters, 1);
     alarm(CASE_SECONDS);
+    endpoint_begin();
     test->run();
     fflush(stdout);
+    if (!endpoint_end()) {
+        printf("not ok %u - %s%s # the daemon did not end well\n", ++progress->printed, prefix, test_name);
+        progress->failed++;
+        fflush(stdout);
+    }
     _exit(EXIT_SUCCESS);
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* See creation.h. */
 #include "creation.h"
+#include "endpoint.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -195,7 +196,7 @@ void use_profile(const char *profile)
     require_true(fd >= 0);
     require_true(write(fd, profile, strlen(profile)) == (ssize_t)strlen(profile));
     close(fd);
-    require_true(setenv("UDXG_ADAPTERS", path, 1) == 0);
+    endpoint_set("UDXG_ADAPTERS", path);
     /* The first call reads it. */
     open_adapter();
     unlink(path);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Faults on purpose: the rules of udxg_inject(), of UDXG_INJECT and of profiles; and what a fault leaves to read. */
+#include "endpoint.h"
 #include "queue.h"
 
 #include <stdlib.h>
@@ -224,7 +225,7 @@ static void adapters(void)
 static void environment(void)
 {
     udxg_case("UDXG_INJECT") {
-        setenv("UDXG_INJECT", "CreateDevice:status=NO_MEMORY:when=2", 1);
+        endpoint_set("UDXG_INJECT", "CreateDevice:status=NO_MEMORY:when=2");
         D3DKMT_HANDLE adapter = open_adapter();
         check_status(STATUS_SUCCESS, new_device(adapter));
         check_status(STATUS_NO_MEMORY, new_device(adapter));
@@ -235,7 +236,7 @@ static void environment(void)
 static void wrong_environment(void)
 {
     udxg_case("UDXG_INJECT that is wrong: there is no kernel") {
-        setenv("UDXG_INJECT", "CreateDevice:status=NO_MEMORIES", 1);
+        endpoint_set("UDXG_INJECT", "CreateDevice:status=NO_MEMORIES");
         D3DKMT_ENUMADAPTERS2 args = {0};
         check_status(STATUS_INVALID_PARAMETER, D3DKMTEnumAdapters2(&args));
     }
@@ -244,7 +245,7 @@ static void wrong_environment(void)
 static void profile(void)
 {
     udxg_case("a profile's rules are for its adapter") {
-        setenv("UDXG_ADAPTERS", "soft-discrete," PROFILES "/faulty.ini", 1);
+        endpoint_set("UDXG_ADAPTERS", "soft-discrete," PROFILES "/faulty.ini");
         D3DKMT_ADAPTERINFO infos[2];
         D3DKMT_ENUMADAPTERS2 args = {0};
         args.NumAdapters = 2;

@@ -5,6 +5,7 @@
  * budgets; UDXG_TEST_PROFILE names it.
  */
 #include "fixture.h"
+#include "endpoint.h"
 
 #include <stdlib.h>
 
@@ -27,7 +28,7 @@ static void use_own_adapter(void)
 {
     const char *profile = getenv("UDXG_TEST_PROFILE");
     require_true(profile != NULL);
-    setenv("UDXG_ADAPTERS", profile, 1);
+    endpoint_set("UDXG_ADAPTERS", profile);
 }
 
 static struct gpu_buffer make_buffer(struct gpu *gpu, uint64_t size_bytes, uint8_t segment)
