@@ -4,6 +4,9 @@
 
 #include <udxg/soft.h>
 
+#include <string.h>
+#include <sys/socket.h>
+
 #include "measure.h"
 
 static void check(NTSTATUS status, const char *call)
@@ -98,6 +101,29 @@ D3DKMT_HANDLE client_create_shared(const struct client *client, uint64_t size_by
     return create.hResource;
 }
 
+D3DKMT_HANDLE client_open_shared(const struct client *client, int fd, D3DKMT_HANDLE *ret_allocation)
+{
+    struct udxg_soft_allocation data;
+    char runtime[64], resource[64];
+    D3DDDI_OPENALLOCATIONINFO2 info = {0};
+    D3DKMT_QUERYRESOURCEINFOFROMNTHANDLE query = {.hDevice = client->device, .hNtHandle = (HANDLE)(intptr_t)fd};
+    query.pPrivateRuntimeData = runtime;
+    query.PrivateRuntimeDataSize = sizeof runtime;
+    CHECK(D3DKMTQueryResourceInfoFromNtHandle, &query);
+    D3DKMT_OPENRESOURCEFROMNTHANDLE open = {.hDevice = client->device, .hNtHandle = (HANDLE)(intptr_t)fd};
+    open.NumAllocations = 1;
+    open.pOpenAllocationInfo2 = &info;
+    open.pPrivateRuntimeData = runtime;
+    open.PrivateRuntimeDataSize = query.PrivateRuntimeDataSize;
+    open.pResourcePrivateDriverData = resource;
+    open.ResourcePrivateDriverDataSize = query.ResourcePrivateDriverDataSize;
+    open.pTotalPrivateDriverDataBuffer = &data;
+    open.TotalPrivateDriverDataBufferSize = query.TotalPrivateDriverDataSize;
+    CHECK(D3DKMTOpenResourceFromNtHandle, &open);
+    *ret_allocation = info.hAllocation;
+    return open.hResource;
+}
+
 void client_destroy_resource(const struct client *client, D3DKMT_HANDLE resource)
 {
     D3DKMT_DESTROYALLOCATION2 destroy = {.hDevice = client->device, .hResource = resource};
@@ -155,4 +181,32 @@ void client_unmap(const struct client *client, D3DGPU_VIRTUAL_ADDRESS va, uint64
 {
     D3DKMT_FREEGPUVIRTUALADDRESS unmap = {.hAdapter = client->adapter, .BaseAddress = va, .Size = size_bytes};
     CHECK(D3DKMTFreeGpuVirtualAddress, &unmap);
+}
+
+/* ---- descriptors ---- */
+
+union descriptor_room {
+    struct cmsghdr header;
+    char bytes[CMSG_SPACE(sizeof(int))];
+};
+
+void client_send_descriptor(int socket, int fd)
+{
+    union descriptor_room room = {.header = {CMSG_LEN(sizeof fd), SOL_SOCKET, SCM_RIGHTS}};
+    struct iovec part = {"", 1};
+    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = &room, .msg_controllen = sizeof room};
+    memcpy(CMSG_DATA(&room.header), &fd, sizeof fd);
+    if (sendmsg(socket, &message, 0) != 1) measure_die("a descriptor cannot be sent");
+}
+
+int client_receive_descriptor(int socket)
+{
+    union descriptor_room room;
+    char byte;
+    int fd;
+    struct iovec part = {&byte, 1};
+    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = &room, .msg_controllen = sizeof room};
+    if (recvmsg(socket, &message, MSG_CMSG_CLOEXEC) != 1) measure_die("no descriptor has come");
+    memcpy(&fd, CMSG_DATA(&room.header), sizeof fd);
+    return fd;
 }

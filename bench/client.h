@@ -28,6 +28,8 @@ void client_create(const struct client *client, uint32_t count, uint64_t size_by
                    D3DKMT_HANDLE *ret_allocations);
 /* A resource with one allocation, shared: its handle, and an NT handle, which is the caller's to close. */
 D3DKMT_HANDLE client_create_shared(const struct client *client, uint64_t size_bytes, int *ret_fd);
+/* Opens it by its NT handle, in a process that need not be the creator's. */
+D3DKMT_HANDLE client_open_shared(const struct client *client, int fd, D3DKMT_HANDLE *ret_allocation);
 void client_destroy_resource(const struct client *client, D3DKMT_HANDLE resource);
 void client_destroy(const struct client *client, uint32_t count, const D3DKMT_HANDLE *allocations);
 void *client_lock(const struct client *client, D3DKMT_HANDLE allocation);
@@ -38,5 +40,9 @@ void client_evict(const struct client *client, uint32_t count, const D3DKMT_HAND
 
 D3DGPU_VIRTUAL_ADDRESS client_map(const struct client *client, D3DKMT_HANDLE allocation, uint64_t size_bytes);
 void client_unmap(const struct client *client, D3DGPU_VIRTUAL_ADDRESS va, uint64_t size_bytes);
+
+/* One descriptor over a socket, as programs hand each other NT handles. */
+void client_send_descriptor(int socket, int fd);
+int client_receive_descriptor(int socket);
 
 #endif

@@ -50,6 +50,11 @@ void row_live_random(unsigned repetitions, struct row_figures *ret);
 void row_live_lifo(unsigned repetitions, struct row_figures *ret);
 void row_live_bytes(unsigned repetitions, struct row_figures *ret);
 void row_live_make_resident(unsigned repetitions, struct row_figures *ret);
+/* bench/remote.c */
+void row_remote_spinning(unsigned repetitions, struct row_figures *ret);
+void row_remote_sleeping(unsigned repetitions, struct row_figures *ret);
+void row_remote_batch(unsigned repetitions, struct row_figures *ret);
+void row_remote_open(unsigned repetitions, struct row_figures *ret);
 /* bench/gpuva.c */
 void row_map_small(unsigned repetitions, struct row_figures *ret);
 void row_map_large(unsigned repetitions, struct row_figures *ret);
