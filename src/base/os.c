@@ -394,7 +394,7 @@ udxg_status udxg_os_dup(int fd, int *ret_fd)
 }
 
 /* The same descriptor with a number above the standard ones; takes FD. */
-static int above_standard(int fd)
+int udxg_os_above_standard(int fd)
 {
     int copy;
 
@@ -413,8 +413,8 @@ udxg_status udxg_os_socket_pair(int *ret_keep, int *ret_give)
     int fds[2];
 
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds) != 0) return udxg_os_status(errno);
-    fds[0] = above_standard(fds[0]);
-    fds[1] = above_standard(fds[1]);
+    fds[0] = udxg_os_above_standard(fds[0]);
+    fds[1] = udxg_os_above_standard(fds[1]);
     if (fds[0] < 0 || fds[1] < 0 || shutdown(fds[0], SHUT_RD) != 0) {
         udxg_os_close(fds[0]);
         udxg_os_close(fds[1]);

@@ -89,6 +89,8 @@ void udxg_os_event_signal(int fd);
 udxg_status udxg_os_event_dup(intptr_t fd, int *ret_fd) UDXG_MUST_CHECK;
 
 void udxg_os_close(int fd);
+/* FD, or where that is 0, 1 or 2, another in its place: there a handle would look absent. -1: there is none left. */
+int udxg_os_above_standard(int fd);
 /* Another descriptor of the same file, closed on exec, none of 0, 1 and 2. */
 udxg_status udxg_os_dup(int fd, int *ret_fd) UDXG_MUST_CHECK;
 /*

@@ -99,7 +99,8 @@ static void take_descriptors(struct msghdr *message, struct udxg_packet *packet)
         if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS) continue;
         unsigned count = (unsigned)((header->cmsg_len - CMSG_LEN(0)) / sizeof(int));
         memcpy(packet->descriptors + packet->count, CMSG_DATA(header), count * sizeof(int));
-        packet->count += count;
+        for (unsigned i = 0; i < count; i++, packet->count++)
+            packet->descriptors[packet->count] = udxg_os_above_standard(packet->descriptors[packet->count]);
     }
 }
 

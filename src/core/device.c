@@ -249,18 +249,34 @@ void udxg_device_release(void *object)
 
 static void end_waits(struct udxg_timeline_entry *marker)
 {
-    udxg_syncs_end_waits(udxg_container_of(marker, struct udxg_device, in_error_marker));
+    struct udxg_device *device = udxg_container_of(marker, struct udxg_device, in_error_marker);
+
+    udxg_lock(DEVICE, &device->lock);
+    device->in_error_marked = false;
+    udxg_unlock(DEVICE, &device->lock);
+    udxg_syncs_end_waits(device);
+}
+
+/* The marker stands on the timeline once: what is ended when it fires is all that there is by then. */
+static void mark_end(struct udxg_device *device)
+{
+    bool marked;
+
+    udxg_lock(DEVICE, &device->lock);
+    marked = device->in_error_marked;
+    device->in_error_marked = true;
+    udxg_unlock(DEVICE, &device->lock);
+    if (marked) return;
+    device->in_error_marker.fire = end_waits;
+    udxg_device_when_retired(device, &device->in_error_marker);
 }
 
 /* Waits end when nothing executes any more: who was released may write what a command that has to stop still reads. */
 void udxg_device_fail(struct udxg_device *device, D3DKMT_DEVICEEXECUTION_STATE state,
                       const struct udxg_submit_fault *fault)
 {
-    bool first;
-
     udxg_lock(DEVICE, &device->lock);
-    first = device->error.state == D3DKMT_DEVICEEXECUTION_ACTIVE;
-    if (first) {
+    if (device->error.state == D3DKMT_DEVICEEXECUTION_ACTIVE) {
         device->error.state = state;
         if (fault) device->error.fault = *fault;
         atomic_store_explicit(&device->in_error, true, memory_order_release);
@@ -269,8 +285,7 @@ void udxg_device_fail(struct udxg_device *device, D3DKMT_DEVICEEXECUTION_STATE s
     /* Each time: it may have made fences since the last one, and this may be the end of its adapter. */
     udxg_lanes_cancel(device);
     udxg_updates_cancel(device);
-    device->in_error_marker.fire = end_waits;
-    udxg_device_when_retired(device, &device->in_error_marker);
+    mark_end(device);
 }
 
 /* ---- timeline ---- */

@@ -247,14 +247,22 @@ static void for_each_signalled(struct udxg_packet *packet, void (*visit)(struct 
 }
 
 /* The device is in error: what waits for a signal of this packet waits for nothing. */
-static void end_signalled(struct udxg_packet *packet, struct udxg_list *fired)
+static void end_signalled(struct udxg_packet *packet)
 {
     struct signal_packet *signal = (struct signal_packet *)packet;
+    struct udxg_list fired;
 
-    if (!udxg_device_in_error(packet->lane->child.device)) return;
-    if (packet->progress) udxg_sync_end_collect(packet->lane->progress, fired);
-    if (packet->kind != UDXG_PACKET_SIGNAL) return;
-    for (uint32_t i = 0; i < signal->count; i++) udxg_sync_end_collect(signal->items[i].sync, fired);
+    udxg_list_init(&fired);
+    if (packet->progress) udxg_sync_end_collect(packet->lane->progress, &fired);
+    for (uint32_t i = 0; packet->kind == UDXG_PACKET_SIGNAL && i < signal->count; i++)
+        udxg_sync_end_collect(signal->items[i].sync, &fired);
+    udxg_waiters_fire(&fired);
+}
+
+static void packet_forget(struct udxg_packet *packet)
+{
+    for_each_signalled(packet, udxg_sync_expect_no_more);
+    packet_put(packet);
 }
 
 /* Ends a submitted packet that will not run (any more). */
@@ -264,19 +272,32 @@ static void packet_discard(struct udxg_packet *packet)
 
     if (packet->kind == UDXG_PACKET_WAIT && wait->started) udxg_wait_cancel(&wait->wait);
     packet_retire(packet);
-    for_each_signalled(packet, udxg_sync_expect_no_more);
-    packet_put(packet);
+}
+
+/* Nothing that was submitted before it executes any more. */
+static void lost(struct udxg_timeline_entry *marker)
+{
+    struct udxg_packet *packet = udxg_container_of(marker, struct udxg_packet, timeline);
+
+    if (udxg_device_in_error(packet->lane->child.device)) end_signalled(packet);
+    packet_forget(packet);
+}
+
+/*
+ * Of one that has retired: whoever waits for its signals is told when what ran before it has stopped, as he may write
+ * then what that has read. Takes a hold of the packet.
+ */
+static void tell_loss(struct udxg_packet *packet)
+{
+    packet->timeline.fire = lost;
+    udxg_device_when_retired(packet->lane->child.device, &packet->timeline);
 }
 
 /* The same for one whose submission was a success. */
 static void packet_lose(struct udxg_packet *packet)
 {
-    struct udxg_list fired;
-
-    udxg_list_init(&fired);
-    end_signalled(packet, &fired);
-    udxg_waiters_fire(&fired);
     packet_discard(packet);
+    tell_loss(packet);
 }
 
 void udxg_packets_discard(struct udxg_list *packets) UDXG_NO_TSA
@@ -299,10 +320,7 @@ static void store_values(void *user)
     struct retirement *step = user;
     struct udxg_lane *lane = step->packet->lane;
 
-    if (is_cancelled(lane)) {
-        end_signalled(step->packet, &step->fired);
-        return;
-    }
+    if (is_cancelled(lane)) return;
     step->stored = true;
     if (step->packet->progress)
         udxg_sync_store_collect(lane->progress, lane->child.device, step->packet->progress, &step->fired);
@@ -329,7 +347,12 @@ static void retire_and_store(struct udxg_packet *packet)
     udxg_list_init(&step.fired);
     udxg_device_retire_with(packet->lane->child.device, &packet->timeline, store_values, &step);
     udxg_waiters_fire(&step.fired);
-    if (step.stored && packet->kind == UDXG_PACKET_SIGNAL) notify_all((struct signal_packet *)packet);
+    if (!step.stored) {
+        udxg_packet_hold(packet);
+        tell_loss(packet);
+        return;
+    }
+    if (packet->kind == UDXG_PACKET_SIGNAL) notify_all((struct signal_packet *)packet);
     for_each_signalled(packet, udxg_sync_expect_no_more);
 }
 
@@ -667,10 +690,12 @@ static bool append_locked(struct udxg_lane *lane, struct udxg_packet *packet) UD
 /* A call that succeeds has lost its packet when the device is in error; one that fails has changed nothing. */
 static void not_queued(struct udxg_packet *packet, udxg_status status)
 {
-    if (udxg_failed(status))
-        packet_discard(packet);
-    else
+    if (!udxg_failed(status)) {
         packet_lose(packet);
+        return;
+    }
+    packet_discard(packet);
+    packet_forget(packet);
 }
 
 /* Values of a progress fence must reach the queue in the order in which they were admitted: in one step. */

@@ -85,8 +85,8 @@ udxg_status udxg_process_create(struct udxg_kernel *kernel, const struct udxg_en
     udxg_stalls_init(&process->stalls);
     udxg_registrations_init(&process->registrations);
     udxg_mutex_init_PROCESS(&process->lock);
-    enter_census(process);
     vidmm_windows_init(&process->windows, endpoint != NULL);
+    enter_census(process);
     *ret_process = process;
     return STATUS_SUCCESS;
 }

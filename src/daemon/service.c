@@ -182,7 +182,7 @@ const char *udxg_service_run(struct udxg_kernel *kernel, struct wire_spinners *s
 
     why = serve(service, kernel);
     if (service->process) {
-        /*CANCEL*/
+        udxg_process_cancel(service->process);
         udxg_links_stop(service);
         udxg_process_destroy(service->process);
     }
