@@ -163,7 +163,7 @@ static void no_field_is_told_twice(void **state)
 #endif
 #endif
 
-#ifdef KNOWS_PADDING
+#ifdef KNOWS_PADDING /* gcc does from 11 on; others leave the case out */
 #define LARGEST 1024u
 
 /* VALUES has ones where the struct has a value in at least one of its union members. */
@@ -197,7 +197,6 @@ static const struct udxg_shape *element_shape(const char *name)
     }
     return NULL;
 }
-#endif
 
 #define STRING_(text) #text
 #define STRING(text) STRING_(text)
@@ -205,7 +204,6 @@ static const struct udxg_shape *element_shape(const char *name)
 static void every_byte_is_described(void **state)
 {
     (void)state;
-#ifdef KNOWS_PADDING
     unsigned wrong = 0, seen = 0;
     const struct udxg_shape *shape;
 #define CHECK_STRUCT(the_shape)                                                                            \
@@ -229,18 +227,18 @@ static void every_byte_is_described(void **state)
     shape = udxg_thunks[UDXG_THUNK_Unlock2].shape;
     static const unsigned char ones[sizeof(D3DKMT_UNLOCK2)] = {1, 1, 1, 1, 1, 1, 1, 1};
     assert_int_equal(forgotten(shape->fields, shape->field_count - 1, "control", ones, sizeof(ones)), 4);
-#else
-    print_message("needs __builtin_clear_padding of gcc 11\n");
-    skip();
-#endif
 }
+#endif
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rows_are_whole),          cmocka_unit_test(sizes_are_known),
         cmocka_unit_test(references_are_described), cmocka_unit_test(counts_agree),
-        cmocka_unit_test(no_field_is_told_twice),  cmocka_unit_test(every_byte_is_described),
+        cmocka_unit_test(no_field_is_told_twice),
+#ifdef KNOWS_PADDING
+        cmocka_unit_test(every_byte_is_described),
+#endif
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
