@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Fence slots in shared blocks. Invariants: a bit of USED is set exactly while its slot is handed out; a slot
- * that is not reads zero. Blocks are added, never removed before the process goes: a client may still look at
- * a fence page after its fence is gone. Lock: FENCE, and never while anybody is called.
+ * Fence slots in blocks. Invariants: a bit of USED is set exactly while its slot is handed out; a slot that is not
+ * reads zero. Blocks are added, never removed before the process goes: a client may still look at a fence page after
+ * its fence is gone. Those of one slot that another process has seen are the exception: it may still look at them,
+ * too, and must not see the next fence, so they are not used again. Lock: FENCE, and never while anybody is called.
  */
 #include "core/fence_page.h"
 
-#include <stdbool.h>
 #include <stdlib.h>
 
 #include "base/cleanup.h"
@@ -15,42 +15,57 @@
 #include "vidmm/vidmm.h"
 
 #define BLOCK_BYTES 65536u
-#define BLOCK_SLOTS (BLOCK_BYTES / sizeof(uint64_t))
+#define BLOCK_SLOTS (BLOCK_BYTES / (uint32_t)sizeof(uint64_t))
+
+/* Who has a slot. */
+struct holder {
+    struct udxg_sync *sync;              /* not a reference */
+    void (*written)(struct udxg_sync *); /* NULL: it does not want to know */
+};
 
 struct udxg_fence_block {
-    struct udxg_fence_block *next;
-    struct udxg_fence_pages *pages;
-    _Atomic(uint64_t) *values;     /* our mapping */
-    const uint64_t *client_values; /* the client's, read-only */
+    struct udxg_fence_block *next;  /* FENCE, but for the making of it */
+    struct udxg_fence_pages *pages; /* constant, like what follows */
+    _Atomic(uint64_t) *values;      /* our mapping */
+    const uint64_t *client_values;  /* the client's, read-only */
     uint64_t gpu_va;
-    uint32_t used_count;                              /* FENCE, like the rest */
-    uint64_t used[BLOCK_SLOTS / 64];                  /* one bit a slot */
-    struct udxg_sync *syncs[BLOCK_SLOTS];             /* whose slot it is; not a reference */
-    void (*written[BLOCK_SLOTS])(struct udxg_sync *); /* NULL where nobody wants to know */
+    uint64_t size_bytes;
+    uint32_t slot_count;             /* BLOCK_SLOTS, or 1 */
+    atomic_bool seen;                /* by another process */
+    uint32_t used_count;             /* FENCE, like the rest */
+    uint64_t used[BLOCK_SLOTS / 64]; /* one bit a slot */
+    struct holder holders[];         /* of each slot */
 };
 
 void udxg_fence_pages_init(struct udxg_fence_pages *pages, struct vidmm_process *vidmm) UDXG_NO_TSA
 {
     pages->vidmm = vidmm;
-    pages->blocks = NULL;
+    pages->blocks = pages->spare = pages->seen = NULL;
     udxg_mutex_init_FENCE(&pages->lock);
 }
 
 static void block_destroy(struct udxg_fence_block *block)
 {
     if (block->gpu_va) vidmm_va_unmap_system(block->pages->vidmm, block->gpu_va);
-    if (block->client_values) udxg_os_unmap((void *)block->client_values, BLOCK_BYTES);
-    if (block->values) udxg_os_unmap((void *)block->values, BLOCK_BYTES);
+    if (block->client_values) udxg_os_unmap((void *)block->client_values, block->size_bytes);
+    if (block->values) udxg_os_unmap((void *)block->values, block->size_bytes);
     free(block);
+}
+
+static void destroy_all(struct udxg_fence_block *blocks)
+{
+    while (blocks) {
+        struct udxg_fence_block *block = blocks;
+        blocks = block->next;
+        block_destroy(block);
+    }
 }
 
 void udxg_fence_pages_fini(struct udxg_fence_pages *pages) UDXG_NO_TSA
 {
-    while (pages->blocks) {
-        struct udxg_fence_block *block = pages->blocks;
-        pages->blocks = block->next;
-        block_destroy(block);
-    }
+    destroy_all(pages->blocks);
+    destroy_all(pages->spare);
+    destroy_all(pages->seen);
     udxg_mutex_fini_FENCE(&pages->lock);
 }
 
@@ -62,9 +77,10 @@ static void block_written(void *user, uint64_t offset)
     void (*written)(struct udxg_sync *) = NULL;
     struct udxg_sync *sync;
 
+    if (index >= block->slot_count) return; /* what is left of the page of a fence that is alone */
     udxg_lock(FENCE, &block->pages->lock);
-    sync = block->syncs[index];
-    if (sync && block->written[index] && udxg_sync_try_ref(sync)) written = block->written[index];
+    sync = block->holders[index].sync;
+    if (sync && block->holders[index].written && udxg_sync_try_ref(sync)) written = block->holders[index].written;
     udxg_unlock(FENCE, &block->pages->lock);
     if (!written) return;
     written(sync);
@@ -75,28 +91,31 @@ static udxg_status block_map(struct udxg_fence_block *block)
 {
     UDXG_AUTO_CLOSE int fd = -1;
     void *values, *client_values;
-    udxg_status status = udxg_os_memfd("udxg-fences", BLOCK_BYTES, &fd);
+    udxg_status status = udxg_os_memfd("udxg-fences", block->size_bytes, &fd);
 
     if (udxg_failed(status)) return status;
-    status = udxg_os_map(fd, 0, BLOCK_BYTES, true, &values);
+    status = udxg_os_map(fd, 0, block->size_bytes, true, &values);
     if (udxg_failed(status)) return status;
     block->values = values;
     /* From here on nobody, a client with a debugger's tricks included, can map it writable. */
     status = udxg_os_seal_readonly(fd);
     if (udxg_failed(status)) return status;
-    status = udxg_os_map(fd, 0, BLOCK_BYTES, false, &client_values);
+    status = udxg_os_map(fd, 0, block->size_bytes, false, &client_values);
     if (udxg_failed(status)) return status;
     block->client_values = client_values;
-    return vidmm_va_map_system(block->pages->vidmm, values, BLOCK_BYTES, block_written, block, &block->gpu_va);
+    return vidmm_va_map_system(block->pages->vidmm, values, block->size_bytes, block_written, block, &block->gpu_va);
 }
 
-static udxg_status block_create(struct udxg_fence_pages *pages, struct udxg_fence_block **ret_block)
+static udxg_status block_create(struct udxg_fence_pages *pages, uint32_t slot_count,
+                                struct udxg_fence_block **ret_block)
 {
-    struct udxg_fence_block *block = calloc(1, sizeof *block);
+    struct udxg_fence_block *block = calloc(1, sizeof *block + slot_count * sizeof *block->holders);
     udxg_status status;
 
     if (!block) return STATUS_NO_MEMORY;
     block->pages = pages;
+    block->slot_count = slot_count;
+    block->size_bytes = slot_count == 1 ? UDXG_PAGE_SIZE : BLOCK_BYTES;
     status = block_map(block);
     if (udxg_failed(status)) {
         block_destroy(block);
@@ -117,47 +136,87 @@ static uint32_t block_take_slot(struct udxg_fence_block *block)
     return word * 64 + bit;
 }
 
-/* Takes a slot of a block that has one; false when all are full. */
-static bool take_slot_locked(struct udxg_fence_pages *pages, void (*written)(struct udxg_sync *),
-                             struct udxg_sync *sync, struct udxg_fence_slot *ret_slot) UDXG_REQUIRES(FENCE)
+static void take_locked(struct udxg_fence_block *block, const struct holder *holder, struct udxg_fence_slot *ret_slot)
+    UDXG_REQUIRES(FENCE)
 {
-    for (struct udxg_fence_block *block = pages->blocks; block; block = block->next) {
-        if (block->used_count == BLOCK_SLOTS) continue;
-        uint32_t index = block_take_slot(block);
-        block->syncs[index] = sync;
-        block->written[index] = written;
-        *ret_slot = (struct udxg_fence_slot){
-            .block = block,
-            .index = index,
-            .value = &block->values[index],
-            .cpu = &block->client_values[index],
-            .gpu_va = block->gpu_va + index * sizeof(uint64_t),
-        };
-        return true;
-    }
-    return false;
+    uint32_t index = block_take_slot(block);
+
+    block->holders[index] = *holder;
+    *ret_slot = (struct udxg_fence_slot){
+        .block = block,
+        .index = index,
+        .value = &block->values[index],
+        .cpu = &block->client_values[index],
+        .gpu_va = block->gpu_va + index * sizeof(uint64_t),
+    };
 }
 
-udxg_status udxg_fence_slot_get(struct udxg_fence_pages *pages, void (*written)(struct udxg_sync *sync),
+/* Takes a slot of a block that has one; false when all are full. */
+static bool take_any_locked(struct udxg_fence_pages *pages, const struct holder *holder,
+                            struct udxg_fence_slot *ret_slot) UDXG_REQUIRES(FENCE)
+{
+    struct udxg_fence_block *block = pages->blocks;
+
+    while (block && block->used_count == BLOCK_SLOTS) block = block->next;
+    if (block) take_locked(block, holder, ret_slot);
+    return block;
+}
+
+/* The same of the free blocks of one slot. */
+static bool take_spare_locked(struct udxg_fence_pages *pages, const struct holder *holder,
+                              struct udxg_fence_slot *ret_slot) UDXG_REQUIRES(FENCE)
+{
+    struct udxg_fence_block *block = pages->spare;
+
+    if (!block) return false;
+    pages->spare = block->next;
+    take_locked(block, holder, ret_slot);
+    return true;
+}
+
+/* Here, because what gives a slot back may run in an engine's access to it, which the unmapping waits for. */
+static struct udxg_fence_block *take_seen_locked(struct udxg_fence_pages *pages) UDXG_REQUIRES(FENCE)
+{
+    struct udxg_fence_block *seen = pages->seen;
+
+    pages->seen = NULL;
+    return seen;
+}
+
+udxg_status udxg_fence_slot_get(struct udxg_fence_pages *pages, bool alone, void (*written)(struct udxg_sync *sync),
                                 struct udxg_sync *sync, struct udxg_fence_slot *ret_slot)
 {
+    const struct holder holder = {sync, written};
+
     for (;;) {
-        struct udxg_fence_block *block;
+        struct udxg_fence_block *block, *seen, **list;
         bool taken;
         udxg_status status;
 
         udxg_lock(FENCE, &pages->lock);
-        taken = take_slot_locked(pages, written, sync, ret_slot);
+        taken = alone ? take_spare_locked(pages, &holder, ret_slot) : take_any_locked(pages, &holder, ret_slot);
+        seen = take_seen_locked(pages);
         udxg_unlock(FENCE, &pages->lock);
+        destroy_all(seen);
         if (taken) return STATUS_SUCCESS;
 
-        status = block_create(pages, &block);
+        status = block_create(pages, alone ? 1 : BLOCK_SLOTS, &block);
         if (udxg_failed(status)) return status;
         udxg_lock(FENCE, &pages->lock);
-        block->next = pages->blocks;
-        pages->blocks = block;
+        list = alone ? &pages->spare : &pages->blocks;
+        block->next = *list;
+        *list = block;
         udxg_unlock(FENCE, &pages->lock);
     }
+}
+
+/* A block of one slot that nobody uses. */
+static void put_away_locked(struct udxg_fence_pages *pages, struct udxg_fence_block *block) UDXG_REQUIRES(FENCE)
+{
+    struct udxg_fence_block **list = atomic_load(&block->seen) ? &pages->seen : &pages->spare;
+
+    block->next = *list;
+    *list = block;
 }
 
 void udxg_fence_slot_put(struct udxg_fence_pages *pages, struct udxg_fence_slot *slot)
@@ -167,21 +226,28 @@ void udxg_fence_slot_put(struct udxg_fence_pages *pages, struct udxg_fence_slot 
     if (!block) return;
     udxg_lock(FENCE, &pages->lock);
     atomic_store(&block->values[slot->index], 0);
-    block->syncs[slot->index] = NULL;
-    block->written[slot->index] = NULL;
+    block->holders[slot->index] = (struct holder){0};
     block->used[slot->index / 64] &= ~(1ull << (slot->index % 64));
     block->used_count--;
+    if (block->slot_count == 1) put_away_locked(pages, block);
     udxg_unlock(FENCE, &pages->lock);
     slot->block = NULL;
 }
 
-udxg_status udxg_fence_slot_map(const struct udxg_fence_slot *slot, struct vidmm_process *vidmm, uint64_t *ret_block_va,
-                                uint64_t *ret_va)
+bool udxg_fence_slot_is_alone(const struct udxg_fence_slot *slot)
+{
+    return slot->block && slot->block->slot_count == 1;
+}
+
+udxg_status udxg_fence_slot_map(const struct udxg_fence_slot *slot, bool process, struct vidmm_process *vidmm,
+                                uint64_t *ret_block_va, uint64_t *ret_va)
 {
     struct udxg_fence_block *block = slot->block;
     udxg_status status =
-        vidmm_va_map_system(vidmm, (void *)block->values, BLOCK_BYTES, block_written, block, ret_block_va);
+        vidmm_va_map_system(vidmm, (void *)block->values, block->size_bytes, block_written, block, ret_block_va);
 
-    if (!udxg_failed(status)) *ret_va = *ret_block_va + slot->index * sizeof(uint64_t);
-    return status;
+    if (udxg_failed(status)) return status;
+    if (process) atomic_store(&block->seen, true);
+    *ret_va = *ret_block_va + slot->index * sizeof(uint64_t);
+    return STATUS_SUCCESS;
 }

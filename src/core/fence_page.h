@@ -3,11 +3,15 @@
  * Where fence values live: 8-byte slots in blocks that the client maps read-only, that engines may write
  * through the GPU address space, and that only the kernel side maps writable. One memory file, two mappings
  * and one GPU address per block, so a fence costs neither a descriptor nor a mapping.
+ *
+ * Who has a block sees all of it, and his engines can write all of it. So a fence that others may open is alone in a
+ * block of one page: those who open it share that page and nothing else.
  */
 #ifndef UDXG_CORE_FENCE_PAGE_H
 #define UDXG_CORE_FENCE_PAGE_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/lock.h"
@@ -21,7 +25,9 @@ struct udxg_sync;
 struct udxg_fence_pages {
     struct vidmm_process *vidmm; /* constant */
     struct udxg_mutex_FENCE lock;
-    struct udxg_fence_block *blocks UDXG_GUARDED_BY(FENCE);
+    struct udxg_fence_block *blocks UDXG_GUARDED_BY(FENCE); /* of many slots */
+    struct udxg_fence_block *spare UDXG_GUARDED_BY(FENCE);  /* of one slot, free */
+    struct udxg_fence_block *seen UDXG_GUARDED_BY(FENCE);   /* the same, but other processes may still look at them */
 };
 
 struct udxg_fence_slot {
@@ -35,17 +41,19 @@ struct udxg_fence_slot {
 void udxg_fence_pages_init(struct udxg_fence_pages *pages, struct vidmm_process *vidmm);
 void udxg_fence_pages_fini(struct udxg_fence_pages *pages);
 
-/* A zeroed slot; WRITTEN runs without locks after an engine has written to it. */
-udxg_status udxg_fence_slot_get(struct udxg_fence_pages *pages, void (*written)(struct udxg_sync *sync),
+/* A zeroed slot, in a block of its own if ALONE; WRITTEN runs without locks after an engine has written to it. */
+udxg_status udxg_fence_slot_get(struct udxg_fence_pages *pages, bool alone, void (*written)(struct udxg_sync *sync),
                                 struct udxg_sync *sync, struct udxg_fence_slot *ret_slot) UDXG_MUST_CHECK;
 /* WRITTEN does not start after it returns; one that runs already holds a reference of its own. */
 void udxg_fence_slot_put(struct udxg_fence_pages *pages, struct udxg_fence_slot *slot);
 
+/* Whether other processes may see it: it is alone. */
+bool udxg_fence_slot_is_alone(const struct udxg_fence_slot *slot);
 /*
- * Shows the slot's block to engines of another adapter too; end it with vidmm_va_unmap_system() of *RET_BLOCK_VA,
- * before the slot is put back.
+ * Shows the slot's block to engines elsewhere too: of another adapter, or, if it is alone, of another PROCESS. End it
+ * with vidmm_va_unmap_system() of *RET_BLOCK_VA, before the slot is put back.
  */
-udxg_status udxg_fence_slot_map(const struct udxg_fence_slot *slot, struct vidmm_process *vidmm, uint64_t *ret_block_va,
-                                uint64_t *ret_va) UDXG_MUST_CHECK;
+udxg_status udxg_fence_slot_map(const struct udxg_fence_slot *slot, bool process, struct vidmm_process *vidmm,
+                                uint64_t *ret_block_va, uint64_t *ret_va) UDXG_MUST_CHECK;
 
 #endif

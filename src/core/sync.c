@@ -318,11 +318,11 @@ static udxg_status take_slots(struct udxg_sync *sync, uint64_t value)
         atomic_init(&sync->own_value, value);
         return STATUS_SUCCESS;
     }
-    status = udxg_fence_slot_get(&sync->pa->fences, engine_wrote, sync, &sync->slot);
+    status = udxg_fence_slot_get(&sync->pa->fences, sync->flags.Shared, engine_wrote, sync, &sync->slot);
     if (udxg_failed(status)) return status;
     atomic_store(sync->slot.value, value);
     if (!sync->native || sync->intra_gpu) return STATUS_SUCCESS;
-    status = udxg_fence_slot_get(&sync->pa->fences, NULL, sync, &sync->monitored);
+    status = udxg_fence_slot_get(&sync->pa->fences, false, NULL, sync, &sync->monitored);
     if (!udxg_failed(status)) atomic_store(sync->monitored.value, UINT64_MAX);
     return status;
 }
@@ -423,14 +423,22 @@ static bool allows(uint32_t access, uint32_t right)
     return access & (right | GENERIC_ALL);
 }
 
-/* Where the engines of another adapter than the creator's find the word. */
+/*
+ * Where the engines of another adapter or of another process than the creator's find the word. A sync file can take a
+ * fence to a process that it was not made for: there it can be waited for, and not be looked at.
+ */
 static udxg_status map_elsewhere(struct udxg_sync_opening *opening, struct udxg_device *device)
 {
     struct udxg_sync *sync = opening->sync;
+    bool other_process = opening->process != sync->first.process;
 
-    if (!sync->flags.CrossAdapter) return STATUS_INVALID_PARAMETER;
+    if (device->pa->adapter != sync->pa->adapter && !sync->flags.CrossAdapter) return STATUS_INVALID_PARAMETER;
     if (!udxg_sync_is_monitored(sync)) return STATUS_SUCCESS;
-    return udxg_fence_slot_map(&sync->slot, device->pa->vidmm, &opening->own_mapping, &opening->gpu_va);
+    if (other_process && !udxg_fence_slot_is_alone(&sync->slot)) {
+        opening->cpu = NULL;
+        return STATUS_SUCCESS;
+    }
+    return udxg_fence_slot_map(&sync->slot, other_process, device->pa->vidmm, &opening->own_mapping, &opening->gpu_va);
 }
 
 udxg_status udxg_sync_opening_create(struct udxg_process *process, struct udxg_sync *sync,
@@ -447,7 +455,8 @@ udxg_status udxg_sync_opening_create(struct udxg_process *process, struct udxg_s
     opening->no_wait |= !allows(how->access, D3DDDI_SYNC_OBJECT_WAIT);
     udxg_list_init(&opening->link);
     udxg_list_init(&opening->child.link);
-    if (device && device->pa->adapter != sync->pa->adapter)
+    opening->cpu = sync->slot.cpu;
+    if (device && device->pa != sync->pa)
         status = map_elsewhere(opening, device);
     else if (device)
         opening->gpu_va = sync->slot.gpu_va;

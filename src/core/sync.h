@@ -32,6 +32,7 @@ struct udxg_sync_opening {
     bool no_signal, no_wait;                     /* by its flags, or for want of the right */
     bool creator;                                /* made with the object */
     bool watches;                                /* no opening of the shared object: it cannot signal */
+    const volatile uint64_t *cpu;                /* where its process reads the value, if it opened it; NULL: nowhere */
     uint64_t gpu_va;                             /* on its adapter; 0: none */
     uint64_t own_mapping;                        /* gpu_va's block, where it is not the object's; 0: none */
     struct udxg_list link UDXG_GUARDED_BY(SYNC); /* in the object's list */

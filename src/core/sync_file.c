@@ -157,7 +157,7 @@ static udxg_status open_fence(struct udxg_process *process, const struct sync_fi
     status = udxg_sync_open_shared(process, file->sync, how, &opening, &handle);
     if (udxg_failed(status)) return status;
     args->FenceValue = file->value;
-    args->FenceValueCPUVirtualAddress = (void *)opening->sync->slot.cpu;
+    args->FenceValueCPUVirtualAddress = (void *)opening->cpu;
     args->FenceValueGPUVirtualAddress = opening->gpu_va;
     args->hSyncObject = handle;
     udxg_sync_opening_publish(opening, handle);

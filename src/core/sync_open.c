@@ -85,7 +85,7 @@ udxg_status thunk_OpenSyncObjectFromNtHandle2(struct udxg_process *process, D3DK
     else
         status = udxg_sync_open_nt(process, args->hNtHandle, false, &how, &opening, &handle);
     if (!udxg_failed(status)) {
-        args->MonitoredFence.FenceValueCPUVirtualAddress = (void *)opening->sync->slot.cpu;
+        args->MonitoredFence.FenceValueCPUVirtualAddress = (void *)opening->cpu;
         args->MonitoredFence.FenceValueGPUVirtualAddress = opening->gpu_va;
         args->hSyncObject = handle;
         udxg_sync_opening_publish(opening, handle);

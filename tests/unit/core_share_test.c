@@ -82,19 +82,25 @@ static int share_fd(const struct gpu *g, D3DKMT_HANDLE resource)
     return (int)(intptr_t)nt;
 }
 
-static uint64_t allocations_of(const struct udxg_process *process)
+static uint64_t count_of(const struct udxg_process *process)
 {
     struct vidmm_usage usage;
 
     vidmm_process_usage(process->adapters[0]->vidmm, &usage);
-    assert_null(vidmm_process_check(process->adapters[0]->vidmm));
     return usage.allocations;
 }
 
-/* Memory that the last descriptor kept goes on another thread. */
+static uint64_t allocations_of(const struct udxg_process *process)
+{
+    assert_null(vidmm_process_check(process->adapters[0]->vidmm));
+    return count_of(process);
+}
+
+/* Memory that the last descriptor kept goes on another thread; in the middle of that the sums need not agree. */
 static void wait_empty(const struct udxg_process *process)
 {
-    for (unsigned i = 0; i < 1000 && allocations_of(process); i++) usleep(1000);
+    for (unsigned i = 0; i < 5000 && (count_of(process) || vidmm_process_check(process->adapters[0]->vidmm)); i++)
+        usleep(1000);
     assert_int_equal(allocations_of(process), 0);
 }
 
@@ -192,6 +198,130 @@ static void a_pid_is_not_a_process(void **state)
     close(fd);
     udxg_process_destroy(three);
     udxg_process_destroy(two);
+    udxg_kernel_destroy(kernel);
+}
+
+/* ---- fences ---- */
+
+/* A monitored fence of CREATOR's, opened by OPENER. */
+struct fence_of_two {
+    D3DKMT_HANDLE mine, theirs;
+    const volatile UINT64 *my_value, *their_value;
+    UINT64 my_va, their_va;
+    int fd;
+};
+
+static struct fence_of_two open_fence_of(const struct gpu *creator, const struct gpu *opener)
+{
+    D3DDDI_SYNCHRONIZATIONOBJECT_FLAGS flags = {.Shared = 1, .NtSecuritySharing = 1};
+    struct fence_of_two fence = {0};
+    HANDLE nt = NULL;
+    D3DKMT_SHAREOBJECTS share = {.ObjectCount = 1,
+                                 .ObjectHandleArray = &fence.mine,
+                                 .DesiredAccess = D3DDDI_SYNC_OBJECT_ALL_ACCESS,
+                                 .pSharedNtHandle = &nt};
+    D3DKMT_OPENSYNCOBJECTFROMNTHANDLE2 open = {.hDevice = opener->device};
+
+    fence.mine = create_fence(creator, flags, &fence.my_value, &fence.my_va);
+    DO(creator->process, ShareObjects, &share);
+    fence.fd = (int)(intptr_t)nt;
+    open.hNtHandle = nt;
+    DO(opener->process, OpenSyncObjectFromNtHandle2, &open);
+    fence.theirs = open.hSyncObject;
+    fence.their_value = open.MonitoredFence.FenceValueCPUVirtualAddress;
+    fence.their_va = open.MonitoredFence.FenceValueGPUVirtualAddress;
+    return fence;
+}
+
+static D3DKMT_DEVICEEXECUTION_STATE state_after(const struct gpu *g, UINT64 va)
+{
+    struct udxg_soft_fill fill = udxg_soft_fill_command(va, 8, 7);
+
+    submit(g, &fill, sizeof fill);
+    wait_idle(g);
+    return execution_state(g);
+}
+
+/* The opener's engines find it at an address of their own, and nothing else of the creator's beside it. */
+static void a_fence_has_an_address_in_each_process(void **state)
+{
+    struct udxg_kernel *kernel = make_kernel("soft-uma");
+    struct udxg_process *one = make_process(kernel), *two = make_process(kernel);
+    struct gpu creator = open_gpu(one), opener = open_gpu(two);
+    struct fence_of_two first, fence;
+
+    (void)state;
+    first = open_fence_of(&creator, &creator); /* so that addresses differ */
+    fence = open_fence_of(&creator, &opener);
+    assert_int_not_equal(fence.my_va, fence.their_va);
+    assert_int_equal(state_after(&opener, fence.their_va), D3DKMT_DEVICEEXECUTION_ACTIVE);
+    assert_int_equal(*fence.my_value, UINT64_C(0x700000007));
+    assert_int_equal(*fence.their_value, UINT64_C(0x700000007));
+    assert_int_equal(*first.my_value, 0);
+    assert_int_equal(signal_cpu(&creator, fence.mine, UINT64_C(0x800000000)), STATUS_SUCCESS);
+    assert_int_equal(*fence.their_value, UINT64_C(0x800000000));
+    assert_int_equal(state_after(&opener, (fence.their_va | 0xfff) + 1), D3DKMT_DEVICEEXECUTION_ERROR_DMAPAGEFAULT);
+    assert_int_equal(state_after(&creator, fence.my_va), D3DKMT_DEVICEEXECUTION_ACTIVE);
+    close(first.fd);
+    close(fence.fd);
+    udxg_process_destroy(one);
+    udxg_process_destroy(two);
+    udxg_kernel_destroy(kernel);
+}
+
+/* What was not made for sharing has neighbours: whoever gets it by a sync file is shown nothing. */
+static void a_sync_file_shows_no_neighbours(void **state)
+{
+    struct udxg_kernel *kernel = make_kernel("soft-uma");
+    struct udxg_process *one = make_process(kernel), *two = make_process(kernel);
+    struct gpu creator = open_gpu(one), opener = open_gpu(two);
+    D3DKMT_CREATESYNCFILE file = {.hDevice = creator.device, .hMonitoredFence = creator.fence, .FenceValue = 1};
+    D3DKMT_OPENSYNCOBJECTFROMSYNCFILE open = {.hDevice = opener.device};
+
+    (void)state;
+    DO(one, CreateSyncFile, &file);
+    open.hSyncFile = file.hSyncFile;
+    DO(two, OpenSyncObjectFromSyncFile, &open);
+    assert_null(open.FenceValueCPUVirtualAddress);
+    assert_int_equal(open.FenceValueGPUVirtualAddress, 0);
+    assert_int_equal(open.FenceValue, 1);
+    assert_int_equal(signal_cpu(&creator, creator.fence, 1), STATUS_SUCCESS);
+    wait_cpu(&opener, open.hSyncObject, 1);
+    close((int)file.hSyncFile);
+    udxg_process_destroy(one);
+    udxg_process_destroy(two);
+    udxg_kernel_destroy(kernel);
+}
+
+/* A page that no other process has seen serves the next fence. */
+static void a_page_of_a_fence_is_used_again(void **state)
+{
+    struct udxg_kernel *kernel = make_kernel("soft-uma");
+    struct udxg_process *one = make_process(kernel), *two = make_process(kernel);
+    struct gpu creator = open_gpu(one), opener = open_gpu(two);
+    D3DDDI_SYNCHRONIZATIONOBJECT_FLAGS flags = {.Shared = 1, .NtSecuritySharing = 1};
+    const volatile UINT64 *value, *first = NULL;
+
+    (void)state;
+    for (unsigned i = 0; i < 3; i++) {
+        D3DKMT_DESTROYSYNCHRONIZATIONOBJECT destroy = {create_fence(&creator, flags, &value, NULL)};
+        assert_int_equal(*value, 0);
+        if (first) assert_ptr_equal(first, value);
+        first = value;
+        assert_int_equal(signal_cpu(&creator, destroy.hSyncObject, 5), STATUS_SUCCESS);
+        DO(one, DestroySynchronizationObject, &destroy);
+    }
+    for (unsigned i = 0; i < 3; i++) {
+        struct fence_of_two fence = open_fence_of(&creator, &opener);
+        D3DKMT_DESTROYSYNCHRONIZATIONOBJECT mine = {fence.mine}, theirs = {fence.theirs};
+        assert_int_equal(*fence.their_value, 0);
+        assert_int_equal(signal_cpu(&opener, fence.theirs, 5), STATUS_SUCCESS);
+        DO(one, DestroySynchronizationObject, &mine);
+        DO(two, DestroySynchronizationObject, &theirs);
+        close(fence.fd);
+    }
+    udxg_process_destroy(two);
+    udxg_process_destroy(one);
     udxg_kernel_destroy(kernel);
 }
 
@@ -498,6 +628,9 @@ int main(void)
         cmocka_unit_test(a_process_takes_its_openings_along),
         cmocka_unit_test(a_stranger_is_let_in),
         cmocka_unit_test(a_pid_is_not_a_process),
+        cmocka_unit_test(a_fence_has_an_address_in_each_process),
+        cmocka_unit_test(a_sync_file_shows_no_neighbours),
+        cmocka_unit_test(a_page_of_a_fence_is_used_again),
         cmocka_unit_test(what_stands_beside_is_opened_too),
         cmocka_unit_test(a_failed_open_leaves_no_data),
         cmocka_unit_test(a_failed_add_leaves_no_resource),
