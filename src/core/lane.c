@@ -20,7 +20,7 @@ struct udxg_packet {
     struct udxg_lane *lane;     /* referenced; constant */
     atomic_uint holders;        /* 1; 2 while one has given it up that another's miniport still has */
     enum udxg_packet_kind kind; /* constant */
-    uint32_t bytes;             /* of private data; constant */
+    uint32_t bytes;             /* of a command: private data; of others: all of it; constant */
     size_t memory_bytes;        /* of the packet; constant */
     uint64_t progress;          /* what the lane's progress fence is after it; 0: what it was; constant */
 };
@@ -586,7 +586,7 @@ static void packet_init(struct udxg_packet *packet, enum udxg_packet_kind kind, 
 {
     packet->kind = kind;
     packet->lane = lane;
-    packet->bytes = 0;
+    packet->bytes = kind == UDXG_PACKET_COMMAND ? 0 : (uint32_t)memory_bytes;
     packet->memory_bytes = memory_bytes;
     packet->progress = 0;
     atomic_init(&packet->holders, 1);

@@ -19,7 +19,7 @@
 #include "core/engine.h"
 #include "core/sync.h"
 
-/* What one lane may have queued; one more packet is STATUS_NO_MEMORY. Bytes are those of private data. */
+/* What one lane may have queued; one more packet is STATUS_NO_MEMORY. Of commands, bytes are those of private data. */
 #define UDXG_LANE_MAX_PACKETS 65536u
 #define UDXG_LANE_MAX_BYTES (UINT64_C(64) << 20)
 
@@ -55,7 +55,7 @@ struct udxg_lane {
     struct udxg_list run UDXG_GUARDED_BY(NODE);     /* in the engine's queue */
     struct udxg_list packets UDXG_GUARDED_BY(NODE); /* not begun */
     uint32_t queued UDXG_GUARDED_BY(NODE);          /* of packets, how many */
-    uint64_t queued_bytes UDXG_GUARDED_BY(NODE);    /* of packets, the private data */
+    uint64_t queued_bytes UDXG_GUARDED_BY(NODE);    /* of packets: struct udxg_packet */
     uint64_t queued_memory UDXG_GUARDED_BY(NODE);   /* of packets, what they take themselves */
     uint64_t granted_packets UDXG_GUARDED_BY(NODE); /* by the process */
     uint64_t granted_bytes UDXG_GUARDED_BY(NODE);

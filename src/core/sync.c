@@ -111,19 +111,29 @@ static void engine_wrote(struct udxg_sync *sync)
     udxg_waiters_fire(&fired);
 }
 
+/*
+ * False when it is not in the order after all: an engine writes the value of a native fence and then looks at what is
+ * monitored, so that after that has been written the value has to be looked at again.
+ */
+static bool hang_in_locked(struct udxg_sync *sync, struct udxg_waiter *waiter) UDXG_REQUIRES(SYNC)
+{
+    udxg_order_insert(&sync->waiters, &waiter->node, is_fence(sync) ? waiter->value : 0);
+    waiter->state = UDXG_WAITER_HANGING;
+    if (!sync->monitored.value) return true;
+    update_monitored_locked(sync);
+    if (!take_locked(sync, waiter)) return true;
+    udxg_order_remove(&sync->waiters, &waiter->node);
+    update_monitored_locked(sync);
+    return false;
+}
+
 bool udxg_sync_hang(struct udxg_sync *sync, struct udxg_waiter *waiter)
 {
     bool taken;
 
     udxg_lock(SYNC, &sync->lock);
-    taken = take_locked(sync, waiter);
-    if (taken) {
-        mark_fired_locked(waiter);
-    } else {
-        waiter->state = UDXG_WAITER_HANGING;
-        udxg_order_insert(&sync->waiters, &waiter->node, is_fence(sync) ? waiter->value : 0);
-        update_monitored_locked(sync);
-    }
+    taken = take_locked(sync, waiter) || !hang_in_locked(sync, waiter);
+    if (taken) mark_fired_locked(waiter);
     udxg_unlock(SYNC, &sync->lock);
     return taken;
 }

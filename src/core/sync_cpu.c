@@ -187,7 +187,7 @@ static udxg_status sleep_until_over(struct cpu_wait *cpu)
     udxg_stall_end(&cpu->stall);
     if (atomic_load(&cpu->over) == CANCELLED) return STATUS_DEVICE_REMOVED;
     if (atomic_load(&cpu->over) == DEVICE_GONE) return STATUS_INVALID_PARAMETER;
-    return atomic_load(&cpu->wait.broken) ? STATUS_INVALID_PARAMETER : STATUS_SUCCESS;
+    return udxg_wait_is_satisfied(&cpu->wait) ? STATUS_SUCCESS : STATUS_INVALID_PARAMETER;
 }
 
 /* On a pinned device. *RET_CPU is what a thread is to sleep on, a reference; NULL: it need not. */

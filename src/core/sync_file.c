@@ -9,10 +9,13 @@
 #include "core/context.h"
 #include "core/handlers.h"
 
+enum mark_state { UNMARKED, MARKING, MARKED, CLOSED };
+
 /* What marks the descriptor; it outlives the file while the fence is just being signalled. */
 struct file_wait {
-    struct udxg_nt_handles *nt_handles; /* constant once it is started, like the next */
+    struct udxg_nt_handles *nt_handles; /* constant once it is started, like the next; there until it is CLOSED */
     uint64_t id;                        /* of the descriptor */
+    _Atomic uint32_t state;             /* enum mark_state */
     struct udxg_wait wait;
 };
 
@@ -23,10 +26,21 @@ struct sync_file {
     struct file_wait *wait; /* a reference */
 };
 
+/* Nobody marks it any more: when the kernel ends, what would be marked goes next. */
+static void close_wait(struct file_wait *wait)
+{
+    uint32_t state = UNMARKED;
+
+    if (atomic_compare_exchange_strong(&wait->state, &state, CLOSED)) return;
+    while (atomic_load(&wait->state) == MARKING) udxg_os_futex_wait(&wait->state, MARKING);
+}
+
+/* On a thread that marks nothing, without locks. */
 static void file_destroy(struct udxg_shared *shared)
 {
     struct sync_file *file = udxg_container_of(shared, struct sync_file, shared);
 
+    close_wait(file->wait);
     udxg_wait_cancel(&file->wait->wait);
     udxg_wait_unref(&file->wait->wait);
     udxg_sync_unwatch(file->sync);
@@ -45,7 +59,12 @@ static bool mark(struct udxg_wait *wait)
 {
     struct file_wait *file = udxg_container_of(wait, struct file_wait, wait);
 
+    uint32_t state = UNMARKED;
+
+    if (!atomic_compare_exchange_strong(&file->state, &state, MARKING)) return true;
     udxg_nt_mark_readable(file->nt_handles, file->id, UDXG_SHARED_SYNC_FILE);
+    atomic_store(&file->state, MARKED);
+    udxg_os_futex_wake(&file->state);
     return true;
 }
 
@@ -62,6 +81,7 @@ static udxg_status file_create(struct udxg_process *process, struct udxg_sync *s
         return STATUS_NO_MEMORY;
     }
     wait->nt_handles = &process->kernel->nt_handles;
+    atomic_init(&wait->state, UNMARKED);
     udxg_wait_init(&wait->wait, 1, &sync, &value, false, NULL, &ops);
     udxg_shared_init(&file->shared, &sync_file_class, true);
     udxg_sync_ref(sync);

@@ -58,6 +58,7 @@ void udxg_wait_init(struct udxg_wait *wait, uint32_t count, struct udxg_sync *co
     atomic_init(&wait->remaining, any ? 1 : (int)count);
     atomic_init(&wait->cancelled, false);
     atomic_init(&wait->broken, false);
+    wait->any = any;
     wait->in_turn = false;
     wait->done = ops->done;
     wait->free = ops->free;
@@ -93,8 +94,17 @@ static void count_down(struct udxg_waiter *waiter)
 {
     struct udxg_wait *wait = waiter->wait;
 
-    if (waiter->broken && atomic_load(&wait->remaining) > 0) atomic_store(&wait->broken, true);
+    if (waiter->broken) atomic_store(&wait->broken, true);
     if (atomic_fetch_sub(&wait->remaining, 1) == 1) (void)wait->done(wait);
+}
+
+/* Of any, one that is lost may have been counted down just when another one was reached, or before it was looked at. */
+bool udxg_wait_is_satisfied(const struct udxg_wait *wait)
+{
+    if (!atomic_load(&wait->broken)) return true;
+    for (uint32_t i = 0; i < wait->count && wait->any; i++)
+        if (udxg_sync_value(wait->waiters[i].sync) >= wait->waiters[i].value) return true;
+    return false;
 }
 
 /* ---- in turn ---- */

@@ -45,7 +45,8 @@ struct udxg_wait {
     atomic_int remaining;  /* all, any: satisfied waiters that are still missing; done() runs at the step to 0 */
     atomic_bool cancelled; /* in turn: nobody wants what is still to be taken */
     atomic_bool broken;    /* before done(): it is over, but a value that it needed will never come */
-    bool in_turn;          /* constant, like what follows */
+    bool any;              /* constant, like what follows */
+    bool in_turn;
     /* Without locks, once, on the thread that signals. False: nobody wanted it any more, what was taken goes back. */
     bool (*done)(struct udxg_wait *wait);
     void (*free)(struct udxg_wait *wait); /* with the last reference */
@@ -71,6 +72,9 @@ struct udxg_wait_ops {
  */
 void udxg_wait_init(struct udxg_wait *wait, uint32_t count, struct udxg_sync *const *syncs, const uint64_t *values,
                     bool any, struct udxg_device *owner, const struct udxg_wait_ops *ops);
+/* Of one of fences that is over: whether what it waited for is there. That one of several fences is lost is no matter.
+ */
+bool udxg_wait_is_satisfied(const struct udxg_wait *wait);
 /* Hangs the waiters in; done() may run before it returns, on this thread. */
 void udxg_wait_start(struct udxg_wait *wait);
 /* Takes waiters that have not fired off again; done() may still be running or have run. */

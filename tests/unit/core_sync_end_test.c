@@ -7,6 +7,7 @@
 
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdlib.h>
 
 #include "core/sync.h"
@@ -306,6 +307,143 @@ static void a_signal_is_not_lost_to_a_rewind(void **state)
     udxg_kernel_destroy(kernel);
 }
 
+/* ---- one of several ---- */
+
+/* One will never come and the other one is there: whoever wants any of them has what he wants. */
+static void any_is_enough(void **state)
+{
+    struct udxg_kernel *kernel = make_kernel("soft-uma");
+    struct udxg_process *process = make_process(kernel);
+    struct gpu g = open_gpu(process);
+    D3DKMT_OPENSYNCOBJECTFROMSYNCFILE open = {.hDevice = g.device};
+    D3DKMT_HANDLE lost = create_fence(&g, plain, NULL, NULL);
+    const UINT64 values[2] = {5, 1};
+    D3DKMT_WAITFORSYNCHRONIZATIONOBJECTFROMCPU args = {.hDevice = g.device,
+                                                       .ObjectCount = 2,
+                                                       .FenceValueArray = values,
+                                                       .Flags.WaitAny = 1};
+    int file = create_file(&g, lost, 5);
+
+    (void)state;
+    open.hSyncFile = (UINT64)file;
+    DO(process, OpenSyncObjectFromSyncFile, &open);
+    close_sync(process, lost);
+    const D3DKMT_HANDLE fences[2] = {open.hSyncObject, g.fence};
+    args.ObjectHandleArray = fences;
+    assert_int_equal(CALL(process, WaitForSynchronizationObjectFromCpu, &args), STATUS_INVALID_PARAMETER);
+    assert_int_equal(signal_cpu(&g, g.fence, 1), STATUS_SUCCESS);
+    assert_int_equal(CALL(process, WaitForSynchronizationObjectFromCpu, &args), STATUS_SUCCESS);
+    close(file);
+    udxg_process_destroy(process);
+    udxg_kernel_destroy(kernel);
+}
+
+/* ---- what a native fence tells engines ---- */
+
+#define NATIVE_ROUNDS 100000
+
+static struct udxg_sync *native;
+static _Atomic uint64_t asked, written;
+
+/* Both threads are to be there at the same moment: no sleep, as long as there is a processor for each. */
+static void spin_until(_Atomic uint64_t *word, uint64_t value)
+{
+    for (unsigned i = 0; atomic_load(word) < value; i++)
+        if (i > 10000) sched_yield();
+}
+
+/* As an engine does: it writes the value, and tells only if somebody seems to want to know. */
+static void *write_as_an_engine(void *argument)
+{
+    for (uint64_t value = 1; value <= NATIVE_ROUNDS; value++) {
+        spin_until(&asked, value);
+        atomic_store(native->slot.value, value);
+        if (atomic_load(native->monitored.value) <= value) udxg_sync_store(native, value);
+        atomic_store(&written, value);
+    }
+    return argument;
+}
+
+static void a_native_fence_is_monitored_in_time(void **state)
+{
+    static const struct udxg_wait_ops ops = {count, free_wait};
+    struct udxg_kernel *kernel = make_kernel("soft-uma");
+    struct udxg_process *process = make_process(kernel);
+    struct gpu g = open_gpu(process);
+    D3DKMT_CREATENATIVEFENCE create = {.hDevice = g.device, .Info.Type = D3DDDI_NATIVEFENCE_TYPE_DEFAULT};
+    pthread_t thread;
+
+    (void)state;
+    DO(process, CreateNativeFence, &create);
+    assert_int_equal(udxg_syncs_get(process, 1, &create.hSyncObject, UDXG_SYNC_ANY, &native), STATUS_SUCCESS);
+    atomic_store(&woken, 0);
+    assert_int_equal(pthread_create(&thread, NULL, write_as_an_engine, NULL), 0);
+    for (uint64_t value = 1; value <= NATIVE_ROUNDS; value++) {
+        struct udxg_wait *wait = malloc(udxg_wait_bytes(0, 1));
+        assert_non_null(wait);
+        udxg_wait_init(wait, 1, &native, &value, false, NULL, &ops);
+        atomic_store(&asked, value);
+        udxg_wait_start(wait);
+        spin_until(&written, value);
+        udxg_wait_cancel(wait);
+        udxg_wait_unref(wait);
+    }
+    pthread_join(thread, NULL);
+    assert_int_equal(atomic_load(&woken), NATIVE_ROUNDS);
+    udxg_sync_unref(native);
+    udxg_process_destroy(process);
+    udxg_kernel_destroy(kernel);
+}
+
+/* ---- the end of the kernel ---- */
+
+enum { ENDING_FILES = 100 };
+
+static struct udxg_sync *ending[ENDING_FILES];
+static atomic_bool go;
+
+static void *signal_all(void *argument)
+{
+    while (!atomic_load(&go)) continue;
+    for (int i = 0; i < ENDING_FILES; i++) udxg_sync_store(ending[i], 1);
+    return argument;
+}
+
+/*
+ * The first that a kernel ends is its NT handles, and an engine may still be on its way back from a packet: nobody
+ * touches them after that.
+ */
+static void a_sync_file_ends_with_its_kernel(void **state)
+{
+    enum { ROUNDS = 100 };
+    struct udxg_kernel *kernel = make_kernel("soft-uma");
+    struct udxg_process *process = make_process(kernel);
+
+    (void)state;
+    for (int round = 0; round < ROUNDS; round++) {
+        struct gpu g = open_gpu(process);
+        int files[ENDING_FILES];
+        pthread_t thread;
+        for (int i = 0; i < ENDING_FILES; i++) {
+            D3DKMT_HANDLE fence = create_fence(&g, plain, NULL, NULL);
+            files[i] = create_file(&g, fence, 1);
+            assert_int_equal(udxg_syncs_get(process, 1, &fence, UDXG_SYNC_ANY, &ending[i]), STATUS_SUCCESS);
+        }
+        assert_int_equal(pthread_create(&thread, NULL, signal_all, NULL), 0);
+        atomic_store(&go, true);
+        udxg_nt_handles_fini(&kernel->nt_handles);
+        memset(&kernel->nt_handles, 0x5a, sizeof kernel->nt_handles);
+        pthread_join(thread, NULL);
+        atomic_store(&go, false);
+        udxg_nt_handles_init(&kernel->nt_handles);
+        udxg_syncs_put(ENDING_FILES, ending);
+        for (int i = 0; i < ENDING_FILES; i++) close(files[i]);
+        close_gpu(&g);
+    }
+    udxg_process_destroy(process);
+    udxg_kernel_destroy(kernel);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -316,6 +454,9 @@ int main(void)
         cmocka_unit_test(nobody_sets_an_ended_fence),
         cmocka_unit_test(a_later_failure_counts_too),
         cmocka_unit_test(a_signal_is_not_lost_to_a_rewind),
+        cmocka_unit_test(any_is_enough),
+        cmocka_unit_test(a_native_fence_is_monitored_in_time),
+        cmocka_unit_test(a_sync_file_ends_with_its_kernel),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -6,6 +6,8 @@
 #include "core_fixture.h"
 
 #include <stdlib.h>
+#include <sys/eventfd.h>
+#include <sys/resource.h>
 
 #include "core/sync.h"
 
@@ -185,6 +187,76 @@ static void a_mutex_goes_through_many_hands(void **state)
     udxg_kernel_destroy(kernel);
 }
 
+/* ---- limits ---- */
+
+/* Waits for many objects take memory, though none of it is the client's data. */
+static void a_lane_holds_so_many_bytes(void **state)
+{
+    struct udxg_kernel *kernel = make_kernel("soft-uma");
+    struct udxg_process *process = make_process(kernel);
+    struct gpu g = open_gpu(process);
+    D3DKMT_HANDLE fences[32];
+    UINT64 values[32];
+    D3DKMT_WAITFORSYNCHRONIZATIONOBJECTFROMGPU args = {.hContext = g.context,
+                                                       .ObjectCount = 32,
+                                                       .ObjectHandleArray = fences,
+                                                       .MonitoredFenceValueArray = values};
+    D3DKMT_HANDLE other;
+    udxg_status status = STATUS_SUCCESS;
+    unsigned queued = 0;
+
+    (void)state;
+    for (int i = 0; i < 32; i++) {
+        fences[i] = g.fence;
+        values[i] = 1;
+    }
+    while (!udxg_failed(status) && queued++ < 60000) status = CALL(process, WaitForSynchronizationObjectFromGpu, &args);
+    assert_int_equal(status, STATUS_NO_MEMORY);
+    assert_true(queued > 1000);
+    other = create_context(&g, 0);
+    assert_int_equal(signal_gpu(&g, other, g.fence, 1), STATUS_SUCCESS);
+    g.context = other;
+    assert_true(passes(&g, 5000));
+    udxg_process_destroy(process);
+    udxg_kernel_destroy(kernel);
+}
+
+/* Each event that is to be signalled later takes a descriptor of ours. */
+static void a_process_has_so_many_events(void **state)
+{
+    const struct rlimit many = {UDXG_MAX_EVENTS + 200, UDXG_MAX_EVENTS + 200};
+    struct udxg_kernel *kernel = make_kernel("soft-uma");
+    struct udxg_process *process = make_process(kernel);
+    struct gpu g = open_gpu(process);
+    int event = eventfd(0, EFD_NONBLOCK);
+    D3DKMT_SIGNALSYNCHRONIZATIONOBJECT2 enqueue = {.hContext = g.context, .CpuEventHandle = (HANDLE)(intptr_t)event};
+    UINT64 value = 1, seen;
+    D3DKMT_WAITFORSYNCHRONIZATIONOBJECTFROMCPU wait = {.hDevice = g.device,
+                                                       .ObjectCount = 1,
+                                                       .ObjectHandleArray = &g.fence,
+                                                       .FenceValueArray = &value,
+                                                       .hAsyncEvent = (HANDLE)(intptr_t)event};
+
+    (void)state;
+    if (setrlimit(RLIMIT_NOFILE, &many)) skip();
+    enqueue.Flags.EnqueueCpuEvent = 1;
+    assert_int_equal(wait_gpu(&g, g.context, g.fence, 1), STATUS_SUCCESS);
+    for (unsigned i = 0; i < UDXG_MAX_EVENTS / 2; i++) {
+        DO(process, SignalSynchronizationObject2, &enqueue);
+        DO(process, WaitForSynchronizationObjectFromCpu, &wait);
+    }
+    assert_int_equal(CALL(process, SignalSynchronizationObject2, &enqueue), STATUS_NO_MEMORY);
+    assert_int_equal(CALL(process, WaitForSynchronizationObjectFromCpu, &wait), STATUS_NO_MEMORY);
+    assert_int_equal(signal_cpu(&g, g.fence, 1), STATUS_SUCCESS);
+    assert_true(passes(&g, 10000));
+    assert_int_equal(read(event, &seen, sizeof seen), sizeof seen);
+    assert_int_equal(seen, UDXG_MAX_EVENTS);
+    DO(process, SignalSynchronizationObject2, &enqueue);
+    close(event);
+    udxg_process_destroy(process);
+    udxg_kernel_destroy(kernel);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -193,6 +265,8 @@ int main(void)
         cmocka_unit_test(a_mutex_goes_with_its_owners_last_handle),
         cmocka_unit_test(a_mutex_is_not_for_a_device_in_error),
         cmocka_unit_test(a_mutex_goes_through_many_hands),
+        cmocka_unit_test(a_lane_holds_so_many_bytes),
+        cmocka_unit_test(a_process_has_so_many_events),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
