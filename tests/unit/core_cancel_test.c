@@ -13,7 +13,10 @@ struct world {
     struct udxg_kernel *kernel;
     struct udxg_process *process;
     struct gpu g;
-    D3DKMT_HANDLE spare, mutex; /* an allocation; a keyed mutex */
+    D3DKMT_HANDLE spare, locked; /* allocations */
+    D3DKMT_HANDLE fence, mutex;  /* nobody signals it; a keyed one */
+    D3DKMT_HANDLE updates;       /* a context for them */
+    UINT64 range;                /* addresses for them */
 };
 
 static D3DKMT_HANDLE create_keyed_mutex(struct udxg_process *process)
@@ -30,6 +33,12 @@ static void begin(struct world *world, const char *adapters)
     world->process = make_process(world->kernel);
     world->g = open_gpu(world->process);
     assert_int_equal(try_create(&world->g, 4096, false, NULL, &world->spare), STATUS_SUCCESS);
+    assert_int_equal(try_create(&world->g, 4096, false, NULL, &world->locked), STATUS_SUCCESS);
+    world->fence = create_fence(&world->g, (D3DDDI_SYNCHRONIZATIONOBJECT_FLAGS){.Value = 0}, NULL, NULL);
+    world->updates = create_context(&world->g, 0);
+    D3DDDI_RESERVEGPUVIRTUALADDRESS range = {.Size = 65536, .hAdapter = world->g.adapter};
+    DO(world->process, ReserveGpuVirtualAddress, &range);
+    world->range = range.VirtualAddress;
     world->mutex = create_keyed_mutex(world->process);
     assert_int_equal(wait_gpu(&world->g, world->g.context, world->g.fence, 1), STATUS_SUCCESS);
 }
@@ -38,7 +47,7 @@ static void begin(struct world *world, const char *adapters)
 
 static udxg_status sleep_for_fence(const struct world *world)
 {
-    D3DKMT_HANDLE fence = create_fence(&world->g, (D3DDDI_SYNCHRONIZATIONOBJECT_FLAGS){.Value = 0}, NULL, NULL);
+    D3DKMT_HANDLE fence = world->fence;
     UINT64 value = 1;
     D3DKMT_WAITFORSYNCHRONIZATIONOBJECTFROMCPU args = {.hDevice = world->g.device,
                                                        .ObjectCount = 1,
@@ -83,9 +92,8 @@ static udxg_status sleep_for_destruction(const struct world *world)
 
 static udxg_status sleep_for_lock(const struct world *world)
 {
-    D3DKMT_LOCK args = {.hDevice = world->g.device};
+    D3DKMT_LOCK args = {.hDevice = world->g.device, .hAllocation = world->locked};
 
-    assert_int_equal(try_create(&world->g, 4096, false, NULL, &args.hAllocation), STATUS_SUCCESS);
     args.Flags.LockEntire = 1;
     return CALL(world->process, Lock, &args);
 }
@@ -94,22 +102,20 @@ static udxg_status sleep_for_lock(const struct world *world)
 static udxg_status sleep_for_turn(const struct world *world)
 {
     enum { OPERATIONS = 100 };
-    D3DDDI_RESERVEGPUVIRTUALADDRESS range = {.Size = 65536, .hAdapter = world->g.adapter};
     D3DDDI_UPDATEGPUVIRTUALADDRESS_OPERATION operations[OPERATIONS] = {0};
     D3DKMT_UPDATEGPUVIRTUALADDRESS args = {
         .hDevice = world->g.device,
-        .hContext = create_context(&world->g, 0),
-        .hFenceObject = create_fence(&world->g, (D3DDDI_SYNCHRONIZATIONOBJECT_FLAGS){.Value = 0}, NULL, NULL),
+        .hContext = world->updates,
+        .hFenceObject = world->fence,
         .FenceValue = 1,
         .NumOperations = OPERATIONS,
         .Operations = operations,
     };
     udxg_status status = STATUS_SUCCESS;
 
-    DO(world->process, ReserveGpuVirtualAddress, &range);
     for (int i = 0; i < OPERATIONS; i++) {
         operations[i].OperationType = D3DDDI_UPDATEGPUVIRTUALADDRESS_UNMAP;
-        operations[i].Unmap.BaseAddress = range.VirtualAddress;
+        operations[i].Unmap.BaseAddress = world->range;
         operations[i].Unmap.SizeInBytes = 4096;
     }
     for (int i = 0; i < 3 && !udxg_failed(status); i++) status = CALL(world->process, UpdateGpuVirtualAddress, &args);
@@ -150,13 +156,26 @@ static void *sleep_in_call(void *argument)
     return NULL;
 }
 
+static unsigned count_stalls(struct udxg_stalls *stalls)
+{
+    unsigned count = 0;
+
+    for (unsigned i = 0; i < UDXG_STRIPES; i++) {
+        udxg_lock(STALL, &stalls->stripes[i].lock);
+        udxg_list_for_each(it, &stalls->stripes[i].list) count++;
+        udxg_unlock(STALL, &stalls->stripes[i].lock);
+    }
+    return count;
+}
+
+/* All are asleep when it returns. */
 static void start(struct sleeper *sleepers, const struct world *world)
 {
     for (size_t i = 0; i < KINDS; i++) {
         sleepers[i] = (struct sleeper){.world = world, .sleep = kinds[i].sleep};
         assert_int_equal(pthread_create(&sleepers[i].thread, NULL, sleep_in_call, &sleepers[i]), 0);
     }
-    usleep(200000);
+    for (int i = 0; i < 20000 && count_stalls(&world->process->stalls) < KINDS; i++) usleep(1000);
     for (size_t i = 0; i < KINDS; i++)
         if (atomic_load(&sleepers[i].over)) fail_msg("%s does not sleep: %x", kinds[i].name, sleepers[i].status);
 }
@@ -193,6 +212,8 @@ static void every_sleep_ends(void **state)
     check_over(sleepers, began_ns);
     /* What would sleep comes back, what need not works. */
     assert_int_equal(sleep_for_key(&world), STATUS_DEVICE_REMOVED);
+    assert_int_equal(sleep_for_fence(&world), STATUS_SUCCESS); /* it has ended with its device */
+    world.fence = create_fence(&world.g, (D3DDDI_SYNCHRONIZATIONOBJECT_FLAGS){.Value = 0}, NULL, NULL);
     assert_int_equal(sleep_for_fence(&world), STATUS_DEVICE_REMOVED);
     wait_idle(&world.g);
     udxg_process_destroy(world.process);
