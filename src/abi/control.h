@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The argument structs of libudxg's own calls, which go the way of all others; include/udxg/udxg.h says what they do.
+/*
+ * The argument structs of our own calls, which go the way of all others. include/udxg/udxg.h says what those of libudxg
+ * do; DescribeAdapter is for DXCore.
  */
 #ifndef UDXG_ABI_CONTROL_H
 #define UDXG_ABI_CONTROL_H
@@ -36,6 +38,20 @@ struct udxg_get_segment_map {
     UINT Count;
     struct udxg_segment_part *pParts;
     UINT Total;
+};
+
+/* Everything that DXCore says about an adapter. All but IsStopped is constant while the kernel lives. */
+struct udxg_describe_adapter {
+    UINT Index;        /* in the order of EnumAdapters2 */
+    UINT AdapterCount; /* of the kernel: every index below it is there */
+    LUID AdapterLuid;
+    UINT64 DriverVersion;
+    UINT WddmVersion;
+    UINT VendorId, DeviceId, SubVendorId, SubSystemId, RevisionId;
+    UINT IsHardware;
+    UINT IsStopped; /* whether who opens it now will be told that it was removed */
+    UINT64 DedicatedVideoBytes, DedicatedSystemBytes, SharedSystemBytes;
+    char Description[128]; /* UTF-8, ends in a zero */
 };
 
 #endif

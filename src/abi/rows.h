@@ -6,8 +6,8 @@
  *   THUNK(number, Name, ARGS or CONST_ARGS) ... THUNK_END    a call; T is its argument struct
  *   THUNK_ODD(number, Name) ... THUNK_END                    a call whose parameters are not one struct; the
  *                                                            exporter puts them into T. THUNK where undefined
- *   CONTROL(Name) ... THUNK_END                              a call of our own, from libudxg; THUNK_ODD where
- *                                                            undefined
+ *   CONTROL(Name) ... THUNK_END                              a call of our own, from libudxg or DXCore; THUNK_ODD
+ *                                                            where undefined
  *   SHAPE(Name) ... SHAPE_END                                a struct that calls point to; T is the struct
  *   NOT_YET(number, Name, ARGS or CONST_ARGS, type)          a call that is exported and does nothing yet
  *   NOT_YET_OPAQUE(number, Name, ARGS or CONST_ARGS, type)   the same; our headers only name its struct

@@ -51,7 +51,7 @@ struct udxg_thunk {
     uint32_t size;                  /* of the argument struct; 0 where our headers only name it */
     uint8_t number;                 /* of the ioctl in WSL, 0 where it has none */
     bool implemented;               /* a handler must exist; the others return STATUS_NOT_SUPPORTED */
-    bool control;                   /* one of ours, from libudxg: no D3DKMT name */
+    bool control;                   /* one of ours, from libudxg or DXCore: no D3DKMT name */
 };
 
 extern const struct udxg_thunk udxg_thunks[UDXG_THUNK_COUNT];

@@ -3,20 +3,23 @@
  * DXCore: three COM interfaces over the adapters of the kernel, as tables of C functions in the order of
  * dxcore_interface.h, which is C++ only (tests/packaging has a C++ program that calls every one of them).
  *
- * Factory and adapters are as constant as the kernel is, so they count no references; a list holds the choice
- * that its filter made and is counted. An object of C++ is a pointer to its table first.
+ * All that is said of adapters the kernel has said (DescribeAdapter); what is constant is asked once. Factory and
+ * adapters are constant too and count no references: an adapter stands for a place in the kernel's list and knows
+ * nothing itself. A list holds the choice that its filter made and is counted. An object of C++ is a pointer to its
+ * table first.
+ *
+ * A forked child has another kernel, or another session with it. So it asks again, and an adapter of its parent's is
+ * the one at the same place of its own list, or none. No locks, which a fork could find taken.
  */
 #include "client/dxcore.h"
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "client/local.h"
-#include "core/adapter.h"
-#include "core/process.h"
-#include "vidmm/vidmm.h"
+#include "client/client.h"
 
 enum {
     S_OK_ = 0,
@@ -25,6 +28,7 @@ enum {
     E_OUTOFMEMORY_ = (int32_t)0x8007000E,
     E_INVALIDARG_ = (int32_t)0x80070057,
     DXGI_ERROR_UNSUPPORTED_ = (int32_t)0x887A0004,
+    DXGI_ERROR_DEVICE_REMOVED_ = (int32_t)0x887A0005,
 };
 
 /* A GUID as it lies in memory. */
@@ -89,15 +93,13 @@ struct factory {
 
 struct adapter {
     const struct adapter_table *table;
-    struct udxg_adapter *adapter;
-    struct udxg_process *process;
 };
 
 struct list {
     const struct list_table *table;
     atomic_uint refs;
     uint32_t count;
-    struct adapter *adapters[UDXG_KERNEL_ADAPTERS];
+    struct adapter *adapters[MAX_ENUM_ADAPTERS];
 };
 
 struct factory_table {
@@ -156,7 +158,90 @@ static int32_t answer_interface(const void *iid, const struct guid *own, void *s
     return S_OK_;
 }
 
+/* ---- what the kernel says ---- */
+
+/* Of every adapter; IsStopped is as old as the rest and not looked at. */
+struct facts {
+    uint32_t count;
+    struct udxg_describe_adapter adapters[MAX_ENUM_ADAPTERS];
+};
+
+/* NULL until somebody asks, and in the child of a fork; what is there stays for good. */
+static _Atomic(const struct facts *) the_facts;
+
+static void forget(void)
+{
+    atomic_store(&the_facts, NULL);
+}
+
+/* Before there is anything to forget. That two threads may both do it does no harm. */
+static bool hook_fork(void)
+{
+    static atomic_bool hooked;
+
+    if (atomic_load(&hooked)) return true;
+    if (pthread_atfork(NULL, NULL, forget)) return false;
+    atomic_store(&hooked, true);
+    return true;
+}
+
+static udxg_status describe(uint32_t index, struct udxg_describe_adapter *description)
+{
+    *description = (struct udxg_describe_adapter){.Index = index};
+    return udxg_call(UDXG_THUNK_DescribeAdapter, description);
+}
+
+/* A kernel has at least one adapter. */
+static bool ask_for_facts(struct facts *facts)
+{
+    do {
+        if (udxg_failed(describe(facts->count, &facts->adapters[facts->count]))) return false;
+    } while (++facts->count < facts->adapters[0].AdapterCount && facts->count < MAX_ENUM_ADAPTERS);
+    return true;
+}
+
+/* E_OUTOFMEMORY. Of two threads that are the first to ask, one does so in vain. */
+static int32_t get_facts(const struct facts **ret_facts)
+{
+    const struct facts *known = atomic_load(&the_facts);
+    struct facts *fresh;
+
+    if (!known) {
+        fresh = hook_fork() ? calloc(1, sizeof *fresh) : NULL;
+        if (!fresh || !ask_for_facts(fresh)) {
+            free(fresh);
+            return E_OUTOFMEMORY_;
+        }
+        if (atomic_compare_exchange_strong(&the_facts, &known, fresh))
+            known = fresh;
+        else
+            free(fresh);
+    }
+    *ret_facts = known;
+    return S_OK_;
+}
+
 /* ---- IDXCoreAdapter ---- */
+
+/* One for each place in the kernel's list, whether there are so many or not; below, after their table. */
+static struct adapter the_adapters[MAX_ENUM_ADAPTERS];
+
+static uint32_t index_of(const struct adapter *self)
+{
+    return (uint32_t)(self - the_adapters);
+}
+
+/* DXGI_ERROR_DEVICE_REMOVED for what a forked child's kernel lacks. */
+static int32_t get_description(const struct adapter *self, const struct udxg_describe_adapter **ret_description)
+{
+    const struct facts *facts;
+    int32_t result = get_facts(&facts);
+
+    if (result) return result;
+    if (index_of(self) >= facts->count) return DXGI_ERROR_DEVICE_REMOVED_;
+    *ret_description = &facts->adapters[index_of(self)];
+    return S_OK_;
+}
 
 static int32_t adapter_query_interface(struct adapter *self, const void *iid, void **ret)
 {
@@ -177,7 +262,9 @@ static uint32_t adapter_release(struct adapter *self)
 
 static bool adapter_is_valid(struct adapter *self)
 {
-    return !udxg_adapter_is_stopped(self->adapter);
+    struct udxg_describe_adapter now;
+
+    return !udxg_failed(describe(index_of(self), &now)) && !now.IsStopped;
 }
 
 static bool adapter_is_attribute_supported(struct adapter *self, const struct guid *attribute)
@@ -192,7 +279,7 @@ static bool adapter_is_property_supported(struct adapter *self, uint32_t propert
     return property < PROPERTY_COUNT;
 }
 
-static int32_t adapter_get_property_size(struct adapter *self, uint32_t property, size_t *ret_bytes)
+static size_t property_bytes(const struct udxg_describe_adapter *description, uint32_t property)
 {
     static const uint8_t sizes[PROPERTY_COUNT] = {
         [PROPERTY_INSTANCE_LUID] = sizeof(LUID),
@@ -211,14 +298,23 @@ static int32_t adapter_get_property_size(struct adapter *self, uint32_t property
         [PROPERTY_HARDWARE_ID_PARTS] = sizeof(struct hardware_id_parts),
     };
 
+    return property == PROPERTY_DRIVER_DESCRIPTION ? strlen(description->Description) + 1 : sizes[property];
+}
+
+static int32_t adapter_get_property_size(struct adapter *self, uint32_t property, size_t *ret_bytes)
+{
+    const struct udxg_describe_adapter *description;
+    int32_t result;
+
     if (!ret_bytes) return E_POINTER_;
     if (property >= PROPERTY_COUNT) return DXGI_ERROR_UNSUPPORTED_;
-    *ret_bytes =
-        property == PROPERTY_DRIVER_DESCRIPTION ? strlen(self->adapter->caps.description) + 1 : sizes[property];
+    result = get_description(self, &description);
+    if (result) return result;
+    *ret_bytes = property_bytes(description, property);
     return S_OK_;
 }
 
-/* The values that are not texts; each as large as get_property_size says. */
+/* The values that are not texts; each as large as property_bytes() says. */
 union property_value {
     LUID luid;
     uint64_t u64;
@@ -229,63 +325,63 @@ union property_value {
     struct hardware_id_parts parts;
 };
 
-static void property_value(const struct udxg_adapter *adapter, uint32_t property, union property_value *value)
+static void property_value(const struct udxg_describe_adapter *d, uint32_t property, union property_value *value)
 {
-    const struct udxg_adapter_caps *caps = &adapter->caps;
-    struct vidmm_sizes sizes;
-
-    vidmm_adapter_sizes(adapter->vidmm, &sizes);
     memset(value, 0, sizeof *value); /* also what preemption, ACG and detachability say: none */
     switch (property) {
     case PROPERTY_INSTANCE_LUID:
-        value->luid = adapter->luid;
+        value->luid = d->AdapterLuid;
         break;
     case PROPERTY_DRIVER_VERSION:
-        value->u64 = caps->driver_version;
+        value->u64 = d->DriverVersion;
         break;
     case PROPERTY_HARDWARE_ID:
-        value->id = (struct hardware_id){caps->vendor_id, caps->device_id,
-                                         (uint32_t)caps->sub_system_id << 16 | caps->sub_vendor_id, caps->revision_id};
+        value->id =
+            (struct hardware_id){d->VendorId, d->DeviceId, d->SubSystemId << 16 | d->SubVendorId, d->RevisionId};
         break;
     case PROPERTY_HARDWARE_ID_PARTS:
-        value->parts = (struct hardware_id_parts){caps->vendor_id, caps->device_id, caps->sub_system_id,
-                                                  caps->sub_vendor_id, caps->revision_id};
+        value->parts =
+            (struct hardware_id_parts){d->VendorId, d->DeviceId, d->SubSystemId, d->SubVendorId, d->RevisionId};
         break;
     case PROPERTY_KMD_MODEL_VERSION:
-        value->u32 = caps->wddm_version;
+        value->u32 = d->WddmVersion;
         break;
     case PROPERTY_DEDICATED_ADAPTER_MEMORY:
-        value->u64 = sizes.dedicated_video_bytes;
+        value->u64 = d->DedicatedVideoBytes;
         break;
     case PROPERTY_DEDICATED_SYSTEM_MEMORY:
-        value->u64 = sizes.dedicated_system_bytes;
+        value->u64 = d->DedicatedSystemBytes;
         break;
     case PROPERTY_SHARED_SYSTEM_MEMORY:
-        value->u64 = sizes.shared_system_bytes;
+        value->u64 = d->SharedSystemBytes;
         break;
     case PROPERTY_IS_HARDWARE:
-        value->boolean = caps->is_hardware;
+        value->boolean = d->IsHardware;
         break;
     case PROPERTY_IS_INTEGRATED:
-        value->boolean = sizes.dedicated_video_bytes == 0;
+        value->boolean = d->DedicatedVideoBytes == 0;
         break;
     }
 }
 
 static int32_t adapter_get_property(struct adapter *self, uint32_t property, size_t bytes, void *data)
 {
+    const struct udxg_describe_adapter *description;
     union property_value value;
     size_t needed;
-    int32_t result = adapter_get_property_size(self, property, &needed);
+    int32_t result;
 
+    if (property >= PROPERTY_COUNT) return DXGI_ERROR_UNSUPPORTED_;
+    result = get_description(self, &description);
     if (result) return result;
     if (!data) return E_POINTER_;
+    needed = property_bytes(description, property);
     if (bytes < needed) return E_INVALIDARG_;
     if (property == PROPERTY_DRIVER_DESCRIPTION) {
-        memcpy(data, self->adapter->caps.description, needed);
+        memcpy(data, description->Description, needed);
         return S_OK_;
     }
-    property_value(self->adapter, property, &value);
+    property_value(description, property, &value);
     memcpy(data, &value, needed);
     return S_OK_;
 }
@@ -296,16 +392,37 @@ static bool adapter_is_query_state_supported(struct adapter *self, uint32_t stat
     return state == STATE_DRIVER_UPDATE || state == STATE_MEMORY_BUDGET;
 }
 
+/* Anew each time: a handle that is kept would be of an era of the adapter that may be over. */
+static udxg_status ask_for_budget(LUID luid, uint32_t group, D3DKMT_QUERYVIDEOMEMORYINFO *ret_info)
+{
+    D3DKMT_OPENADAPTERFROMLUID open = {.AdapterLuid = luid};
+    D3DKMT_CLOSEADAPTER close;
+    udxg_status status = udxg_call(UDXG_THUNK_OpenAdapterFromLuid, &open);
+
+    if (udxg_failed(status)) return status;
+    *ret_info = (D3DKMT_QUERYVIDEOMEMORYINFO){.hAdapter = open.hAdapter,
+                                              .MemorySegmentGroup = (D3DKMT_MEMORY_SEGMENT_GROUP)group};
+    status = udxg_call(UDXG_THUNK_QueryVideoMemoryInfo, ret_info);
+    close.hAdapter = open.hAdapter;
+    (void)udxg_call(UDXG_THUNK_CloseAdapter, &close); /* the budget is known, or is not, either way */
+    return status;
+}
+
 static int32_t query_budget(struct adapter *self, const struct budget_query *query, struct budget_answer *answer)
 {
-    struct udxg_process_adapter *pa;
-    struct vidmm_budget budget;
+    const struct udxg_describe_adapter *description;
+    D3DKMT_QUERYVIDEOMEMORYINFO info;
+    udxg_status status;
+    int32_t result;
 
-    if (query->node || query->group >= VIDMM_GROUP_COUNT) return E_INVALIDARG_;
-    if (udxg_failed(udxg_process_adapter_get(self->process, self->adapter, &pa))) return E_OUTOFMEMORY_;
-    vidmm_process_budget(pa->vidmm, (enum vidmm_group)query->group, &budget);
-    *answer = (struct budget_answer){budget.budget_bytes, budget.usage_bytes, budget.available_for_reservation_bytes,
-                                     budget.reservation_bytes};
+    if (query->node || query->group > D3DKMT_MEMORY_SEGMENT_GROUP_NON_LOCAL) return E_INVALIDARG_;
+    result = get_description(self, &description);
+    if (result) return result;
+    status = ask_for_budget(description->AdapterLuid, query->group, &info);
+    if (status == STATUS_DEVICE_REMOVED) return DXGI_ERROR_DEVICE_REMOVED_;
+    if (udxg_failed(status)) return E_OUTOFMEMORY_;
+    *answer =
+        (struct budget_answer){info.Budget, info.CurrentUsage, info.AvailableForReservation, info.CurrentReservation};
     return S_OK_;
 }
 
@@ -365,35 +482,7 @@ static const struct adapter_table adapter_table = {
     .get_factory = adapter_get_factory,
 };
 
-/* The objects of a process's adapters. They are eternal, like the process; a forked child makes its own. */
-struct adapters {
-    struct udxg_process *process;
-    struct adapter adapter[UDXG_KERNEL_ADAPTERS];
-};
-
-static struct adapters *make_adapters(struct udxg_process *process)
-{
-    struct adapters *adapters = calloc(1, sizeof *adapters);
-
-    if (!adapters) return NULL;
-    adapters->process = process;
-    for (uint32_t i = 0; i < process->kernel->adapter_count; i++)
-        adapters->adapter[i] = (struct adapter){&adapter_table, process->kernel->adapters[i], process};
-    return adapters;
-}
-
-/* Without a lock, which a fork could find taken: of two threads that make them, one does so in vain. */
-static struct adapters *adapters_of(struct udxg_process *process)
-{
-    static _Atomic(struct adapters *) made;
-    struct adapters *adapters = atomic_load(&made), *fresh;
-
-    if (adapters && adapters->process == process) return adapters;
-    fresh = make_adapters(process);
-    if (fresh && atomic_compare_exchange_strong(&made, &adapters, fresh)) return fresh;
-    free(fresh);
-    return adapters && adapters->process == process ? adapters : NULL;
-}
+static struct adapter the_adapters[] = {[0 ... MAX_ENUM_ADAPTERS - 1] = {&adapter_table}};
 
 /* ---- IDXCoreAdapterList ---- */
 
@@ -444,12 +533,13 @@ static int32_t list_get_factory(struct list *self, const void *iid, void **ret)
     return udxg_dxcore_create_factory(iid, ret);
 }
 
-static int by_hardware(const void *a, const void *b)
+static int by_hardware(const void *a, const void *b, void *context)
 {
-    const struct udxg_adapter *x = (*(struct adapter *const *)a)->adapter, *y = (*(struct adapter *const *)b)->adapter;
+    const struct facts *facts = context;
+    uint32_t x = index_of(*(struct adapter *const *)a), y = index_of(*(struct adapter *const *)b);
 
-    if (x->caps.is_hardware != y->caps.is_hardware) return x->caps.is_hardware ? -1 : 1;
-    return (x->index > y->index) - (x->index < y->index);
+    if (facts->adapters[x].IsHardware != facts->adapters[y].IsHardware) return facts->adapters[x].IsHardware ? -1 : 1;
+    return (x > y) - (x < y);
 }
 
 enum { PREFERENCE_HARDWARE };
@@ -462,11 +552,16 @@ static bool list_is_preference_supported(struct list *self, uint32_t preference)
 
 static int32_t list_sort(struct list *self, uint32_t count, const uint32_t *preferences)
 {
+    const struct facts *facts;
+    int32_t result;
+
     if (!count) return E_INVALIDARG_;
     if (!preferences) return E_POINTER_;
     for (uint32_t i = 0; i < count; i++)
         if (!list_is_preference_supported(self, preferences[i])) return DXGI_ERROR_UNSUPPORTED_;
-    qsort(self->adapters, self->count, sizeof self->adapters[0], by_hardware);
+    result = get_facts(&facts);
+    if (result) return result;
+    qsort_r(self->adapters, self->count, sizeof self->adapters[0], by_hardware, (void *)facts);
     return S_OK_;
 }
 
@@ -508,11 +603,23 @@ static bool has_all(struct adapter *adapter, uint32_t count, const struct guid *
     return true;
 }
 
+/* Puts those of the first ADAPTERS adapters into LIST that are there now and have all COUNT attributes. */
+static int32_t choose(struct list *list, uint32_t adapters, uint32_t count, const struct guid *attributes)
+{
+    struct udxg_describe_adapter now;
+
+    for (uint32_t i = 0; i < adapters; i++) {
+        if (udxg_failed(describe(i, &now))) return E_OUTOFMEMORY_;
+        if (!now.IsStopped && has_all(&the_adapters[i], count, attributes))
+            list->adapters[list->count++] = &the_adapters[i];
+    }
+    return S_OK_;
+}
+
 static int32_t factory_create_adapter_list(struct factory *self, uint32_t count, const struct guid *attributes,
                                            const void *iid, void **ret)
 {
-    struct udxg_process *process;
-    struct adapters *adapters;
+    const struct facts *facts;
     struct list *list;
     int32_t result;
 
@@ -520,35 +627,31 @@ static int32_t factory_create_adapter_list(struct factory *self, uint32_t count,
     if (!ret || !iid || !attributes) return E_POINTER_;
     *ret = NULL;
     if (!count) return E_INVALIDARG_;
-    if (udxg_failed(udxg_local_process(&process))) return E_OUTOFMEMORY_;
-    adapters = adapters_of(process);
-    list = adapters ? calloc(1, sizeof *list) : NULL;
+    result = get_facts(&facts);
+    if (result) return result;
+    list = calloc(1, sizeof *list);
     if (!list) return E_OUTOFMEMORY_;
     list->table = &list_table;
     atomic_init(&list->refs, 1);
-    for (uint32_t i = 0; i < process->kernel->adapter_count; i++) {
-        struct adapter *adapter = &adapters->adapter[i];
-        if (adapter_is_valid(adapter) && has_all(adapter, count, attributes)) list->adapters[list->count++] = adapter;
-    }
-    result = list_query_interface(list, iid, ret);
+    result = choose(list, facts->count, count, attributes);
+    if (!result) result = list_query_interface(list, iid, ret);
     list_release(list);
     return result;
 }
 
 static int32_t factory_get_adapter_by_luid(struct factory *self, const LUID *luid, const void *iid, void **ret)
 {
-    struct udxg_process *process;
-    struct adapters *adapters;
+    const struct facts *facts;
+    int32_t result;
 
     (void)self;
     if (!ret || !iid || !luid) return E_POINTER_;
     *ret = NULL;
-    if (udxg_failed(udxg_local_process(&process))) return E_OUTOFMEMORY_;
-    adapters = adapters_of(process);
-    if (!adapters) return E_OUTOFMEMORY_;
-    for (uint32_t i = 0; i < process->kernel->adapter_count; i++)
-        if (!memcmp(&process->kernel->adapters[i]->luid, luid, sizeof *luid))
-            return adapter_query_interface(&adapters->adapter[i], iid, ret);
+    result = get_facts(&facts);
+    if (result) return result;
+    for (uint32_t i = 0; i < facts->count; i++)
+        if (!memcmp(&facts->adapters[i].AdapterLuid, luid, sizeof *luid))
+            return adapter_query_interface(&the_adapters[i], iid, ret);
     return E_INVALIDARG_;
 }
 

@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* The calls of libudxg (include/udxg/udxg.h), which reach the kernel as rows of the table like any other. */
+/*
+ * The calls of libudxg (include/udxg/udxg.h), and what DXCore asks, which reach the kernel as rows of the table like
+ * any other.
+ */
+#include <string.h>
+
 #include "base/os.h"
 #include "core/adapter.h"
 #include "core/allocation.h"
@@ -39,4 +44,37 @@ udxg_status thunk_GetWriteWatch(struct udxg_process *process, struct udxg_get_wr
     if (allocation) udxg_allocation_put(allocation);
     udxg_device_put(device);
     return status;
+}
+
+static void describe(const struct udxg_adapter *adapter, struct udxg_describe_adapter *args)
+{
+    const struct udxg_adapter_caps *caps = &adapter->caps;
+    struct vidmm_sizes sizes;
+
+    _Static_assert(sizeof args->Description == sizeof caps->description, "a description fits");
+    vidmm_adapter_sizes(adapter->vidmm, &sizes);
+    args->AdapterLuid = adapter->luid;
+    args->DriverVersion = caps->driver_version;
+    args->WddmVersion = caps->wddm_version;
+    args->VendorId = caps->vendor_id;
+    args->DeviceId = caps->device_id;
+    args->SubVendorId = caps->sub_vendor_id;
+    args->SubSystemId = caps->sub_system_id;
+    args->RevisionId = caps->revision_id;
+    args->IsHardware = caps->is_hardware;
+    args->IsStopped = udxg_adapter_is_stopped(adapter);
+    args->DedicatedVideoBytes = sizes.dedicated_video_bytes;
+    args->DedicatedSystemBytes = sizes.dedicated_system_bytes;
+    args->SharedSystemBytes = sizes.shared_system_bytes;
+    memcpy(args->Description, caps->description, sizeof args->Description);
+}
+
+udxg_status thunk_DescribeAdapter(struct udxg_process *process, struct udxg_describe_adapter *args)
+{
+    const struct udxg_kernel *kernel = process->kernel;
+
+    if (args->Index >= kernel->adapter_count) return STATUS_INVALID_PARAMETER;
+    args->AdapterCount = kernel->adapter_count;
+    describe(kernel->adapters[args->Index], args);
+    return STATUS_SUCCESS;
 }

@@ -45,7 +45,7 @@ typedef NTSTATUS call_function(void *args);
 #define THUNK(number, id, constness) DECLARE(id, constness, T)
 #define THUNK_END
 #define THUNK_ODD(number, id)
-#define CONTROL(id) /* libudxg's own calls have no struct; tests/conformance makes them */
+#define CONTROL(id) /* our own calls have no D3DKMT name; tests/conformance and tests/unit make them */
 #define NOT_YET(number, id, constness, type) DECLARE(id, constness, type)
 #define NOT_YET_OPAQUE(number, id, constness, type) DECLARE(id, constness, type)
 #include "abi/thunks.def"

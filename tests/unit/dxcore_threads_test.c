@@ -11,46 +11,22 @@
 #include <cmocka.h>
 
 #include <pthread.h>
-#include <stdbool.h>
 #include <stdlib.h>
 
-#include "client/dxcore.h"
+#include "dxcore_fixture.h"
 
 #define THREADS 4
 #define ROUNDS 100
 
-struct guid {
-    uint32_t a;
-    uint16_t b, c;
-    uint8_t d[8];
-};
-
-static const struct guid iid_factory = {0x78ee5945, 0xc36e, 0x4b13, {0xa6, 0x69, 0x00, 0x5d, 0xd1, 0x1c, 0x0f, 0x06}};
-static const struct guid iid_list = {0x526c7776, 0x40e9, 0x459b, {0xb7, 0x11, 0xf3, 0x2a, 0xd7, 0x6d, 0xfc, 0x28}};
-static const struct guid iid_adapter = {0xf0db4c7f, 0xfe5a, 0x42a2, {0xbd, 0x62, 0xf2, 0xa6, 0xcf, 0x6f, 0xc8, 0x3e}};
-static const struct guid core_compute = {0x248e2800, 0xa793, 0x4724, {0xab, 0xaa, 0x23, 0xa6, 0xde, 0x1b, 0xe0, 0x90}};
-
-/* The methods that are called, by their places in the tables of dxcore_interface.h. */
-typedef int32_t create_adapter_list(void *factory, uint32_t count, const void *attributes, const void *iid, void **ret);
-typedef int32_t get_adapter(void *list, uint32_t index, const void *iid, void **ret);
-typedef bool is_valid(void *adapter);
-typedef uint32_t release(void *object);
-
-static void (*method(void *object, unsigned place))(void)
-{
-    return (*(void (***)(void))object)[place];
-}
-
 /* The first adapter of a fresh list; NULL when anything is not as it should be. */
 static void *first_adapter(void)
 {
-    void *factory, *list, *adapter = NULL;
+    void *list, *adapter;
 
-    if (udxg_dxcore_create_factory(&iid_factory, &factory)) return NULL;
-    if (((create_adapter_list *)method(factory, 3))(factory, 1, &core_compute, &iid_list, &list)) return NULL;
-    if (((get_adapter *)method(list, 3))(list, 0, &iid_adapter, &adapter)) adapter = NULL;
-    ((release *)method(list, 2))(list);
-    return adapter && ((is_valid *)method(adapter, 3))(adapter) ? adapter : NULL;
+    if (!dxcore_factory() || dxcore_create_list(&list)) return NULL;
+    adapter = dxcore_list_at(list, 0);
+    dxcore_release(list);
+    return adapter && dxcore_is_valid(adapter) ? adapter : NULL;
 }
 
 static void *list_adapters(void *argument)
