@@ -31,10 +31,12 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -522,16 +524,36 @@ bool udxg_os_epoll_take(int epoll_fd, void **ret_users, unsigned *ret_count)
 
 /* ---- threads ---- */
 
+struct start {
+    void *(*main)(void *);
+    void *argument;
+    char name[16]; /* as long as the system's */
+};
+
+/* A thread names itself: who names another has to open a file, and the daemon opens none. */
+static void *begin(void *argument)
+{
+    struct start start = *(struct start *)argument;
+
+    free(argument);
+    prctl(PR_SET_NAME, start.name);
+    return start.main(start.argument);
+}
+
 bool udxg_os_thread_create(pthread_t *ret_thread, const char *name, void *(*main)(void *), void *argument)
 {
+    struct start *start = malloc(sizeof(*start));
     sigset_t all, former;
     int error;
 
+    if (!start) return false;
+    *start = (struct start){.main = main, .argument = argument};
+    snprintf(start->name, sizeof(start->name), "%s", name);
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &former);
-    error = pthread_create(ret_thread, NULL, main, argument);
+    error = pthread_create(ret_thread, NULL, begin, start);
     pthread_sigmask(SIG_SETMASK, &former, NULL);
-    if (!error) pthread_setname_np(*ret_thread, name);
+    if (error) free(start);
     return !error;
 }
 
