@@ -17,6 +17,7 @@ libc6-dev           the C library's headers
 directx-headers-dev the Windows types that our headers stand on
 libinih-dev         reads adapter profiles, linked statically
 libjansson-dev      JSON output of the udxg command
+libseccomp-dev      confines the daemon to the system calls that it needs
 EOF
         ;;
     demo)

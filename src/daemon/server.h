@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+/* What all sessions of the daemon share; daemon/main.c makes the only one. */
+#ifndef UDXG_DAEMON_SERVER_H
+#define UDXG_DAEMON_SERVER_H
+
+#include "daemon/session.h"
+
+struct udxg_kernel;
+
+struct udxg_server {
+    struct udxg_kernel *kernel;    /* constant */
+    int wake_fd;                   /* constant: an eventfd; who signals it has main.c look again whether it is idle */
+    struct udxg_sessions sessions; /* locks for itself */
+};
+
+#endif
