@@ -25,6 +25,7 @@ enum udxg_exit {
 /* A subcommand gets its own arguments, argv[0] being "udxg NAME", and returns an exit status. */
 int udxg_command_run(int argc, char **argv);
 int udxg_command_info(int argc, char **argv);
+int udxg_command_daemon(int argc, char **argv);
 
 /* Parses with STATUS as the exit status of a usage error; options end at the first argument. */
 void udxg_parse(const struct argp *argp, int status, int argc, char **argv, void *input);

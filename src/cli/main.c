@@ -15,6 +15,7 @@ static const struct {
 } commands[] = {
     {"run", "run a program with udxg's libraries in front", udxg_command_run},
     {"info", "show adapters, segments, budgets and engines", udxg_command_info},
+    {"daemon", "serve several programs with one kernel", udxg_command_daemon},
 };
 
 #define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))

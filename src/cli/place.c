@@ -24,15 +24,22 @@ static bool holds_libraries(const char *folder)
     return true;
 }
 
+/* The folder of the running command. */
+static bool find_self(char self[static PATH_MAX])
+{
+    ssize_t length = readlink("/proc/self/exe", self, PATH_MAX - 1);
+    if (length <= 0) return false;
+    self[length] = '\0';
+    char *slash = strrchr(self, '/');
+    if (!slash) return false;
+    *slash = '\0';
+    return true;
+}
+
 char *udxg_place_libraries(void)
 {
     char self[PATH_MAX];
-    ssize_t length = readlink("/proc/self/exe", self, sizeof(self) - 1);
-    if (length <= 0) return NULL;
-    self[length] = '\0';
-    char *slash = strrchr(self, '/');
-    if (!slash) return NULL;
-    *slash = '\0';
+    if (!find_self(self)) return NULL;
 
     static const char *const from_command[] = {".", UDXG_LIBRARIES_FROM_COMMAND};
     for (size_t i = 0; i < sizeof(from_command) / sizeof(from_command[0]); i++) {
@@ -40,6 +47,15 @@ char *udxg_place_libraries(void)
         snprintf(folder, sizeof(folder), "%s/%s", self, from_command[i]);
         if (holds_libraries(folder)) return realpath(folder, NULL);
     }
+    return NULL;
+}
+
+char *udxg_place_daemon(void)
+{
+    char self[PATH_MAX], *path;
+    if (!find_self(self) || asprintf(&path, "%s/udxgd", self) < 0) return NULL;
+    if (!access(path, X_OK)) return path;
+    free(path);
     return NULL;
 }
 

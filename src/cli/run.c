@@ -4,7 +4,7 @@
  * two environment variables: LD_AUDIT with udxg-audit.so, which catches a library by name and by path, and
  * LD_LIBRARY_PATH for programs that clear LD_AUDIT but open by name. Two more are settings of Intel's runtime,
  * and the limit of descriptors is raised. No file is written, no right is needed. The program takes the place
- * of this process, unless --summary asks for a look afterwards.
+ * of this process, unless --summary asks for a look afterwards or --shared for a daemon that has to end with it.
  */
 #include "cli/cli.h"
 
@@ -21,6 +21,7 @@
 #include "base/cleanup.h"
 #include "cli/adapters.h"
 #include "cli/place.h"
+#include "cli/shared.h"
 #include "cli/summary.h"
 #include "ddi/inject.h"
 
@@ -30,13 +31,14 @@
 
 struct arguments {
     const char *adapter, *inject, *summary_file;
-    bool summary, verbose;
+    bool shared, summary, verbose;
     char **command; /* NULL-terminated, in argv */
 };
 
 static const struct argp_option options[] = {
     {"adapter", 'a', "NAMES", 0, "Adapters to offer: built-in profiles or paths of profiles, with commas between", 0},
     {"inject", 'i', "RULES", 0, "Make calls, engines or adapters fail: rules as below, with commas between", 0},
+    {"shared", 'S', NULL, 0, "Give the program and those it starts one kernel together, in a daemon of their own", 0},
     {"summary", 's', "FILE", OPTION_ARG_OPTIONAL,
      "When the program has ended, write what it called and allocated to FILE, or to stderr", 0},
     {"verbose", 'v', NULL, 0, "Say on stderr how the program is reached", 0},
@@ -52,6 +54,9 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
         return 0;
     case 'i':
         arguments->inject = argument;
+        return 0;
+    case 'S':
+        arguments->shared = true;
         return 0;
     case 's':
         arguments->summary = true;
@@ -87,6 +92,7 @@ static const struct argp argp = {
            "Examples:\n"
            "  udxg run -- clinfo -l\n"
            "  udxg run --adapter soft-discrete --summary -- ./my_tests --fast\n"
+           "  udxg run --shared -- make check\n"
            "  udxg run --inject CreateAllocation2:status=NO_MEMORY:when=3+ -- ./tests\n",
 };
 
@@ -249,8 +255,33 @@ static int execute_and_wait(char **command)
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
+/* What begins before the program and ends after it; each may be NULL. */
+struct around {
+    struct udxg_summary *summary;
+    struct udxg_shared *shared;
+};
+
+static bool begin_around(const struct arguments *arguments, struct around *around)
+{
+    if (arguments->summary && !(around->summary = udxg_summary_begin())) {
+        udxg_report(NULL, "cannot make the file for the summary: %s", strerror(errno));
+        return false;
+    }
+    if (!arguments->shared) return true;
+    around->shared = udxg_shared_begin(arguments->verbose); /* says itself what is wrong */
+    return around->shared;
+}
+
+static void end_around(struct around *around)
+{
+    udxg_shared_end(around->shared);
+    around->shared = NULL;
+    udxg_summary_end(around->summary);
+    around->summary = NULL;
+}
+
 /* The statuses are those of udxg run: the program's own where the summary could be written. */
-static int run_with_summary(const struct arguments *arguments, struct udxg_summary *summary)
+static int run_with_summary(const struct arguments *arguments, struct around *around)
 {
     const char *file = arguments->summary_file;
     FILE *out = file ? fopen(file, "we") : stderr;
@@ -259,12 +290,27 @@ static int run_with_summary(const struct arguments *arguments, struct udxg_summa
         return UDXG_EXIT_RUN_FAILED;
     }
     int status = execute_and_wait(arguments->command);
-    udxg_summary_print(summary, out);
+    udxg_shared_end(around->shared); /* so that it has counted everything */
+    around->shared = NULL;
+    udxg_summary_print(around->summary, out);
     bool written = !fflush(out) && !ferror(out);
     if (file) written &= !fclose(out);
     if (written) return status;
     udxg_report(NULL, "cannot write to %s: %s", file ? file : "standard error", strerror(errno));
     return UDXG_EXIT_RUN_FAILED;
+}
+
+/* Returns when something has to be done after the program, or when it cannot be executed. */
+static int run_in(const struct arguments *arguments, struct around *around, const char *libraries)
+{
+    if (!begin_around(arguments, around)) return UDXG_EXIT_RUN_FAILED;
+    if (prepare_environment(arguments, libraries)) {
+        udxg_report(NULL, "cannot prepare the environment: %s", strerror(errno));
+        return UDXG_EXIT_RUN_FAILED;
+    }
+    warn_about(arguments->command[0]);
+    if (around->summary) return run_with_summary(arguments, around);
+    return around->shared ? execute_and_wait(arguments->command) : execute(arguments->command);
 }
 
 int udxg_command_run(int argc, char **argv)
@@ -279,20 +325,8 @@ int udxg_command_run(int argc, char **argv)
         return UDXG_EXIT_RUN_FAILED;
     }
     if (!udxg_adapters_choose(arguments.adapter) || !tell_rules(arguments.inject)) return UDXG_EXIT_RUN_FAILED;
-    struct udxg_summary *summary = NULL;
-    if (arguments.summary && !(summary = udxg_summary_begin())) {
-        udxg_report(NULL, "cannot make the file for the summary: %s", strerror(errno));
-        return UDXG_EXIT_RUN_FAILED;
-    }
-    if (prepare_environment(&arguments, libraries)) {
-        udxg_report(NULL, "cannot prepare the environment: %s", strerror(errno));
-        udxg_summary_end(summary);
-        return UDXG_EXIT_RUN_FAILED;
-    }
-    warn_about(arguments.command[0]);
-    if (!summary) return execute(arguments.command);
-
-    int status = run_with_summary(&arguments, summary);
-    udxg_summary_end(summary);
+    struct around around = {0};
+    int status = run_in(&arguments, &around, libraries);
+    end_around(&around);
     return status;
 }

@@ -12,7 +12,7 @@ load helpers
 @test "--help lists the commands and has two examples" {
     run_apart udxg --help
     [ "$status" = 0 ]
-    [[ "$output" == *"  run "* && "$output" == *"  info "* ]]
+    [[ "$output" == *"  run "* && "$output" == *"  info "* && "$output" == *"  daemon "* ]]
     [ "$(grep -c '^  udxg ' <<<"$output")" -ge 2 ]
     [ -z "$errors" ]
 }

@@ -94,7 +94,17 @@ EOF
     run find "$ROOT" -type f -not -path "$PREFIX/*"
     [ -z "$output" ]
     ! grep -rlF "$UDXG_BUILD" "$PREFIX" --include='*.pc' --include='*.cmake'
-    run bash -c 'for f in "$0"/*.so* "$0"/udxg/*.so* "$1/bin/udxg"; do readelf -d "$f" | grep -E "R(UN)?PATH"; done' \
+    run bash -c 'for f in "$0"/*.so* "$0"/udxg/*.so* "$1"/bin/udxg*; do readelf -d "$f" | grep -E "R(UN)?PATH"; done' \
         "$LIBDIR" "$PREFIX"
     [[ "$output" != *"$UDXG_BUILD"* ]]
+}
+
+@test "the installed command finds the installed daemon, and so does systemd" {
+    [ -x "$PREFIX/bin/udxgd" ] || skip "optional: this build has no daemon"
+    run env -u XDG_RUNTIME_DIR TMPDIR="$BATS_TEST_TMPDIR" \
+        "$PREFIX/bin/udxg" run --shared -- sh -c 'test -S "$UDXG_SERVER"'
+    echo "$output"
+    [ "$status" = 0 ]
+    [ -f "$PREFIX/lib/systemd/user/udxgd.socket" ]
+    grep -qx "ExecStart=${PREFIX#"$ROOT"}/bin/udxgd --idle-exit [0-9]*" "$PREFIX/lib/systemd/user/udxgd.service"
 }
