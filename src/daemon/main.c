@@ -20,6 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/os.h"
 #include "core/kernel.h"
 #include "core/stats.h"
 #include "daemon/guard.h"
@@ -201,7 +202,8 @@ static int serve(const struct arguments *arguments, struct udxg_loop *loop)
 static int run(const struct arguments *arguments)
 {
     static struct udxg_listener listener; /* its paths are long */
-    struct udxg_server server = {0};
+    unsigned cpus = udxg_os_cpu_count();
+    struct udxg_server server = {.spinners.most = cpus > 2 ? cpus / 2 : 1};
     struct udxg_loop loop;
     udxg_status status = udxg_loop_init(&loop, &server, &listener, arguments->idle_exit_s);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Sessions without a protocol: a client is held until it says something or goes.
+ * Sessions: who is there, and the threads that serve them; what a session does is in daemon/service.c.
  *
  * A session is on one list: `live` until its thread has closed the socket, then `ended` until it is joined. A live
  * session's descriptor is open, because only its thread closes it, with the lock: so udxg_sessions_stop may shut it
@@ -8,15 +8,14 @@
  */
 #include "daemon/session.h"
 
-#include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/os.h"
 #include "daemon/log.h"
 #include "daemon/server.h"
+#include "daemon/service.h"
 
 /* What one user's processes may have at most; more would be refused for want of threads and descriptors anyway. */
 #define SESSIONS_MAX 1024u
@@ -42,23 +41,13 @@ void udxg_sessions_fini(struct udxg_sessions *sessions)
     udxg_mutex_fini_SESSIONS(&sessions->lock);
 }
 
-/* Waits until there is nothing more to wait for; why it ended. */
-static const char *serve(int fd)
-{
-    char byte;
-    ssize_t got;
-
-    do got = recv(fd, &byte, 1, 0);
-    while (got < 0 && errno == EINTR);
-    return got > 0 ? "it spoke, and there is no protocol" : got < 0 ? strerror(errno) : "it hung up";
-}
-
 static void *session_main(void *argument)
 {
     struct session *session = argument;
     struct udxg_server *server = session->server;
     struct udxg_sessions *sessions = &server->sessions;
-    const char *why = serve(session->fd);
+    const char *why = udxg_service_run(server->kernel, &server->spinners, session->fd, (uint32_t)session->peer.pid,
+                                       session->peer.uid);
 
     udxg_log(UDXG_LOG_INFO, "session of pid %ld, uid %lu ended: %s", (long)session->peer.pid,
              (unsigned long)session->peer.uid, why);
