@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A slot is one atomic word and one object pointer. The word says everything that a look-up must know, so
- * that a look-up is one compare-and-swap:
+ * A slot is one atomic word, one object pointer and its owner's note. The word says everything that a look-up must
+ * know, so that a look-up is one compare-and-swap:
  *
  *     63                                        8        7      6      5..2    1..0
  *     pins                                       CLOSING  LIVE   type   generation
@@ -18,7 +18,7 @@
  * A look-up that was overtaken by three closings of its slot finds its own generation again. It then returns
  * the object that the same number means now, which is what the client asked for.
  *
- * Chunks of slots are mapped once and stay until the table's end: the first ones one by one, then 128 together in a
+ * Chunks of slots are mapped once and stay until the table's end: the first ones one by one, then 64 together in a
  * block that is one large page where the system has those, because among a million handles finding the page costs as
  * much as finding the slot. The directory is 144 KiB of address space, touched only where there are chunks. Neighbours
  * by number do not lie in one cache line: numbers that follow each other are often two devices', which two threads pin
@@ -47,7 +47,7 @@
 #define CHUNK_LIMIT (UDXG_HANDLE_INDEX_LIMIT / UDXG_HANDLE_CHUNK)
 #define DIRECTORY_BYTES (CHUNK_LIMIT * (sizeof(struct udxg_handle_slot *) + 1))
 #define CHUNK_BYTES (UDXG_HANDLE_CHUNK * sizeof(struct udxg_handle_slot))
-#define BLOCK_CHUNKS 128u /* of 2 MiB together */
+#define BLOCK_CHUNKS 64u /* of 2 MiB together */
 #define NO_INDEX UINT32_MAX
 
 _Static_assert(UDXG_HANDLE_TYPE_COUNT <= 16, "a type has four bits");
@@ -59,6 +59,7 @@ struct udxg_handle_slot {
         void *object;       /* LIVE, CLOSING */
         uint32_t next_free; /* free: index of the next in its stripe's queue, NO_INDEX at its end; guarded by HANDLE */
     };
+    _Alignas(8) char note[UDXG_HANDLE_NOTE_BYTES];
 };
 
 static uint32_t index_of(uint32_t handle)
@@ -91,7 +92,7 @@ static enum udxg_handle_type type_of(uint64_t word)
     return (enum udxg_handle_type)((word & TYPE_MASK) >> TYPE_SHIFT);
 }
 
-/* Where in its chunk: line 0 has numbers 0, 256, 512 and 768, line 1 has 1, 257, ... */
+/* Where in its chunk: line 0 has numbers 0 and 512, line 1 has 1 and 513, ... */
 static uint32_t place_of(uint32_t index)
 {
     const uint32_t line_slots = 64 / sizeof(struct udxg_handle_slot), lines = UDXG_HANDLE_CHUNK / line_slots;
@@ -287,19 +288,18 @@ void udxg_handle_publish(struct udxg_handle_table *table, uint32_t handle, enum 
     atomic_store_explicit(&slot->word, live_word(generation_of(handle), type), memory_order_release);
 }
 
-/* The caller is the last who knows the slot. Release comes last: it may end the table itself. */
+/* The caller is the last who knows the slot. */
 static void finish(struct udxg_handle_table *table, struct udxg_handle_slot *slot, uint32_t index)
 {
     uint64_t word = atomic_load_explicit(&slot->word, memory_order_relaxed);
     void (*release)(void *) = table->release[type_of(word)];
-    void *object = slot->object;
 
+    if (release) release(slot->object);
     atomic_store_explicit(&slot->word, next_generation(word & GENERATION_MASK), memory_order_relaxed);
     struct udxg_handle_stripe *stripe = stripe_of(table, index);
     udxg_lock(HANDLE, &stripe->lock);
     append_free_locked(table, stripe, index, index, 1);
     udxg_unlock(HANDLE, &stripe->lock);
-    if (release) release(object);
 }
 
 /* Adds a pin to the slot as long as its state is EXPECTED. */
@@ -341,10 +341,24 @@ void *udxg_handle_get(struct udxg_handle_table *table, uint32_t handle, enum udx
     return slot->object;
 }
 
+void *udxg_handle_get_noted(struct udxg_handle_table *table, uint32_t handle, enum udxg_handle_type type,
+                            void **ret_note)
+{
+    struct udxg_handle_slot *slot = slot_of(table, handle);
+    if (!slot || !pin(slot, live_word(generation_of(handle), type))) return NULL;
+    *ret_note = slot->note;
+    return slot->object;
+}
+
 void udxg_handle_put(struct udxg_handle_table *table, uint32_t handle)
 {
     uint32_t index = index_of(handle);
     unpin(table, find_slot(table, index), index);
+}
+
+void *udxg_handle_note(const struct udxg_handle_table *table, uint32_t handle)
+{
+    return find_slot(table, index_of(handle))->note;
 }
 
 bool udxg_handle_close(struct udxg_handle_table *table, uint32_t handle, enum udxg_handle_type type)

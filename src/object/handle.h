@@ -47,6 +47,9 @@ enum udxg_handle_type {
 
 struct udxg_handle_slot;
 
+/* The owner's own, in the slot: among a million, what is there comes with the look-up, and the object takes longer. */
+#define UDXG_HANDLE_NOTE_BYTES 16u
+
 struct udxg_handle_stripe {
     char before[UDXG_STRIPE_GAP];
     struct udxg_mutex_HANDLE lock;
@@ -56,10 +59,13 @@ struct udxg_handle_stripe {
 };
 
 struct udxg_handle_table {
-    /* Called without locks when a closed handle's last pin has gone; one per type, constant. */
+    /*
+     * Called without locks when a closed handle's last pin has gone; one per type, constant. The number and its note
+     * are the object's until it returns.
+     */
     void (*release[UDXG_HANDLE_TYPE_COUNT])(void *object);
     _Atomic(struct udxg_handle_slot *) *chunks; /* the directory is constant, its entries are set once */
-    uint8_t *chunk_stripes;                       /* whose queue a chunk's slots go to; set before the chunk is */
+    uint8_t *chunk_stripes;                     /* whose queue a chunk's slots go to; set before the chunk is */
     struct udxg_mutex_SLOTS lock;
     uint32_t slot_count UDXG_GUARDED_BY(SLOTS); /* slots that exist, free or not */
     struct udxg_handle_stripe stripes[UDXG_STRIPES];
@@ -87,7 +93,12 @@ void udxg_handle_cancel(struct udxg_handle_table *table, uint32_t count, const u
 void udxg_handle_prefetch(const struct udxg_handle_table *table, uint32_t handle);
 /* The object behind a live handle of that type, pinned; NULL when there is none. Put it back. */
 void *udxg_handle_get(struct udxg_handle_table *table, uint32_t handle, enum udxg_handle_type type);
+/* The same, and its note. */
+void *udxg_handle_get_noted(struct udxg_handle_table *table, uint32_t handle, enum udxg_handle_type type,
+                            void **ret_note);
 void udxg_handle_put(struct udxg_handle_table *table, uint32_t handle);
+/* The note of a reserved number, to be written before it is published. */
+void *udxg_handle_note(const struct udxg_handle_table *table, uint32_t handle);
 
 /*
  * Ends a live handle of that type: look-ups fail from here on. False when somebody else was first. The

@@ -163,6 +163,51 @@ static void pins_keep_the_object(void **state)
     assert_int_equal(released, 1);
 }
 
+struct note {
+    struct udxg_handle_table *table;
+    uint64_t words[2];
+};
+
+_Static_assert(sizeof(((struct note *)0)->words) == UDXG_HANDLE_NOTE_BYTES, "a whole note");
+
+/* Takes all numbers that there are, and more: whoever gets this one writes its note. */
+static void expect_note(void *object)
+{
+    static uint32_t others[2 * UDXG_HANDLE_CHUNK];
+    struct note *expected = object;
+    uint32_t count = sizeof(others) / sizeof(*others);
+    uint64_t scribble[2] = {UINT64_MAX, UINT64_MAX};
+    assert_int_equal(udxg_handle_reserve(expected->table, count, others), STATUS_SUCCESS);
+    for (uint32_t i = 0; i < count; i++)
+        memcpy(udxg_handle_note(expected->table, others[i]), scribble, sizeof(scribble));
+    udxg_handle_cancel(expected->table, count, others);
+    expected->table = NULL;
+}
+
+/* A note stays what it is until the object has been released, whoever gets other numbers by then. */
+static void a_note_is_its_objects(void **state)
+{
+    struct udxg_handle_table table;
+    struct note note = {&table, {3, 4}};
+    uint32_t handle = 0;
+    void *found = NULL;
+    (void)state;
+    table_open(&table);
+    table.release[TYPE] = expect_note;
+    assert_int_equal(udxg_handle_reserve(&table, 1, &handle), STATUS_SUCCESS);
+    memcpy(udxg_handle_note(&table, handle), note.words, sizeof(note.words));
+    udxg_handle_publish(&table, handle, TYPE, &note);
+    assert_null(udxg_handle_get_noted(&table, handle, OTHER_TYPE, &found));
+    assert_ptr_equal(udxg_handle_get_noted(&table, handle, TYPE, &found), &note);
+    assert_memory_equal(found, note.words, sizeof(note.words));
+    assert_true(udxg_handle_close(&table, handle, TYPE));
+    udxg_handle_put(&table, handle);
+    assert_null(note.table);
+    assert_memory_equal(found, note.words, sizeof(note.words)); /* nobody else has been given the number */
+    table_check(&table);
+    udxg_handle_table_fini(&table);
+}
+
 /* Frees one slot again and again: it must come back late, and with 1, 2, 3, 1 as generation. */
 static void values_return_late(void **state)
 {
@@ -410,6 +455,7 @@ int main(void)
         cmocka_unit_test(a_failed_call_consumes_none),
         cmocka_unit_test(wrong_values_find_nothing),
         cmocka_unit_test(pins_keep_the_object),
+        cmocka_unit_test(a_note_is_its_objects),
         cmocka_unit_test(values_return_late),
         cmocka_unit_test(stripes_have_numbers_of_their_own),
         cmocka_unit_test(visits_of_all),
