@@ -20,14 +20,26 @@
 
 /* ---- look-up ---- */
 
-struct udxg_allocation *udxg_allocation_get(struct udxg_device *device, uint32_t handle)
+_Static_assert(sizeof(struct vidmm_hold) <= UDXG_HANDLE_NOTE_BYTES, "the note of an allocation's handle is its hold");
+
+/* The hold tells the device: the allocation is not looked at. */
+static struct udxg_allocation *get(struct udxg_device *device, uint32_t handle, struct vidmm_hold **ret_hold)
 {
     struct udxg_handle_table *table = &device->process->handles;
-    struct udxg_allocation *allocation = udxg_handle_get(table, handle, UDXG_HANDLE_ALLOCATION);
+    void *note, *allocation = udxg_handle_get_noted(table, handle, UDXG_HANDLE_ALLOCATION, &note);
 
-    if (!allocation || allocation->child.device == device) return allocation;
+    if (!allocation) return NULL;
+    *ret_hold = note;
+    if ((*ret_hold)->device == &device->vidmm) return allocation;
     udxg_handle_put(table, handle);
     return NULL;
+}
+
+struct udxg_allocation *udxg_allocation_get(struct udxg_device *device, uint32_t handle)
+{
+    struct vidmm_hold *hold;
+
+    return get(device, handle, &hold);
 }
 
 void udxg_allocation_put(struct udxg_allocation *allocation)
@@ -35,32 +47,28 @@ void udxg_allocation_put(struct udxg_allocation *allocation)
     udxg_handle_put(&allocation->child.device->process->handles, allocation->child.handle);
 }
 
-static void put_all(uint32_t count, struct udxg_allocation *const *allocations)
+static void put_all(struct udxg_device *device, uint32_t count, const D3DKMT_HANDLE *handles)
 {
-    for (uint32_t i = 0; i < count; i++) udxg_allocation_put(allocations[i]);
+    for (uint32_t i = 0; i < count; i++) udxg_handle_put(&device->process->handles, handles[i]);
 }
 
-/*
- * All or none. Handles are looked up before any allocation is looked at, so that of many the memory behind them is
- * fetched all at once: among a million, none is in a cache.
- */
-static bool get_all(struct udxg_device *device, uint32_t count, const D3DKMT_HANDLE *handles,
-                    struct udxg_allocation **ret_allocations)
-{
-    struct udxg_handle_table *table = &device->process->handles;
-    uint32_t found = 0;
-    bool ours = true;
+#define AHEAD 16u /* as many as a processor fetches at a time, and some */
 
-    for (; found < count; found++) {
-        ret_allocations[found] = udxg_handle_get(table, handles[found], UDXG_HANDLE_ALLOCATION);
-        if (!ret_allocations[found]) break;
-        __builtin_prefetch(&ret_allocations[found]->child.device);
-        __builtin_prefetch(&ret_allocations[found]->vidmm.count, 1);
+/* All or none. Handles are fetched some time before they are looked up: among a million, none is in a cache. */
+static bool get_all(struct udxg_device *device, uint32_t count, const D3DKMT_HANDLE *handles,
+                    struct udxg_allocation **ret_allocations, struct vidmm_hold **ret_holds)
+{
+    const struct udxg_handle_table *table = &device->process->handles;
+
+    for (uint32_t i = 1; i < count && i < AHEAD; i++) udxg_handle_prefetch(table, handles[i]);
+    for (uint32_t i = 0; i < count; i++) {
+        if (count - i > AHEAD) udxg_handle_prefetch(table, handles[i + AHEAD]);
+        ret_allocations[i] = get(device, handles[i], &ret_holds[i]);
+        if (ret_allocations[i]) continue;
+        put_all(device, i, handles);
+        return false;
     }
-    for (uint32_t i = 0; i < found && ours; i++) ours = ret_allocations[i]->child.device == device;
-    if (ours && found == count) return true;
-    while (found > 0) udxg_handle_put(table, handles[--found]);
-    return false;
+    return true;
 }
 
 static void free_unless_few(struct udxg_pinned *pinned, struct udxg_allocation **allocations)
@@ -72,26 +80,32 @@ udxg_status udxg_pin(struct udxg_device *device, uint32_t count, const D3DKMT_HA
                      struct udxg_pinned *ret_pinned)
 {
     struct udxg_allocation **allocations;
+    struct vidmm_binding **bindings;
+    struct vidmm_hold **holds;
 
     if (!count) return STATUS_INVALID_PARAMETER;
-    allocations = count <= UDXG_PINNED_FEW
-                      ? (struct udxg_allocation **)ret_pinned->few
-                      : malloc(count * (sizeof *ret_pinned->allocations + sizeof *ret_pinned->bindings));
+    allocations = count <= UDXG_PINNED_FEW ? (struct udxg_allocation **)ret_pinned->few
+                                           : malloc(count * (sizeof *allocations + sizeof *bindings + sizeof *holds));
     if (!allocations) return STATUS_NO_MEMORY;
-    if (!get_all(device, count, handles, allocations)) {
+    bindings = (struct vidmm_binding **)(allocations + count);
+    holds = (struct vidmm_hold **)(bindings + count);
+    if (!get_all(device, count, handles, allocations, holds)) {
         free_unless_few(ret_pinned, allocations);
         return STATUS_INVALID_PARAMETER;
     }
+    for (uint32_t i = 0; i < count; i++) bindings[i] = &allocations[i]->vidmm;
     ret_pinned->count = count;
+    ret_pinned->device = device;
+    ret_pinned->handles = handles;
     ret_pinned->allocations = allocations;
-    ret_pinned->bindings = (struct vidmm_binding **)(allocations + count);
-    for (uint32_t i = 0; i < count; i++) ret_pinned->bindings[i] = &allocations[i]->vidmm;
+    ret_pinned->bindings = bindings;
+    ret_pinned->holds = holds;
     return STATUS_SUCCESS;
 }
 
 void udxg_unpin(struct udxg_pinned *pinned)
 {
-    put_all(pinned->count, pinned->allocations);
+    put_all(pinned->device, pinned->count, pinned->handles);
     free_unless_few(pinned, pinned->allocations);
 }
 
@@ -175,6 +189,15 @@ static void end_locks(struct udxg_allocation *allocation)
     if (locks && atomic_load(&allocation->memory->refs) > 1) vidmm_alloc_end_locks(&allocation->memory->vidmm, locks);
 }
 
+void udxg_allocation_publish(struct udxg_allocation *allocation, uint32_t handle)
+{
+    struct udxg_handle_table *table = &allocation->child.device->process->handles;
+
+    allocation->child.handle = handle;
+    vidmm_binding_lend(&allocation->vidmm, udxg_handle_note(table, handle));
+    udxg_handle_publish(table, handle, UDXG_HANDLE_ALLOCATION, allocation);
+}
+
 /* ---- the end ---- */
 
 void udxg_memory_unref(struct udxg_memory *memory)
@@ -234,6 +257,7 @@ void udxg_allocation_release(void *object)
     bool later;
 
     end_locks(allocation);
+    vidmm_binding_take_back(&allocation->vidmm); /* it may outlive its handle */
     udxg_lock(DEVICE, &device->lock);
     unlink_locked(allocation);
     later = allocation->retirement.fire && udxg_device_queue_marker_locked(device, &allocation->retirement);
@@ -306,15 +330,16 @@ static udxg_status destroy_list(struct udxg_device *device, uint32_t count, cons
                                 struct udxg_destruction *destruction)
 {
     struct udxg_allocation *allocations[UDXG_MAX_ALLOCATIONS];
+    struct vidmm_hold *holds[UDXG_MAX_ALLOCATIONS];
     uint32_t sorted[UDXG_MAX_ALLOCATIONS];
     udxg_status status;
 
     memcpy(sorted, handles, count * sizeof *handles);
     if (!sort(count, sorted)) return STATUS_INVALID_PARAMETER;
-    if (!get_all(device, count, sorted, allocations)) return STATUS_INVALID_PARAMETER;
+    if (!get_all(device, count, sorted, allocations, holds)) return STATUS_INVALID_PARAMETER;
     status = check_list(count, allocations);
     if (!udxg_failed(status)) status = close_list(count, allocations, destruction);
-    put_all(count, allocations);
+    put_all(device, count, sorted);
     return status;
 }
 

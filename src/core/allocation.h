@@ -31,7 +31,7 @@ struct udxg_allocation {
             struct udxg_timeline_entry retirement; /* takes over the link of child once the handle is closed */
         };
     };
-    struct vidmm_binding vidmm;     /* here, so that what a look-up and MakeResident need is one line */
+    struct vidmm_binding vidmm;
     struct udxg_memory *memory;     /* referenced; constant */
     struct udxg_resource *resource; /* referenced; NULL when stand-alone; constant */
     void *mp_binding;               /* constant */
@@ -50,7 +50,7 @@ _Static_assert(offsetof(struct udxg_allocation, retirement) == offsetof(struct u
  * It goes with the memory, which is the last of the two. Later openings of the memory are objects of their own.
  */
 struct udxg_birth {
-    _Alignas(64) struct udxg_allocation opening;
+    struct udxg_allocation opening;
     struct udxg_memory memory;
 };
 
@@ -86,6 +86,8 @@ void udxg_memory_unref(struct udxg_memory *memory);
 /* Ends an opening that has no handle (any more), and its reference to the device. */
 void udxg_allocation_destroy(struct udxg_allocation *allocation);
 
+/* Makes a reserved number mean it. The caller has put it on its list: from here on anybody may close it. */
+void udxg_allocation_publish(struct udxg_allocation *allocation, uint32_t handle) UDXG_REQUIRES(DEVICE);
 /* Release callback of the handle table. */
 void udxg_allocation_release(void *allocation);
 
@@ -98,12 +100,18 @@ void udxg_allocation_put(struct udxg_allocation *allocation);
 
 #define UDXG_PINNED_FEW 8u
 
-/* Allocations of DEVICE behind the handles of one call, pinned, with their bindings side by side. Not to be copied. */
+/*
+ * Allocations of DEVICE behind the handles of one call, pinned, with what vidmm wants of them side by side. To pin and
+ * to unpin none of them is looked at: that is for who must, because of many none is in a cache. Not to be copied.
+ */
 struct udxg_pinned {
     uint32_t count;
+    struct udxg_device *device;
+    const D3DKMT_HANDLE *handles; /* the call's own */
     struct udxg_allocation **allocations;
     struct vidmm_binding **bindings;
-    void *few[2 * UDXG_PINNED_FEW]; /* where both lie when they are few; else on the heap, in one block */
+    struct vidmm_hold **holds;
+    void *few[3 * UDXG_PINNED_FEW]; /* where all three lie when they are few; else on the heap, in one block */
 };
 
 /* Pins all or none: STATUS_INVALID_PARAMETER when one is not an allocation of DEVICE or there is none at all. */

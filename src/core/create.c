@@ -466,10 +466,8 @@ static void publish_locked(struct creation *c) UDXG_REQUIRES(DEVICE)
         udxg_handle_publish(table, c->handles[0], UDXG_HANDLE_RESOURCE, resource);
     }
     for (uint32_t i = 0; i < c->count; i++) {
-        struct udxg_child *child = &c->allocations[i]->child;
-        child->handle = c->handles[c->made_resource + i];
-        udxg_list_append(list, &child->link);
-        udxg_handle_publish(table, child->handle, UDXG_HANDLE_ALLOCATION, c->allocations[i]);
+        udxg_list_append(list, &c->allocations[i]->child.link);
+        udxg_allocation_publish(c->allocations[i], c->handles[c->made_resource + i]);
     }
 }
 

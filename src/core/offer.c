@@ -21,14 +21,20 @@
 
 /* The allocations behind a call's list, pinned. */
 struct members {
-    struct udxg_pinned pinned;
-    bool any;       /* pinned is filled: resources may be empty */
+    struct udxg_pinned pinned; /* by resource: allocations and bindings alone, in one block; none where all are empty */
     uint32_t *ends; /* by resource: its allocations end before this one; owned, NULL: one allocation for each */
 };
 
 static void members_unpin(struct members *members)
 {
-    if (members->any) udxg_unpin(&members->pinned);
+    const struct udxg_pinned *pinned = &members->pinned;
+
+    if (!members->ends) {
+        udxg_unpin(&members->pinned);
+        return;
+    }
+    for (uint32_t i = 0; i < pinned->count; i++) udxg_allocation_put(pinned->allocations[i]);
+    free(pinned->allocations);
     free(members->ends);
 }
 
@@ -80,7 +86,7 @@ static udxg_status collect_all(struct collection *collection, const struct udxg_
     return STATUS_SUCCESS;
 }
 
-/* Makes what udxg_unpin() ends of the collection: both arrays in one block. On failure nothing is taken. */
+/* Makes what members_unpin() ends of the collection: both arrays in one block. On failure nothing is taken. */
 static udxg_status pin_collection(struct collection *collection, struct members *members)
 {
     struct udxg_pinned *pinned = &members->pinned;
@@ -95,7 +101,6 @@ static udxg_status pin_collection(struct collection *collection, struct members 
     pinned->bindings = (struct vidmm_binding **)(allocations + collection->count);
     for (uint32_t i = 0; i < pinned->count; i++) pinned->bindings[i] = &allocations[i]->vidmm;
     *collection = (struct collection){0};
-    members->any = true;
     return STATUS_SUCCESS;
 }
 
@@ -117,15 +122,12 @@ static udxg_status pin_resources(struct udxg_device *device, const struct udxg_n
 /* All or nothing. End it with members_unpin(). */
 static udxg_status pin_members(struct udxg_device *device, const struct udxg_named *named, struct members *ret_members)
 {
-    udxg_status status;
-
-    ret_members->any = false;
+    ret_members->pinned.count = 0;
+    ret_members->pinned.allocations = NULL;
     ret_members->ends = NULL;
     if (!named->resources == !named->allocations) return STATUS_INVALID_PARAMETER;
     if (named->resources) return pin_resources(device, named, ret_members);
-    status = udxg_pin(device, named->count, named->allocations, &ret_members->pinned);
-    ret_members->any = !udxg_failed(status);
-    return status;
+    return udxg_pin(device, named->count, named->allocations, &ret_members->pinned);
 }
 
 /* ---- offer ---- */
@@ -239,7 +241,7 @@ udxg_status thunk_OfferAllocations(struct udxg_process *process, D3DKMT_OFFERALL
                  ? STATUS_INVALID_PARAMETER
                  : pin_members(device, &named, &members);
     if (!udxg_failed(status)) {
-        if (members.any) status = offer_pinned(device, &members.pinned, args);
+        if (members.pinned.count) status = offer_pinned(device, &members.pinned, args);
         members_unpin(&members);
     }
     udxg_device_put(device);
@@ -264,7 +266,7 @@ static void sum_up(const struct members *members, uint32_t count, const enum vid
 static udxg_status take_back_pinned(struct udxg_device *device, struct vidmm_queue *queue, uint32_t count,
                                     struct members *members, D3DDDI_RECLAIM_RESULT *results, uint64_t *ret_fence)
 {
-    uint32_t total = members->any ? members->pinned.count : 0;
+    uint32_t total = members->pinned.count;
     enum vidmm_reclaim_result *each = malloc((total + 1) * sizeof *each);
     udxg_status status = STATUS_SUCCESS;
 

@@ -294,10 +294,8 @@ static void publish_locked(struct opening *o) UDXG_REQUIRES(DEVICE)
     o->resource->child.handle = o->handles[0];
     udxg_handle_publish(table, o->handles[0], UDXG_HANDLE_RESOURCE, o->resource);
     for (uint32_t i = 0; i < o->built; i++) {
-        struct udxg_child *child = &o->allocations[i]->child;
-        child->handle = o->handles[1 + i];
-        udxg_list_append(&o->resource->allocations, &child->link);
-        udxg_handle_publish(table, child->handle, UDXG_HANDLE_ALLOCATION, o->allocations[i]);
+        udxg_list_append(&o->resource->allocations, &o->allocations[i]->child.link);
+        udxg_allocation_publish(o->allocations[i], o->handles[1 + i]);
     }
 }
 

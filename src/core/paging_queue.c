@@ -136,8 +136,11 @@ udxg_status thunk_MakeResident(struct udxg_process *process, D3DDDI_MAKERESIDENT
     if (udxg_failed(status)) return status;
     status = udxg_pin(queue->child.device, args->NumAllocations, args->AllocationList, &pinned);
     if (!udxg_failed(status)) {
-        status = vidmm_make_resident(queue->vidmm, pinned.count, pinned.bindings, args->Flags.Value,
-                                     &args->PagingFenceValue, &args->NumBytesToTrim);
+        if (vidmm_make_resident_again(&queue->child.device->vidmm, pinned.count, pinned.holds))
+            args->PagingFenceValue = args->NumBytesToTrim = 0;
+        else
+            status = vidmm_make_resident(queue->vidmm, pinned.count, pinned.bindings, args->Flags.Value,
+                                         &args->PagingFenceValue, &args->NumBytesToTrim);
         udxg_unpin(&pinned);
         if (udxg_failed(status)) args->NumAllocations = 0;
         if (status == STATUS_NO_MEMORY && args->Flags.MustSucceed)

@@ -45,7 +45,7 @@ static bool is_reachable_locked(const struct vidmm_view *view, const struct vidm
 {
     if (vidmm_offer_in_effect_locked(binding->alloc)) return false;
     if (binding->device != view->device) return binding->alloc->resident_count;
-    return binding->count || binding->evicted > view->evictions;
+    return binding->hold->count || binding->evicted > view->evictions;
 }
 
 static void aim_at_segment_locked(struct window *window, uint64_t offset) UDXG_REQUIRES(VIDMM)

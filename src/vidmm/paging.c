@@ -129,7 +129,7 @@ static enum step bring_in_place_locked(struct vidmm_device *device, struct vidmm
  */
 static bool is_open_locked(const struct vidmm_queue *queue, const struct vidmm_binding *binding) UDXG_REQUIRES(VIDMM)
 {
-    if (!binding || !binding->count || vidmm_alloc_is_settled_locked(binding->alloc)) return false;
+    if (!binding || !binding->hold->count || vidmm_alloc_is_settled_locked(binding->alloc)) return false;
     return binding->alloc->promised || !(queue->closing || queue->device->process->suspended);
 }
 

@@ -150,7 +150,7 @@ void vidmm_residency_moved_locked(struct vidmm_alloc *alloc)
     for (struct vidmm_binding *lister = alloc->listers; lister; lister = lister->next_lister) {
         udxg_list_remove(&lister->required);
         udxg_list_append(&lister->device->listed[listing], &lister->required);
-        lister->listing = (uint8_t)listing;
+        lister->hold->listing = (uint8_t)listing;
         vidmm_gate_moved_locked(lister->device);
     }
 }
@@ -483,7 +483,7 @@ static void list_locked(struct claims *claims, struct vidmm_binding *binding) UD
     alloc->written_before = !first || (alloc->place == VIDMM_PLACE_SEGMENT && !alloc->clean);
     binding->next_lister = alloc->listers;
     alloc->listers = binding;
-    binding->listing = alloc->listing;
+    binding->hold->listing = alloc->listing;
     claims->open = true;
     udxg_list_append(&binding->device->listed[alloc->listing], &binding->required);
     if (segment)
@@ -519,13 +519,13 @@ static void unlist_locked(struct vidmm_binding *binding) UDXG_REQUIRES(VIDMM)
 static void count_back_locked(uint32_t count, struct vidmm_binding *const *bindings) UDXG_REQUIRES(VIDMM)
 {
     while (count-- > 0)
-        if (--bindings[count]->count == 0) unlist_locked(bindings[count]);
+        if (--bindings[count]->hold->count == 0) unlist_locked(bindings[count]);
 }
 
 /* Listed, in place and not offered: whoever counts it up need not look at the allocation. */
-static bool is_listed_and_settled_locked(const struct vidmm_binding *binding) UDXG_REQUIRES(VIDMM)
+static bool is_listed_and_settled_locked(const struct vidmm_hold *hold) UDXG_REQUIRES(VIDMM)
 {
-    return binding->count && binding->listing == VIDMM_LISTED_SETTLED;
+    return hold->count && hold->listing == VIDMM_LISTED_SETTLED;
 }
 
 static udxg_status count_all_up_locked(struct claims *claims, uint32_t count, struct vidmm_binding *const *bindings)
@@ -533,12 +533,12 @@ static udxg_status count_all_up_locked(struct claims *claims, uint32_t count, st
 {
     for (uint32_t done = 0; done < count; done++) {
         struct vidmm_binding *binding = bindings[done];
-        bool settled = is_listed_and_settled_locked(binding);
-        if (binding->count == UINT32_MAX || (!settled && vidmm_offer_is_gone_locked(binding->alloc))) {
+        bool settled = is_listed_and_settled_locked(binding->hold);
+        if (binding->hold->count == UINT32_MAX || (!settled && vidmm_offer_is_gone_locked(binding->alloc))) {
             count_back_locked(done, bindings);
             return STATUS_INVALID_PARAMETER;
         }
-        if (binding->count++ == 0)
+        if (binding->hold->count++ == 0)
             list_locked(claims, binding);
         else if (!settled)
             claims->open = true;
@@ -629,6 +629,23 @@ udxg_status vidmm_make_resident(struct vidmm_queue *queue, uint32_t count, struc
     return status;
 }
 
+static bool are_listed_and_settled_locked(uint32_t count, struct vidmm_hold *const *holds) UDXG_REQUIRES(VIDMM)
+{
+    for (uint32_t i = 0; i < count; i++)
+        if (!is_listed_and_settled_locked(holds[i]) || holds[i]->count > UINT32_MAX - count) return false;
+    return true;
+}
+
+bool vidmm_make_resident_again(struct vidmm_device *device, uint32_t count, struct vidmm_hold *const *holds)
+{
+    struct vidmm_adapter *adapter = device->process->adapter;
+    udxg_lock(VIDMM, &adapter->lock);
+    bool again = are_listed_and_settled_locked(count, holds);
+    for (uint32_t i = 0; i < count && again; i++) holds[i]->count++;
+    udxg_unlock(VIDMM, &adapter->lock);
+    return again;
+}
+
 /* ---- offers ---- */
 
 void vidmm_residency_offered_locked(struct vidmm_alloc *alloc)
@@ -662,11 +679,11 @@ static void leave_list_locked(struct vidmm_binding *binding, bool keep, enum vid
 static udxg_status count_all_down_locked(uint32_t count, struct vidmm_binding *const *bindings) UDXG_REQUIRES(VIDMM)
 {
     for (uint32_t i = 0; i < count; i++) {
-        if (bindings[i]->count) {
-            bindings[i]->count--;
+        if (bindings[i]->hold->count) {
+            bindings[i]->hold->count--;
             continue;
         }
-        while (i-- > 0) bindings[i]->count++;
+        while (i-- > 0) bindings[i]->hold->count++;
         return STATUS_INVALID_PARAMETER;
     }
     return STATUS_SUCCESS;
@@ -683,7 +700,7 @@ static udxg_status evict_locked(struct vidmm_device *device, uint32_t count, str
         if ((flags & VIDMM_NOT_WRITTEN_TO) && binding->alloc->place == VIDMM_PLACE_SEGMENT &&
             !binding->alloc->written_before)
             binding->alloc->clean = true;
-        if (binding->count || udxg_list_empty(&binding->required)) continue;
+        if (binding->hold->count || udxg_list_empty(&binding->required)) continue;
         binding->evicted = number;
         leave_list_locked(binding, flags & VIDMM_EVICT_ONLY_IF_NECESSARY, VIDMM_EVICTED_ON_REQUEST);
     }
@@ -706,7 +723,7 @@ udxg_status vidmm_evict(struct vidmm_device *device, uint32_t count, struct vidm
 
 void vidmm_binding_init(struct vidmm_binding *binding, struct vidmm_alloc *alloc, struct vidmm_device *device)
 {
-    *binding = (struct vidmm_binding){.alloc = alloc, .device = device};
+    *binding = (struct vidmm_binding){.own.device = device, .hold = &binding->own, .alloc = alloc};
     udxg_list_init(&binding->required);
     if (!alloc->opened) { /* counted with the creation */
         alloc->opened = true;
@@ -723,8 +740,8 @@ void vidmm_binding_fini(struct vidmm_binding *binding)
     if (!atomic_load_explicit(&binding->alloc->managed, memory_order_relaxed)) return;
     udxg_lock(VIDMM, &process->adapter->lock);
     vidmm_paging_forget_locked(binding);
-    if (binding->count) {
-        binding->count = 0;
+    if (binding->hold->count) {
+        binding->hold->count = 0;
         leave_list_locked(binding, true, VIDMM_EVICTED_TO_CLOSE);
         vidmm_budget_settle_locked(process->adapter);
     }
@@ -732,11 +749,41 @@ void vidmm_binding_fini(struct vidmm_binding *binding)
     vidmm_va_release(process, binding);
 }
 
+void vidmm_binding_lend(struct vidmm_binding *binding, struct vidmm_hold *hold) UDXG_NO_TSA /* nobody knows it yet */
+{
+    *hold = (struct vidmm_hold){.device = binding->device};
+    binding->hold = hold;
+}
+
+static void take_back_locked(struct vidmm_binding *binding) UDXG_REQUIRES(VIDMM)
+{
+    binding->own.count = binding->hold->count;
+    binding->own.listing = binding->hold->listing;
+    binding->hold = &binding->own;
+}
+
+static void take_back_unmanaged(struct vidmm_binding *binding) UDXG_NO_TSA /* nobody looks at it */
+{
+    binding->hold = &binding->own; /* neither has ever been written */
+}
+
+void vidmm_binding_take_back(struct vidmm_binding *binding)
+{
+    struct vidmm_adapter *adapter = binding->device->process->adapter;
+    if (!atomic_load_explicit(&binding->alloc->managed, memory_order_relaxed)) {
+        take_back_unmanaged(binding);
+        return;
+    }
+    udxg_lock(VIDMM, &adapter->lock);
+    take_back_locked(binding);
+    udxg_unlock(VIDMM, &adapter->lock);
+}
+
 bool vidmm_binding_is_listed(struct vidmm_binding *binding)
 {
     struct vidmm_adapter *adapter = binding->device->process->adapter;
     udxg_lock(VIDMM, &adapter->lock);
-    bool listed = binding->count != 0;
+    bool listed = binding->hold->count != 0;
     udxg_unlock(VIDMM, &adapter->lock);
     return listed;
 }
@@ -792,9 +839,9 @@ static const char *check_binding_locked(const struct vidmm_binding *binding, con
 {
     const struct vidmm_alloc *alloc = binding->alloc;
     if (binding->device != device) return "a binding is on the list of another device";
-    if (!binding->count) return "a binding without a count is listed";
+    if (!binding->hold->count) return "a binding without a count is listed";
     if (!is_lister_locked(binding)) return "a listed binding is not known to its allocation";
-    if (alloc->listing != listing || binding->listing != listing || listing_of_locked(alloc) != listing)
+    if (alloc->listing != listing || binding->hold->listing != listing || listing_of_locked(alloc) != listing)
         return "a binding is on the wrong list of its device";
     if (vidmm_offer_in_effect_locked(alloc)) return alloc->bucket ? "an offered allocation is in a bucket" : NULL;
     if (alloc->unmoveable && alloc->promised) return alloc->bucket ? "an unmoveable allocation is in a bucket" : NULL;

@@ -195,7 +195,7 @@ struct vidmm_alloc {
     uint8_t alignment_log2;                      /* constant */
     bool read_only;                              /* constant */
     bool borrowed;                               /* the home is one of ours, of another allocation; constant */
-    uint8_t stripe;                                /* constant */
+    uint8_t stripe;                              /* constant */
     /*
      * Whether a binding of it ever had a residency count or a GPU address. Who sets it refers to such a binding in its
      * call, so that the end of a binding sees what concerns it: most that nobody uses before end without a lock.
@@ -218,7 +218,7 @@ struct vidmm_alloc {
     /* While it is listed: its home was stale before, or another device may write it. NOT_WRITTEN_TO is no word on that.
      */
     bool written_before : 1 UDXG_GUARDED_BY(VIDMM);
-    bool opened;                                  /* by its creator's binding, before anybody else can see it */
+    bool opened; /* by its creator's binding, before anybody else can see it */
     uint32_t priority UDXG_GUARDED_BY(VIDMM);
     uint32_t lock_count UDXG_GUARDED_BY(VIDMM);           /* Lock2 minus Unlock2 */
     uint32_t resident_count UDXG_GUARDED_BY(VIDMM);       /* bindings whose count is not 0 */
@@ -307,15 +307,27 @@ void vidmm_device_fini(struct vidmm_device *device);
 bool vidmm_device_begin_run(struct vidmm_device *device) UDXG_MUST_CHECK;
 void vidmm_device_end_run(struct vidmm_device *device);
 
-/* Embeddable. What MakeResident looks at comes first: among a million, each line of it is a wait for memory. */
-struct vidmm_binding {
+/*
+ * What MakeResident looks at when all is in place. Of a binding, which has one of its own; its user may lend it
+ * another, where a look-up passes anyway: among a million, each line of memory is a wait.
+ */
+struct vidmm_hold {
+    struct vidmm_device *device;            /* constant */
     uint32_t count UDXG_GUARDED_BY(VIDMM);  /* MakeResident minus Evict */
-    uint8_t listing UDXG_GUARDED_BY(VIDMM); /* its allocation's, while listed: saves a look there */
-    struct vidmm_device *device;
+    uint8_t listing UDXG_GUARDED_BY(VIDMM); /* its allocation's, while listed */
+};
+
+/* Embeddable. */
+struct vidmm_binding {
+    union {
+        struct vidmm_hold own UDXG_GUARDED_BY(VIDMM); /* when none is lent */
+        struct vidmm_device *device;                  /* own.device; constant */
+    };
+    struct vidmm_hold *hold UDXG_GUARDED_BY(VIDMM); /* own, or a lent one */
     struct vidmm_alloc *alloc;
-    struct udxg_list required UDXG_GUARDED_BY(VIDMM);         /* in one of the device's lists while count > 0 */
-    bool read_only; /* engines may not write through it; the opener's to set */
-    uint32_t queued UDXG_GUARDED_BY(VIDMM);                   /* how often paging operations name it */
+    struct udxg_list required UDXG_GUARDED_BY(VIDMM); /* in one of the device's lists while count > 0 */
+    bool read_only;                                   /* engines may not write through it; the opener's to set */
+    uint32_t queued UDXG_GUARDED_BY(VIDMM);           /* how often paging operations name it */
     struct vidmm_binding *next_lister UDXG_GUARDED_BY(VIDMM); /* of the same allocation */
     uint64_t evicted UDXG_GUARDED_BY(VIDMM);                  /* which of the device's evictions took it last */
     struct vidmm_va_node *mappings UDXG_GUARDED_BY(VASPACE);  /* GPU addresses of this binding */
@@ -324,6 +336,9 @@ struct vidmm_binding {
 void vidmm_binding_init(struct vidmm_binding *binding, struct vidmm_alloc *alloc, struct vidmm_device *device);
 /* Drops its residency and its GPU addresses. */
 void vidmm_binding_fini(struct vidmm_binding *binding);
+/* Lends it a hold before any call can name it, and takes that back when none can any more, counts and all. */
+void vidmm_binding_lend(struct vidmm_binding *binding, struct vidmm_hold *hold);
+void vidmm_binding_take_back(struct vidmm_binding *binding);
 /* Whether it is on its device's residency list: MakeResident was called more often than Evict. */
 bool vidmm_binding_is_listed(struct vidmm_binding *binding);
 
@@ -346,6 +361,13 @@ enum { VIDMM_CANT_TRIM_FURTHER = 1, VIDMM_MUST_SUCCEED = 2 }; /* D3DDDI_MAKERESI
  */
 udxg_status vidmm_make_resident(struct vidmm_queue *queue, uint32_t count, struct vidmm_binding *const *bindings,
                                 uint32_t flags, uint64_t *ret_fence, uint64_t *ret_trim_bytes) UDXG_MUST_CHECK;
+
+/*
+ * The same for bindings of DEVICE which it lists and which are in place, all of them: then nothing else is to do, and
+ * nothing else is looked at. False, and nothing has changed: it takes vidmm_make_resident().
+ */
+bool vidmm_make_resident_again(struct vidmm_device *device, uint32_t count,
+                               struct vidmm_hold *const *holds) UDXG_MUST_CHECK;
 
 enum { VIDMM_EVICT_ONLY_IF_NECESSARY = 1, VIDMM_NOT_WRITTEN_TO = 2 }; /* D3DDDI_EVICT_FLAGS */
 /*

@@ -168,6 +168,44 @@ static void a_dead_childs_number_is_left_alone(void **state)
 }
 
 /* The engine picks a context while its device goes: there is a moment in which nobody else knows the context. */
+static unsigned index_of(D3DKMT_HANDLE handle)
+{
+    return handle >> 6 & (UDXG_HANDLE_INDEX_LIMIT - 1);
+}
+
+/*
+ * An allocation that is destroyed while work may use it stays on its device's list until that has retired. By then its
+ * number means another one, which has a residency count of its own.
+ */
+static void a_dead_allocations_count_is_its_own(void **state)
+{
+    struct udxg_kernel *kernel = make_kernel("soft-uma");
+    struct udxg_process *process = make_process(kernel);
+    struct gpu g = open_gpu(process);
+    struct buffer b = make_buffer(&g, 65536), dead, heir;
+    D3DKMT_DESTROYALLOCATION2 destroy = {.hDevice = g.device, .phAllocationList = &heir.allocation};
+    UINT64 before;
+
+    (void)state;
+    destroy.AllocationCount = 1;
+    submit_spin(&g, b.va);
+    before = usage(&g);
+    dead = heir = make_buffer(&g, 65536);
+    do {
+        DO(process, DestroyAllocation2, &destroy);
+        heir = make_buffer(&g, 65536);
+    } while (index_of(heir.allocation) != index_of(dead.allocation));
+    assert_true(usage(&g) > before + 65536);
+    atomic_store((_Atomic uint32_t *)lock(&g, b.allocation), 1);
+    wait_idle(&g);
+    assert_int_equal(usage(&g), before + 65536);
+    assert_null(vidmm_adapter_check(kernel->adapters[0]->vidmm));
+    assert_int_equal(evict(&g, heir.allocation), STATUS_SUCCESS);
+    assert_int_equal(evict(&g, heir.allocation), STATUS_INVALID_PARAMETER);
+    udxg_process_destroy(process);
+    udxg_kernel_destroy(kernel);
+}
+
 static void a_device_goes_while_its_context_is_picked(void **state)
 {
     struct udxg_kernel *kernel = make_kernel("soft-uma");
@@ -736,6 +774,7 @@ int main(void)
         cmocka_unit_test(shared_memory_outlives_its_process),
         cmocka_unit_test(devices_that_take_turns_part),
         cmocka_unit_test(a_dead_childs_number_is_left_alone),
+        cmocka_unit_test(a_dead_allocations_count_is_its_own),
         cmocka_unit_test(a_device_goes_while_its_context_is_picked),
         cmocka_unit_test(a_device_in_error_lets_nobody_wait),
         cmocka_unit_test(offers_and_reclaims_leave_nothing_behind),

@@ -101,6 +101,77 @@ static void residency_counts(void **state)
     world_close(&world);
 }
 
+/* What is listed and in place is counted up by its hold alone, all of a call's or none. */
+static void again_needs_all_in_place(void **state) UDXG_NO_TSA
+{
+    struct udxg_adapter_caps caps = *state ? discrete_caps(MIB) : uma_caps();
+    struct world world;
+    struct thing things[2];
+    world_open(&world, &caps);
+    for (unsigned i = 0; i < 2; i++) thing_make_plain(&world, &things[i], SMALL);
+    struct vidmm_hold lent;
+    vidmm_binding_lend(&things[0].binding, &lent);
+    struct vidmm_hold *holds[] = {&lent, &lent, &things[1].binding.own};
+    assert_false(vidmm_make_resident_again(&world.device, 1, holds));
+    make_resident(&world, &things[0]);
+    assert_true(vidmm_make_resident_again(&world.device, 2, holds));
+    assert_false(vidmm_make_resident_again(&world.device, 3, holds));
+    assert_int_equal(lent.count, 3);
+    vidmm_binding_take_back(&things[0].binding);
+    lent = (struct vidmm_hold){0};
+    for (unsigned i = 0; i < 3; i++) evict(&world, &things[0], 0);
+    assert_int_equal(usage_of(&world, VIDMM_GROUP_LOCAL), 0);
+    for (unsigned i = 0; i < 2; i++) thing_destroy(&things[i]);
+    world_close(&world);
+}
+
+/* A count has an end, which the whole call feels. */
+static void counts_end(void **state) UDXG_NO_TSA
+{
+    (void)state;
+    struct udxg_adapter_caps caps = uma_caps();
+    struct world world;
+    struct thing thing;
+    world_open(&world, &caps);
+    thing_make_plain(&world, &thing, SMALL);
+    make_resident(&world, &thing);
+    struct vidmm_hold *holds[] = {&thing.binding.own, &thing.binding.own};
+    struct vidmm_binding *twice[] = {&thing.binding, &thing.binding};
+    uint64_t fence, trim;
+    thing.binding.own.count = UINT32_MAX - 1;
+    assert_false(vidmm_make_resident_again(&world.device, 2, holds));
+    assert_int_equal(vidmm_make_resident(world.queue, 2, twice, 0, &fence, &trim), STATUS_INVALID_PARAMETER);
+    assert_int_equal(thing.binding.own.count, UINT32_MAX - 1);
+    assert_true(vidmm_make_resident_again(&world.device, 1, holds));
+    assert_false(vidmm_make_resident_again(&world.device, 1, holds));
+    assert_int_equal(thing.binding.own.count, UINT32_MAX);
+    thing_destroy(&thing);
+    world_close(&world);
+}
+
+/* An offer takes it out of its place, also for who had it there. */
+static void again_sees_an_offer(void **state)
+{
+    (void)state;
+    struct udxg_adapter_caps caps = uma_caps();
+    struct world world;
+    struct thing thing;
+    world_open(&world, &caps);
+    thing_make_plain(&world, &thing, SMALL);
+    make_resident(&world, &thing);
+    struct vidmm_binding *binding = &thing.binding;
+    struct vidmm_hold *hold = &thing.binding.own;
+    struct vidmm_offer_terms terms = {.at_once = true};
+    enum vidmm_reclaim_result result;
+    uint64_t number;
+    assert_int_equal(vidmm_offer(&world.device, 1, &binding, &terms, &number), STATUS_SUCCESS);
+    assert_false(vidmm_make_resident_again(&world.device, 1, &hold));
+    assert_int_equal(vidmm_reclaim(&world.device, world.queue, 1, &binding, &result, &number), STATUS_SUCCESS);
+    assert_true(vidmm_make_resident_again(&world.device, 1, &hold));
+    thing_destroy(&thing);
+    world_close(&world);
+}
+
 static void bytes_move_on_a_discrete_adapter(void **state)
 {
     (void)state;
@@ -773,6 +844,10 @@ int main(void)
         cmocka_unit_test(a_uma_adapter_copies_nothing),
         {"residency_counts, uma", residency_counts, NULL, NULL, NULL},
         {"residency_counts, discrete", residency_counts, NULL, NULL, &discrete},
+        {"again_needs_all_in_place, uma", again_needs_all_in_place, NULL, NULL, NULL},
+        {"again_needs_all_in_place, discrete", again_needs_all_in_place, NULL, NULL, &discrete},
+        cmocka_unit_test(counts_end),
+        cmocka_unit_test(again_sees_an_offer),
         cmocka_unit_test(bytes_move_on_a_discrete_adapter),
         cmocka_unit_test(content_survives_a_thousand_evictions),
         cmocka_unit_test(a_clean_allocation_is_dropped),
