@@ -7,8 +7,8 @@
 #include "base/os.h"
 #include "vidmm/admission.h"
 #include "vidmm/budget.h"
+#include "vidmm/census.h"
 #include "vidmm/offer.h"
-#include "vidmm/residency.h"
 #include "vidmm/vaspace.h"
 #include "vidmm/victim.h"
 
@@ -193,7 +193,7 @@ static const char *check_locked(struct vidmm_adapter *adapter) UDXG_REQUIRES(VID
         udxg_container_of(it, struct vidmm_process, siblings)->commit_bytes;
     if (commit != adapter->commit_bytes) return "the adapter's commit is not that of its processes";
     if (commit > adapter->commit_limit_bytes) return "the adapter's commit is over its limit";
-    const char *wrong = vidmm_residency_check_locked(adapter);
+    const char *wrong = vidmm_census_check_locked(adapter);
     if (!wrong) wrong = vidmm_budget_check_locked(adapter);
     if (!wrong) wrong = vidmm_notifier_check_locked(adapter);
     if (!wrong) wrong = vidmm_offer_check_locked(adapter);

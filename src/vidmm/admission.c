@@ -3,8 +3,8 @@
 #include "vidmm/admission.h"
 
 #include "base/os.h"
+#include "vidmm/claim.h"
 #include "vidmm/notify.h"
-#include "vidmm/residency.h"
 #include "vidmm/victim.h"
 
 static struct vidmm_device *device_at(struct udxg_list *gate_link)
@@ -134,7 +134,7 @@ static bool serve_locked(struct vidmm_device *device, struct vidmm_quest *quest)
 {
     struct udxg_list *first;
     while ((first = udxg_list_first(&device->listed[VIDMM_LISTED_SUSPENDED])))
-        if (!vidmm_residency_promise_locked(udxg_container_of(first, struct vidmm_binding, required)->alloc, quest))
+        if (!vidmm_claim_promise_locked(udxg_container_of(first, struct vidmm_binding, required)->alloc, quest))
             return false;
     return true;
 }

@@ -7,8 +7,8 @@
 #include "base/os.h"
 #include "vidmm/admission.h"
 #include "vidmm/budget.h"
+#include "vidmm/claim.h"
 #include "vidmm/offer.h"
-#include "vidmm/residency.h"
 
 /* ---- places ---- */
 
@@ -64,7 +64,7 @@ void vidmm_alloc_set_place_locked(struct vidmm_alloc *alloc, enum vidmm_place pl
     count_step_locked(alloc, from, from_id);
     struct vidmm_segment *segment = vidmm_adapter_segment_of(alloc->process->adapter, segment_id);
     if (segment) vidmm_segment_relink_locked(segment, alloc);
-    vidmm_residency_moved_locked(alloc);
+    vidmm_claim_moved_locked(alloc);
 }
 
 uint32_t vidmm_alloc_any_choice_locked(const struct vidmm_alloc *alloc)
@@ -292,10 +292,10 @@ static udxg_status count_lock_locked(struct vidmm_alloc *alloc) UDXG_REQUIRES(VI
     alloc->process->counters.locks++;
     if (alloc->target_id && !vidmm_alloc_targets_home_locked(alloc)) {
         alloc->leaves_for = VIDMM_EVICTED_TO_LOCK;
-        vidmm_residency_retarget_locked(alloc);
+        vidmm_claim_retarget_locked(alloc);
         vidmm_alloc_retargeted_locked(alloc);
     } else {
-        vidmm_residency_rehang_locked(alloc);
+        vidmm_claim_rehang_locked(alloc);
     }
     return STATUS_SUCCESS;
 }
@@ -318,7 +318,7 @@ static void end_locks_locked(struct vidmm_alloc *alloc, uint32_t count) UDXG_REQ
 {
     alloc->lock_count -= count;
     if (alloc->lock_count) return;
-    vidmm_residency_rehang_locked(alloc);
+    vidmm_claim_rehang_locked(alloc);
     vidmm_room_freed_locked(alloc->process->adapter); /* there may always have been room for it */
 }
 
@@ -361,7 +361,7 @@ void vidmm_alloc_set_priority(struct vidmm_alloc *alloc, uint32_t priority)
     vidmm_count_demoted_locked(alloc, -1);
     alloc->priority = priority;
     vidmm_count_demoted_locked(alloc, 1);
-    vidmm_residency_rehang_locked(alloc);
+    vidmm_claim_rehang_locked(alloc);
     udxg_unlock(VIDMM, &alloc->process->adapter->lock);
 }
 

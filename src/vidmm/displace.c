@@ -5,6 +5,7 @@
 #include "vidmm/admission.h"
 #include "vidmm/alloc.h"
 #include "vidmm/budget.h"
+#include "vidmm/claim.h"
 #include "vidmm/copy.h"
 #include "vidmm/residency.h"
 
@@ -130,7 +131,7 @@ static void suspend_list_locked(struct vidmm_process *process, struct udxg_list 
     for (struct udxg_list *it = list->next, *next; it != list; it = next) {
         struct vidmm_alloc *alloc = udxg_container_of(it, struct vidmm_binding, required)->alloc;
         next = it->next;
-        if (!is_pinned_locked(alloc) && is_of_process(alloc, process)) vidmm_residency_suspend_locked(alloc);
+        if (!is_pinned_locked(alloc) && is_of_process(alloc, process)) vidmm_claim_suspend_locked(alloc);
     }
 }
 

@@ -7,7 +7,7 @@
 #include "vidmm/admission.h"
 #include "vidmm/alloc.h"
 #include "vidmm/budget.h"
-#include "vidmm/residency.h"
+#include "vidmm/claim.h"
 
 static struct vidmm_offer *offer_of(struct udxg_list *link)
 {
@@ -351,7 +351,7 @@ static void open_locked(struct vidmm_offer *offer) UDXG_REQUIRES(VIDMM)
     struct vidmm_alloc *alloc = offer->alloc;
     offer->order = ++alloc->process->adapter->offer_order;
     set_state_locked(offer, VIDMM_OFFER_OPEN);
-    vidmm_residency_offered_locked(alloc);
+    vidmm_claim_offered_locked(alloc);
 }
 
 /* All or none; PREPARED are as many structs as there are bindings. */
@@ -521,7 +521,7 @@ static enum vidmm_reclaim_result reclaim_one_locked(struct vidmm_binding *bindin
     bool was_in_effect = vidmm_offer_in_effect_locked(alloc);
     count_locked(&alloc->process->adapter->offer_counters.reclaimed[result], alloc);
     drop_locked(alloc->offer);
-    if (was_in_effect && !alloc->decommitted && vidmm_residency_reclaimed_locked(alloc)) {
+    if (was_in_effect && !alloc->decommitted && vidmm_claim_reclaimed_locked(alloc)) {
         if (op)
             vidmm_paging_op_add_locked(op, binding);
         else if (alloc->promised)

@@ -8,6 +8,7 @@
 #include "vidmm/admission.h"
 #include "vidmm/alloc.h"
 #include "vidmm/budget.h"
+#include "vidmm/claim.h"
 #include "vidmm/offer.h"
 #include "vidmm/residency.h"
 #include "vidmm/victim.h"
@@ -63,7 +64,7 @@ static bool displace_for_locked(struct vidmm_device *device, struct vidmm_segmen
                                 const struct vidmm_alloc *alloc) UDXG_REQUIRES(VIDMM)
 {
     struct vidmm_quest quest = {.device = device, .now_ns = udxg_os_now_ns(), .retry_ns = UINT64_MAX};
-    return alloc->physical && vidmm_residency_displace_locked(segment, &quest);
+    return alloc->physical && vidmm_claim_displace_locked(segment, &quest);
 }
 
 /*
@@ -73,7 +74,7 @@ static bool displace_for_locked(struct vidmm_device *device, struct vidmm_segmen
  */
 static enum step give_up_locked(struct vidmm_device *device, struct vidmm_alloc *alloc) UDXG_REQUIRES(VIDMM)
 {
-    if (!vidmm_residency_retarget_locked(alloc)) device->out_of_memory = true;
+    if (!vidmm_claim_retarget_locked(alloc)) device->out_of_memory = true;
     alloc->unfit = true;
     vidmm_alloc_settle_home_locked(alloc);
     return STEP_ADVANCED;
@@ -258,13 +259,13 @@ static enum step return_one_locked(struct vidmm_alloc *alloc, struct vidmm_segme
     struct vidmm_extent *extents;
     if (alloc->place == VIDMM_PLACE_SEGMENT) { /* it has not even left */
         if (alloc->segment_id != segment->id) return STEP_BLOCKED;
-        vidmm_residency_return_locked(alloc, segment);
+        vidmm_claim_return_locked(alloc, segment);
         return STEP_ADVANCED;
     }
     udxg_status status = vidmm_segment_take_locked(segment, alloc, &extents);
     if (status == STATUS_GRAPHICS_NO_VIDEO_MEMORY) return evict_for_locked(segment, copy);
     if (udxg_failed(status)) return STEP_BLOCKED;
-    vidmm_residency_return_locked(alloc, segment);
+    vidmm_claim_return_locked(alloc, segment);
     vidmm_copy_begin_in_locked(alloc, extents, copy);
     return STEP_COPY;
 }
@@ -282,7 +283,7 @@ static enum step return_to_locked(struct vidmm_segment *segment, struct work *wo
     }
     if (!alloc) return STEP_IDLE;
     if (!segment->aperture) return return_one_locked(alloc, segment, &work->copy);
-    vidmm_residency_return_locked(alloc, segment);
+    vidmm_claim_return_locked(alloc, segment);
     return STEP_ADVANCED;
 }
 

@@ -11,6 +11,7 @@
 
 #include "vidmm/alloc.h"
 #include "vidmm/budget.h"
+#include "vidmm/claim.h"
 #include "vidmm/residency.h"
 
 static struct vidmm_property current_locked(const struct vidmm_alloc *alloc) UDXG_REQUIRES(VIDMM)
@@ -142,15 +143,15 @@ static bool claim_anew_locked(struct vidmm_device *device, struct vidmm_alloc *a
     UDXG_REQUIRES(VIDMM)
 {
     uint32_t former_choice = vidmm_alloc_first_choice_locked(alloc), first_id;
-    struct vidmm_standing former = vidmm_residency_unclaim_locked(alloc);
+    struct vidmm_standing former = vidmm_claim_give_up_locked(alloc);
     apply_locked(alloc, wanted);
     bool changed = vidmm_alloc_first_choice_locked(alloc) != former_choice;
-    if (vidmm_residency_claim_locked(device, alloc, &first_id) && (alloc->promised || !former.promised) &&
+    if (vidmm_claim_anew_locked(device, alloc, &first_id) && (alloc->promised || !former.promised) &&
         (!changed || alloc->target_id == first_id))
         return true;
-    (void)vidmm_residency_unclaim_locked(alloc);
+    (void)vidmm_claim_give_up_locked(alloc);
     apply_locked(alloc, before);
-    vidmm_residency_reclaim_locked(alloc, &former);
+    vidmm_claim_restore_locked(alloc, &former);
     return false;
 }
 
@@ -197,7 +198,7 @@ static udxg_status update_locked(struct vidmm_queue *queue, struct vidmm_binding
     }
     if (is_where_the_same(&before, &wanted)) {
         alloc->unmoveable = wanted.unmoveable;
-        vidmm_residency_rehang_locked(alloc);
+        vidmm_claim_rehang_locked(alloc);
         return STATUS_SUCCESS;
     }
     struct vidmm_paging_op *op = vidmm_paging_op_create_locked(queue, 1);

@@ -6,7 +6,7 @@
 
 #include "vidmm/alloc.h"
 #include "vidmm/budget.h"
-#include "vidmm/residency.h"
+#include "vidmm/claim.h"
 
 /* ---- buckets ---- */
 
@@ -224,7 +224,7 @@ static struct vidmm_alloc *returner_in_locked(struct vidmm_bucket *bucket, bool 
             *ret_busy = true;
             return NULL;
         }
-        if (!vidmm_alloc_is_moving_locked(alloc) && vidmm_residency_may_return_locked(alloc, bucket->segment))
+        if (!vidmm_alloc_is_moving_locked(alloc) && vidmm_claim_may_return_locked(alloc, bucket->segment))
             return alloc;
         if (!first_seen) first_seen = alloc;
         udxg_list_remove(&alloc->in_bucket);
