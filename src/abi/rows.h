@@ -77,6 +77,8 @@
 #define NOTE(text) .note = text
 /* A pointer's count is a 16-bit field. */
 #define SHORT_COUNT .short_count = true
+/* A pointer's count is a 64-bit field. */
+#define LONG_COUNT .long_count = true
 /* The field means something only under a condition on a 32-bit field of the same struct. */
 #define WHEN_IS(field, wanted)                                                                                         \
     .when = {offsetof(T, field), false, UINT32_MAX, (wanted)}, .condition = #field " is " #wanted

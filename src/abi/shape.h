@@ -98,6 +98,7 @@ struct udxg_field {
     bool optional;                   /* POINTER: NULL is legal with any count; HANDLE: 0 is legal */
     bool or_value;    /* POINTER: in its place may stand a value, which is kept in the 8 bytes after it */
     bool short_count; /* POINTER: the count has 16 bits, not 32 */
+    bool long_count;  /* POINTER: the count has 64 bits, not 32 */
     bool recount;     /* POINTER: only as many elements are written as the count says afterwards */
     const char *name;
     const char *note;      /* for the documents; NULL for most */

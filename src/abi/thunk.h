@@ -25,6 +25,7 @@
 #define UDXG_MAX_ADAPTERS 1024u         /* room that EnumAdapters2 and 3 may offer; there are fewer */
 #define UDXG_MAX_PRIORITIES 131072u     /* SetAllocationPriority, GetAllocationPriority */
 #define UDXG_MAX_LOCK_PAGES 1048576u    /* Lock: page numbers, of which 4 GiB have no more */
+#define UDXG_MAX_PROCESSES 65536u       /* EnumProcesses: room that a client may offer; there are fewer */
 #define UDXG_MAX_SEGMENT_PARTS 1048576u /* udxg_get_segment_map: parts in one answer */
 #define UDXG_MAX_WATCHED_PAGES 1048576u /* udxg_get_write_watch: pages in one answer */
 #define UDXG_MAX_UPDATES 16384u         /* UpdateGpuVirtualAddress: operations */

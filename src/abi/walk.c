@@ -167,6 +167,7 @@ static udxg_status enter_elements(struct udxg_frame *frame, const struct udxg_sh
 static uint32_t count_of(const struct udxg_field *field, const unsigned char *copy)
 {
     if (field->count_offset == UDXG_NO_COUNT) return 1;
+    if (field->long_count && udxg_load32(copy + field->count_offset + 4)) return UINT32_MAX; /* over every limit */
     return field->short_count ? load16(copy + field->count_offset) : udxg_load32(copy + field->count_offset);
 }
 

@@ -11,6 +11,7 @@
 UDXG_LOCK_CLASS(STALL)        /* where the calls of a process sleep               core/stall.c       */
 UDXG_LOCK_CLASS(LINKS)        /* the links of a client of the daemon                  daemon/service.c   */
 UDXG_LOCK_CLASS(SESSIONS)     /* which sessions a daemon has                      daemon/session.c   */
+UDXG_LOCK_CLASS(REGISTRY)     /* which processes a kernel has                    core/registry.c    */
 UDXG_LOCK_CLASS(PROCESS)      /* what a process has per adapter                   core/process.c     */
 UDXG_LOCK_CLASS(TRIM)         /* a process's trim and budget registrations        core/trim.c        */
 UDXG_LOCK_CLASS(ADAPTER)      /* an adapter's devices, and whether it is there  core/adapter.c     */

@@ -462,6 +462,29 @@ bool udxg_os_has_hung_up(int fd)
     return poll(&poll_fd, 1, 0) == 1 && poll_fd.revents & (POLLHUP | POLLERR);
 }
 
+/* What the system says of a descriptor begins a line with "Pid:" for these alone; -1 is a process that is gone. */
+bool udxg_os_pidfd_pid(intptr_t fd, uint32_t *ret_pid)
+{
+    char path[48], text[512];
+    int info;
+    ssize_t got;
+    long pid;
+
+    if (fd < 0 || fd > INT_MAX) return false;
+    snprintf(path, sizeof path, "/proc/self/fdinfo/%d", (int)fd);
+    info = open(path, O_RDONLY | O_CLOEXEC);
+    if (info < 0) return false;
+    got = read(info, text, sizeof text - 1);
+    close(info);
+    if (got <= 0) return false;
+    text[got] = 0;
+    const char *line = strstr(text, "\nPid:");
+    pid = line ? strtol(line + 5, NULL, 10) : 0;
+    if (pid <= 0) return false;
+    *ret_pid = (uint32_t)pid;
+    return true;
+}
+
 void udxg_os_socket_mark(int fd)
 {
     (void)send(fd, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL);

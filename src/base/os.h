@@ -103,6 +103,8 @@ udxg_status udxg_os_socket_pair(int *ret_keep, int *ret_give) UDXG_MUST_CHECK;
 bool udxg_os_is_descriptor(int fd);
 /* Descriptors by which another process can reach our memory, and read what is mapped in it; false: we may not. */
 bool udxg_os_open_own_memory(int *ret_mem_fd, int *ret_maps_fd) UDXG_MUST_CHECK;
+/* The number of the process that a descriptor of pidfd_open() is for. False: it is none, or that process is gone. */
+bool udxg_os_pidfd_pid(intptr_t fd, uint32_t *ret_pid) UDXG_MUST_CHECK;
 /* FD stays open over an exec. */
 void udxg_os_make_inheritable(int fd);
 /*

@@ -224,46 +224,53 @@ udxg_status udxg_check_process_handle(HANDLE handle)
     return !handle || handle == (HANDLE)(intptr_t)-1 ? STATUS_SUCCESS : STATUS_INVALID_HANDLE;
 }
 
-static udxg_status get_group(struct udxg_process *process, HANDLE process_handle, uint32_t adapter_handle,
-                             uint32_t group, uint32_t physical_adapter, struct vidmm_process **ret_vidmm)
+static udxg_status check_group(struct udxg_process *process, uint32_t adapter_handle, uint32_t group,
+                               uint32_t physical_adapter, struct udxg_adapter **ret_adapter)
 {
-    struct udxg_process_adapter *pa;
-    struct udxg_adapter *adapter;
-    udxg_status status = udxg_adapter_get(process, adapter_handle, &adapter);
+    udxg_status status = udxg_adapter_get(process, adapter_handle, ret_adapter);
 
     if (udxg_failed(status)) return status;
-    if (group >= VIDMM_GROUP_COUNT || physical_adapter) return STATUS_INVALID_PARAMETER;
-    status = udxg_check_process_handle(process_handle);
-    if (udxg_failed(status)) return status;
-    status = udxg_process_adapter_get(process, adapter, &pa);
-    if (!udxg_failed(status)) *ret_vidmm = pa->vidmm;
-    return status;
+    return group >= VIDMM_GROUP_COUNT || physical_adapter ? STATUS_INVALID_PARAMETER : STATUS_SUCCESS;
 }
 
+/* Of a process that does not use the adapter there is nothing to say: zeros. */
 udxg_status thunk_QueryVideoMemoryInfo(struct udxg_process *process, D3DKMT_QUERYVIDEOMEMORYINFO *args)
 {
-    struct vidmm_process *vidmm;
-    struct vidmm_budget budget;
-    udxg_status status = get_group(process, args->hProcess, args->hAdapter, args->MemorySegmentGroup,
-                                   args->PhysicalAdapterIndex, &vidmm);
+    struct udxg_process_adapter *pa = NULL;
+    struct vidmm_budget budget = {0};
+    struct udxg_present other;
+    struct udxg_adapter *adapter;
+    bool is_caller;
+    udxg_status status =
+        check_group(process, args->hAdapter, args->MemorySegmentGroup, args->PhysicalAdapterIndex, &adapter);
 
+    if (!udxg_failed(status)) status = udxg_process_by_handle(process, args->hProcess, &is_caller, &other);
     if (udxg_failed(status)) return status;
-    vidmm_process_budget(vidmm, (enum vidmm_group)args->MemorySegmentGroup, &budget);
+    if (is_caller)
+        status = udxg_process_adapter_get(process, adapter, &pa);
+    else
+        pa = other.adapters[adapter->index];
+    if (pa) vidmm_process_budget(pa->vidmm, (enum vidmm_group)args->MemorySegmentGroup, &budget);
+    udxg_present_fini(&other);
     args->Budget = budget.budget_bytes;
     args->CurrentUsage = budget.usage_bytes;
     args->CurrentReservation = budget.reservation_bytes;
     args->AvailableForReservation = budget.available_for_reservation_bytes;
-    return STATUS_SUCCESS;
+    return status;
 }
 
+/* A process reserves for itself alone: a descriptor of another lets one look, not act. */
 udxg_status thunk_ChangeVideoMemoryReservation(struct udxg_process *process, D3DKMT_CHANGEVIDEOMEMORYRESERVATION *args)
 {
-    struct vidmm_process *vidmm;
-    udxg_status status = get_group(process, args->hProcess, args->hAdapter, args->MemorySegmentGroup,
-                                   args->PhysicalAdapterIndex, &vidmm);
+    struct udxg_process_adapter *pa;
+    struct udxg_adapter *adapter;
+    udxg_status status =
+        check_group(process, args->hAdapter, args->MemorySegmentGroup, args->PhysicalAdapterIndex, &adapter);
 
+    if (!udxg_failed(status)) status = udxg_check_process_handle(args->hProcess);
+    if (!udxg_failed(status)) status = udxg_process_adapter_get(process, adapter, &pa);
     if (udxg_failed(status)) return status;
-    return vidmm_process_reserve_budget(vidmm, (enum vidmm_group)args->MemorySegmentGroup, args->Reservation);
+    return vidmm_process_reserve_budget(pa->vidmm, (enum vidmm_group)args->MemorySegmentGroup, args->Reservation);
 }
 
 udxg_status thunk_FlushHeapTransitions(struct udxg_process *process, D3DKMT_FLUSHHEAPTRANSITIONS *args)

@@ -21,6 +21,7 @@ static void context_destroy(struct udxg_lane *lane)
     struct udxg_context *context = udxg_container_of(lane, struct udxg_context, lane);
 
     adapter->miniport->destroy_context(adapter->mp_adapter, lane->mp_context);
+    atomic_fetch_sub_explicit(&lane->child.device->pa->contexts, 1, memory_order_relaxed);
     udxg_device_remove_child(&lane->child);
     udxg_companion_unref(atomic_load(&context->companion));
     free(context);
@@ -84,6 +85,7 @@ udxg_status udxg_context_create(struct udxg_process *process, const struct udxg_
         udxg_lane_init(&context->lane);
         context->lane.child.handle = *ret_handle = handle;
         udxg_device_add_child(device, UDXG_HANDLE_CONTEXT, &context->lane.child);
+        atomic_fetch_add_explicit(&device->pa->contexts, 1, memory_order_relaxed);
         udxg_handle_publish(&process->handles, handle, UDXG_HANDLE_CONTEXT, udxg_steal(context));
     }
     udxg_device_put(device);

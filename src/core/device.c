@@ -48,6 +48,7 @@ static void device_destroy(struct udxg_device *device)
     udxg_ownership_fini(&device->ownership);
     pthread_cond_destroy(&device->changed);
     udxg_mutex_fini_DEVICE(&device->lock);
+    atomic_fetch_sub_explicit(&device->pa->devices, 1, memory_order_relaxed);
     udxg_process_adapter_unref(device->pa);
     free(device);
 }
@@ -84,6 +85,7 @@ static udxg_status device_create(struct udxg_process *process, struct udxg_proce
     device->process = process;
     device->pa = pa;
     udxg_process_adapter_ref(pa);
+    atomic_fetch_add_explicit(&pa->devices, 1, memory_order_relaxed);
     device->adapter = pa->adapter;
     device->error.state = D3DKMT_DEVICEEXECUTION_ACTIVE;
     udxg_mutex_init_DEVICE(&device->lock);

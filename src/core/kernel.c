@@ -21,6 +21,7 @@ void udxg_kernel_destroy(struct udxg_kernel *kernel)
     udxg_inject_fini(&kernel->inject);
     udxg_mutex_fini_CENSUS(&kernel->census_lock);
     udxg_globals_fini(&kernel->globals);
+    udxg_registry_fini(&kernel->registry);
     free(kernel);
 }
 
@@ -53,6 +54,7 @@ udxg_status udxg_kernel_create(const char *adapters, const struct udxg_miniport 
         udxg_inject_init(&kernel->inject);
         udxg_mutex_init_CENSUS(&kernel->census_lock);
         udxg_list_init(&kernel->processes);
+        udxg_registry_init(&kernel->registry);
     }
     if (!udxg_failed(status))
         status = udxg_profile_load(adapters ? adapters : UDXG_PROFILE_DEFAULT_LIST, caps, UDXG_KERNEL_ADAPTERS, &count,

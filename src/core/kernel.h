@@ -12,6 +12,7 @@
 #include "base/status.h"
 #include "core/inject.h"
 #include "core/nt_handle.h"
+#include "core/registry.h"
 
 struct udxg_adapter;
 struct udxg_miniport;
@@ -27,6 +28,7 @@ struct udxg_kernel {
     struct udxg_mutex_CENSUS census_lock;
     struct udxg_list processes UDXG_GUARDED_BY(CENSUS);
     uint64_t process_count UDXG_GUARDED_BY(CENSUS); /* how many there were, in all */
+    struct udxg_registry registry;                       /* locks for itself */
 };
 
 /*

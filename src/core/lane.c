@@ -159,6 +159,7 @@ static void give_back_locked(struct udxg_lane *lane) UDXG_REQUIRES(NODE)
 static void count_locked(struct udxg_lane *lane, const struct udxg_packet *packet, int sign) UDXG_REQUIRES(NODE)
 {
     lane->queued += (uint32_t)sign;
+    udxg_node_queued_locked(lane, sign);
     lane->queued_bytes += (uint64_t)((int64_t)sign * packet->bytes);
     lane->queued_memory += (uint64_t)((int64_t)sign * (int64_t)packet->memory_bytes);
     if ((lane->granted_packets | lane->granted_bytes) && is_shallow_locked(lane)) give_back_locked(lane);

@@ -21,6 +21,12 @@ void udxg_node_submitted_locked(struct udxg_lane *lane, enum udxg_packet_kind ki
     of_process(lane)->submitted[kind]++;
 }
 
+void udxg_node_queued_locked(struct udxg_lane *lane, int sign)
+{
+    of_all(lane)->queued += (uint32_t)sign;
+    of_process(lane)->queued += (uint32_t)sign;
+}
+
 void udxg_node_picked_locked(struct udxg_lane *lane)
 {
     struct udxg_engine *engine = lane->engine;

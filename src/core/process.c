@@ -87,6 +87,7 @@ udxg_status udxg_process_create(struct udxg_kernel *kernel, const struct udxg_en
     udxg_mutex_init_PROCESS(&process->lock);
     vidmm_windows_init(&process->windows, endpoint != NULL);
     enter_census(process);
+    udxg_registry_add(process);
     *ret_process = process;
     return STATUS_SUCCESS;
 }
@@ -132,6 +133,7 @@ void udxg_process_destroy(struct udxg_process *process)
     leave_census(process);
     /* In error before they go: other processes may be waiting for work that will not be done. */
     udxg_process_cancel(process);
+    udxg_registry_remove(process);
     /* Devices first: what hangs on one goes with it, in the order that needs. */
     udxg_handle_for_each(&process->handles, UDXG_HANDLE_DEVICE, close_device, process);
     udxg_handle_table_fini(&process->handles);

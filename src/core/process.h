@@ -54,6 +54,7 @@ struct udxg_process_adapter {
     struct udxg_slab openings;      /* of struct udxg_allocation, later ones; locks for itself */
     _Atomic uint64_t granted_packets, granted_bytes; /* to deep queues: core/lane.h */
     atomic_uint events; /* of clients, of which we have descriptors of our own */
+    atomic_uint devices, contexts;  /* there are; for tools */
 };
 
 struct udxg_process {
@@ -63,6 +64,7 @@ struct udxg_process {
     struct udxg_list link UDXG_GUARDED_BY(CENSUS); /* in the kernel's list */
     const struct udxg_endpoint *endpoint; /* borrowed; NULL: it lives here; constant */
     struct vidmm_windows windows;         /* lock for themselves */
+    struct udxg_registry_entry entry; /* in the kernel's list */
     struct udxg_handle_table handles;
     struct udxg_stalls stalls;                 /* locks for itself */
     struct udxg_registrations registrations;   /* locks for itself */

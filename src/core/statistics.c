@@ -17,6 +17,22 @@ static counter report(struct vidmm_count count)
     return (counter){.Count = (ULONG)count.count, .Bytes = count.bytes};
 }
 
+/* Whom a query of a process is about. */
+struct subject {
+    struct udxg_process *caller;
+    bool is_caller;
+    struct udxg_present other; /* unless it is the caller */
+};
+
+/* What it has on the adapter; NULL: it is another process, which does not use the adapter, so there is nothing. */
+static udxg_status find_part(const struct subject *subject, struct udxg_adapter *adapter,
+                             struct udxg_process_adapter **ret_pa)
+{
+    if (subject->is_caller) return udxg_process_adapter_get(subject->caller, adapter, ret_pa);
+    *ret_pa = subject->other.adapters[adapter->index];
+    return STATUS_SUCCESS;
+}
+
 /* ---- adapter ---- */
 
 static void report_faults(const struct vidmm_counters *from, D3DKMT_QUERYSTATSTICS_PAGING_FAULT *to)
@@ -88,13 +104,13 @@ static unsigned memory_groups(const struct udxg_adapter *adapter)
     return (sizes.local_bytes != 0) + (sizes.non_local_bytes != 0);
 }
 
-static udxg_status query_adapter(struct udxg_process *process, struct udxg_adapter *adapter,
+static udxg_status query_adapter(const struct subject *subject, struct udxg_adapter *adapter,
                                  D3DKMT_QUERYSTATISTICS *args)
 {
     D3DKMT_QUERYSTATISTICS_ADAPTER_INFORMATION *information = &args->QueryResult.AdapterInformation;
     struct vidmm_counters counters;
 
-    (void)process;
+    (void)subject;
     vidmm_adapter_counters(adapter->vidmm, &counters);
     information->NbSegments = adapter->caps.segment_count;
     information->NodeCount = adapter->caps.node_count;
@@ -110,12 +126,12 @@ static udxg_status query_adapter(struct udxg_process *process, struct udxg_adapt
 }
 
 /* There are no sensors; the names are all that is known of the GPU. */
-static udxg_status query_physical_adapter(struct udxg_process *process, struct udxg_adapter *adapter,
+static udxg_status query_physical_adapter(const struct subject *subject, struct udxg_adapter *adapter,
                                           D3DKMT_QUERYSTATISTICS *args)
 {
     D3DKMT_QUERYSTATISTICS_PHYSICAL_ADAPTER_INFORMATION *information = &args->QueryResult.PhysAdapterInformation;
 
-    (void)process;
+    (void)subject;
     if (args->QueryPhysAdapter.PhysicalAdapterIndex) return STATUS_INVALID_PARAMETER;
     udxg_wide(information->GpuVersion.GpuArchitecture, DXGK_MAX_GPUVERSION_NAME_LENGTH, adapter->caps.name);
     return STATUS_SUCCESS;
@@ -132,7 +148,7 @@ static void report_evicted(const uint64_t *evicted, ULONGLONG *ret_by_priority, 
     }
 }
 
-static udxg_status query_segment(struct udxg_process *process, struct udxg_adapter *adapter,
+static udxg_status query_segment(const struct subject *subject, struct udxg_adapter *adapter,
                                  D3DKMT_QUERYSTATISTICS *args)
 {
     D3DKMT_QUERYSTATISTICS_SEGMENT_INFORMATION *information = &args->QueryResult.SegmentInformation;
@@ -142,7 +158,7 @@ static udxg_status query_segment(struct udxg_process *process, struct udxg_adapt
     struct vidmm_counters counters;
     udxg_status status = vidmm_adapter_segment(adapter->vidmm, index + 1, &info);
 
-    (void)process;
+    (void)subject;
     if (udxg_failed(status)) return status;
     vidmm_adapter_counters(adapter->vidmm, &counters);
     segment = &counters.segments[index];
@@ -175,7 +191,7 @@ static void report_working_set(struct vidmm_process *process, const struct vidmm
         budget.reservation_bytes < info->capacity_bytes ? budget.reservation_bytes : info->capacity_bytes;
 }
 
-static udxg_status query_process_segment(struct udxg_process *process, struct udxg_adapter *adapter,
+static udxg_status query_process_segment(const struct subject *subject, struct udxg_adapter *adapter,
                                          D3DKMT_QUERYSTATISTICS *args)
 {
     D3DKMT_QUERYSTATISTICS_PROCESS_SEGMENT_INFORMATION *information = &args->QueryResult.ProcessSegmentInformation;
@@ -186,8 +202,8 @@ static udxg_status query_process_segment(struct udxg_process *process, struct ud
     struct vidmm_counters counters;
     udxg_status status = vidmm_adapter_segment(adapter->vidmm, index + 1, &info);
 
-    if (!udxg_failed(status)) status = udxg_process_adapter_get(process, adapter, &pa);
-    if (udxg_failed(status)) return status;
+    if (!udxg_failed(status)) status = find_part(subject, adapter, &pa);
+    if (udxg_failed(status) || !pa) return status;
     vidmm_process_counters(pa->vidmm, &counters);
     segment = &counters.segments[index];
     report_working_set(pa->vidmm, &info, information);
@@ -216,7 +232,8 @@ static void report_group(const struct vidmm_segment_counters *from,
     for (unsigned class = 0; class < VIDMM_PRIORITY_CLASSES; class ++) to->Demoted[class] += from->demoted_bytes[class];
 }
 
-static udxg_status query_group(struct udxg_process *process, struct udxg_adapter *adapter, D3DKMT_QUERYSTATISTICS *args)
+static udxg_status query_group(const struct subject *subject, struct udxg_adapter *adapter,
+                               D3DKMT_QUERYSTATISTICS *args)
 {
     D3DKMT_QUERYSTATISTICS_PROCESS_SEGMENT_GROUP_INFORMATION *information =
         &args->QueryResult.ProcessSegmentGroupInformation;
@@ -227,8 +244,8 @@ static udxg_status query_group(struct udxg_process *process, struct udxg_adapter
     udxg_status status;
 
     if (group >= VIDMM_GROUP_COUNT) return STATUS_INVALID_PARAMETER;
-    status = udxg_process_adapter_get(process, adapter, &pa);
-    if (udxg_failed(status)) return status;
+    status = find_part(subject, adapter, &pa);
+    if (udxg_failed(status) || !pa) return status;
     vidmm_process_budget(pa->vidmm, (enum vidmm_group)group, &budget);
     vidmm_process_counters(pa->vidmm, &counters);
     information->Budget = budget.budget_bytes;
@@ -256,14 +273,15 @@ static void report_system_memory(struct vidmm_process *process, D3DKMT_QUERYSTAT
 }
 
 /* Of all adapters together. */
-static udxg_status query_process(struct udxg_process *process, struct udxg_adapter *adapter,
+static udxg_status query_process(const struct subject *subject, struct udxg_adapter *adapter,
                                  D3DKMT_QUERYSTATISTICS *args)
 {
     D3DKMT_QUERYSTATISTICS_PROCESS_INFORMATION *information = &args->QueryResult.ProcessInformation;
 
     (void)adapter;
     for (uint32_t i = 0; i < UDXG_KERNEL_ADAPTERS; i++) {
-        struct udxg_process_adapter *pa = atomic_load(&process->adapters[i]);
+        struct udxg_process_adapter *pa =
+            subject->is_caller ? atomic_load(&subject->caller->adapters[i]) : subject->other.adapters[i];
 
         if (!pa) continue;
         information->NodeCount += pa->adapter->caps.node_count;
@@ -284,15 +302,15 @@ static void report_commitment(const struct vidmm_counters *from, uint32_t segmen
     }
 }
 
-static udxg_status query_process_adapter(struct udxg_process *process, struct udxg_adapter *adapter,
+static udxg_status query_process_adapter(const struct subject *subject, struct udxg_adapter *adapter,
                                          D3DKMT_QUERYSTATISTICS *args)
 {
     D3DKMT_QUERYSTATISTICS_PROCESS_ADAPTER_INFORMATION *information = &args->QueryResult.ProcessAdapterInformation;
     struct udxg_process_adapter *pa;
     struct vidmm_counters counters;
-    udxg_status status = udxg_process_adapter_get(process, adapter, &pa);
+    udxg_status status = find_part(subject, adapter, &pa);
 
-    if (udxg_failed(status)) return status;
+    if (udxg_failed(status) || !pa) return status;
     vidmm_process_counters(pa->vidmm, &counters);
     information->NbSegments = adapter->caps.segment_count;
     information->NodeCount = adapter->caps.node_count;
@@ -324,13 +342,13 @@ static void report_node(const struct udxg_node_stats *from, D3DKMT_QUERYSTATISTI
     render->PacketFaulted = from->faulted;
 }
 
-static udxg_status query_node(struct udxg_process *process, struct udxg_adapter *adapter, D3DKMT_QUERYSTATISTICS *args)
+static udxg_status query_node(const struct subject *subject, struct udxg_adapter *adapter, D3DKMT_QUERYSTATISTICS *args)
 {
     D3DKMT_QUERYSTATISTICS_NODE_INFORMATION *information = &args->QueryResult.NodeInformation;
     uint32_t node = args->QueryNode.NodeId;
     struct udxg_node_stats stats;
 
-    (void)process;
+    (void)subject;
     if (node >= adapter->caps.node_count) return STATUS_INVALID_PARAMETER;
     udxg_lock(NODE, &adapter->engines[node].lock);
     stats = adapter->engines[node].stats;
@@ -342,7 +360,7 @@ static udxg_status query_node(struct udxg_process *process, struct udxg_adapter 
     return STATUS_SUCCESS;
 }
 
-static udxg_status query_process_node(struct udxg_process *process, struct udxg_adapter *adapter,
+static udxg_status query_process_node(const struct subject *subject, struct udxg_adapter *adapter,
                                       D3DKMT_QUERYSTATISTICS *args)
 {
     uint32_t node = args->QueryProcessNode.NodeId;
@@ -351,8 +369,8 @@ static udxg_status query_process_node(struct udxg_process *process, struct udxg_
     udxg_status status;
 
     if (node >= adapter->caps.node_count) return STATUS_INVALID_PARAMETER;
-    status = udxg_process_adapter_get(process, adapter, &pa);
-    if (udxg_failed(status)) return status;
+    status = find_part(subject, adapter, &pa);
+    if (udxg_failed(status) || !pa) return status;
     udxg_lock(NODE, &adapter->engines[node].lock);
     stats = pa->nodes[node];
     udxg_unlock(NODE, &adapter->engines[node].lock);
@@ -361,16 +379,16 @@ static udxg_status query_process_node(struct udxg_process *process, struct udxg_
 }
 
 /* An adapter without displays has no source of any number. */
-static udxg_status query_source(struct udxg_process *process, struct udxg_adapter *adapter,
+static udxg_status query_source(const struct subject *subject, struct udxg_adapter *adapter,
                                 D3DKMT_QUERYSTATISTICS *args)
 {
-    (void)process, (void)adapter, (void)args;
+    (void)subject, (void)adapter, (void)args;
     return STATUS_INVALID_PARAMETER;
 }
 
 /* ---- the call ---- */
 
-typedef udxg_status query(struct udxg_process *process, struct udxg_adapter *adapter, D3DKMT_QUERYSTATISTICS *args);
+typedef udxg_status query(const struct subject *subject, struct udxg_adapter *adapter, D3DKMT_QUERYSTATISTICS *args);
 
 static query *const queries[] = {
     [D3DKMT_QUERYSTATISTICS_ADAPTER] = query_adapter,
@@ -389,10 +407,16 @@ static query *const queries[] = {
 udxg_status thunk_QueryStatistics(struct udxg_process *process, D3DKMT_QUERYSTATISTICS *args)
 {
     struct udxg_adapter *adapter = udxg_kernel_find_adapter(process->kernel, args->AdapterLuid);
-    udxg_status status = udxg_check_process_handle(args->hProcess);
+    struct subject subject = {.caller = process};
+    udxg_status status = udxg_process_by_handle(process, args->hProcess, &subject.is_caller, &subject.other);
 
     if (udxg_failed(status)) return status;
-    if (!adapter || (uint32_t)args->Type >= sizeof queries / sizeof *queries) return STATUS_INVALID_PARAMETER;
-    if (udxg_adapter_is_stopped(adapter)) return STATUS_DEVICE_REMOVED;
-    return queries[args->Type](process, adapter, args);
+    if (!adapter || (uint32_t)args->Type >= sizeof queries / sizeof *queries)
+        status = STATUS_INVALID_PARAMETER;
+    else if (udxg_adapter_is_stopped(adapter))
+        status = STATUS_DEVICE_REMOVED;
+    else
+        status = queries[args->Type](&subject, adapter, args);
+    udxg_present_fini(&subject.other);
+    return status;
 }

@@ -479,6 +479,20 @@ static const char *check_locked(struct udxg_handle_table *table) UDXG_REQUIRES(S
     return wrong ? wrong : check_slots_locked(table, free_count);
 }
 
+uint32_t udxg_handle_count(struct udxg_handle_table *table)
+{
+    uint32_t free_count = 0;
+    udxg_lock(SLOTS, &table->lock);
+    for (unsigned i = 0; i < UDXG_STRIPES; i++) {
+        udxg_lock(HANDLE, &table->stripes[i].lock);
+        free_count += table->stripes[i].free_count;
+        udxg_unlock(HANDLE, &table->stripes[i].lock);
+    }
+    uint32_t count = table->slot_count > free_count ? table->slot_count - free_count : 0; /* others go on meanwhile */
+    udxg_unlock(SLOTS, &table->lock);
+    return count;
+}
+
 const char *udxg_handle_table_check(struct udxg_handle_table *table)
 {
     udxg_lock(SLOTS, &table->lock);

@@ -113,6 +113,9 @@ bool udxg_handle_close(struct udxg_handle_table *table, uint32_t handle, enum ud
 void udxg_handle_for_each(struct udxg_handle_table *table, enum udxg_handle_type type,
                           void (*visit)(uint32_t handle, void *object, void *user), void *user);
 
+/* How many numbers are in use: published, reserved, or closed with a pin left. Each stripe is looked at in turn. */
+uint32_t udxg_handle_count(struct udxg_handle_table *table);
+
 /* Recounts everything; returns NULL or what is wrong. For tests, with no other thread in the table. */
 const char *udxg_handle_table_check(struct udxg_handle_table *table);
 

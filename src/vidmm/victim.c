@@ -7,6 +7,7 @@
 #include "vidmm/alloc.h"
 #include "vidmm/budget.h"
 #include "vidmm/claim.h"
+#include "vidmm/residency.h"
 
 /* ---- buckets ---- */
 

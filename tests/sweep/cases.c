@@ -299,6 +299,14 @@ static void query_statistics(struct world *world, void *arguments)
     args->AdapterLuid = world->luid;
 }
 
+static void enum_processes(struct world *world, void *arguments)
+{
+    WITH(D3DKMT_ENUMPROCESSES);
+    args->AdapterLuid = world->luid;
+    args->Buffer = world_take(world, 2 * sizeof(ULONG));
+    args->BufferCount = 2;
+}
+
 static void invalidate_cache(struct world *world, void *arguments)
 {
     WITH(D3DKMT_INVALIDATECACHE);
@@ -1267,6 +1275,7 @@ const struct sweep_case sweep_cases[] = {
     CASE(ConfigureSharedResource, "", configure_resource),
     CASE(CheckSharedResourceAccess, "", check_resource),
     CASE(QueryStatistics, "", query_statistics),
+    CASE(EnumProcesses, "", enum_processes),
 };
 const size_t sweep_case_count = sizeof(sweep_cases) / sizeof(sweep_cases[0]);
 

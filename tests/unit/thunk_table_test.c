@@ -95,7 +95,9 @@ static void counts_and_conditions_are_fields(const struct udxg_shape *shape, con
 {
     bool counted = field->kind == UDXG_KIND_POINTER || field->kind == UDXG_KIND_HANDLES;
     if (counted && field->count_offset != UDXG_NO_COUNT) {
-        const struct udxg_field *count = field_at(shape, field->count_offset, field->short_count ? 2 : 4);
+        const struct udxg_field *count = field_at(shape, field->count_offset, field->short_count  ? 2
+                                                                                  : field->long_count ? 8
+                                                                                                      : 4);
         assert_non_null(count);
         assert_true(count->direction & UDXG_IN);
         if (field->recount) assert_true(count->direction & UDXG_OUT);
