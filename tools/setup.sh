@@ -18,6 +18,7 @@ directx-headers-dev the Windows types that our headers stand on
 libinih-dev         reads adapter profiles, linked statically
 libjansson-dev      JSON output of the udxg command
 libseccomp-dev      confines the daemon to the system calls that it needs
+libncurses-dev      the terminal view of udxg top
 EOF
         ;;
     demo)
@@ -34,6 +35,8 @@ g++                 compiles our headers as C++
 clang               the second compiler, -Wthread-safety
 libcmocka-dev       unit tests
 bats                tests of the command line
+tmux                a terminal for the tests of udxg top
+jq                  reads its JSON in one of them
 cmake               one of the four consumers in the packaging tests
 libze1              finds Level Zero drivers for a program
 libze-dev           what a Level Zero program is built with

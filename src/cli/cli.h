@@ -14,7 +14,7 @@ enum udxg_exit {
     UDXG_EXIT_OK = 0,
     UDXG_EXIT_FINDING = 1,
     UDXG_EXIT_USAGE = 2,
-    UDXG_EXIT_NO_ADAPTER = 3,
+    UDXG_EXIT_NO_ADAPTER = 3, /* or no daemon */
     UDXG_EXIT_DENIED = 4,
     /* udxg run, as env does it */
     UDXG_EXIT_RUN_FAILED = 125,
@@ -26,6 +26,8 @@ enum udxg_exit {
 int udxg_command_run(int argc, char **argv);
 int udxg_command_info(int argc, char **argv);
 int udxg_command_daemon(int argc, char **argv);
+int udxg_command_top(int argc, char **argv);
+int udxg_command_ps(int argc, char **argv);
 
 /* Parses with STATUS as the exit status of a usage error; options end at the first argument. */
 void udxg_parse(const struct argp *argp, int status, int argc, char **argv, void *input);

@@ -16,6 +16,8 @@ static const struct {
     {"run", "run a program with udxg's libraries in front", udxg_command_run},
     {"info", "show adapters, segments, budgets and engines", udxg_command_info},
     {"daemon", "serve several programs with one kernel", udxg_command_daemon},
+    {"top", "watch a daemon: memory, processes, engines", udxg_command_top},
+    {"ps", "list the processes of a daemon", udxg_command_ps},
 };
 
 #define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))
