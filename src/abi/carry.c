@@ -15,6 +15,7 @@
 static unsigned cargo_bit(const struct udxg_field *field)
 {
     if (field->kind == UDXG_KIND_MAPPED) return 1u << UDXG_CARGO_MAPPED;
+    if (field->kind == UDXG_KIND_PROCESS) return 1u << UDXG_CARGO_PROCESS;
     if (field->kind != UDXG_KIND_NT_HANDLE) return 0;
     return 1u << (field->direction & UDXG_IN ? UDXG_CARGO_GIVEN : UDXG_CARGO_MADE);
 }
@@ -37,6 +38,7 @@ static bool is_wanted(const struct udxg_field *field, enum udxg_cargo cargo, boo
 /* The kinds that each struct has, a bit each, as cargo_bit() says. */
 #define CARRIES(field, what, way, ...)                                                                                 \
     | ((what) == UDXG_KIND_MAPPED ? 1 << UDXG_CARGO_MAPPED                                                             \
+       : (what) == UDXG_KIND_PROCESS ? 1 << UDXG_CARGO_PROCESS                                                         \
        : (what) != UDXG_KIND_NT_HANDLE ? 0 : (way) & UDXG_IN ? 1 << UDXG_CARGO_GIVEN : 1 << UDXG_CARGO_MADE)
 #define THUNK(number, name, constness) enum { name##_carries = 0
 #define THUNK_END };

@@ -13,8 +13,12 @@ enum udxg_cargo {
     UDXG_CARGO_GIVEN,  /* a descriptor of the client */
     UDXG_CARGO_MADE,   /* a new descriptor for the client */
     UDXG_CARGO_MAPPED, /* an address of memory that the client may see */
+    UDXG_CARGO_PROCESS, /* which process; the client's endpoint finds out, as only it can look at the client's descriptors */
     UDXG_CARGO_COUNT,
 };
+
+/* What stands for a process that a descriptor of the client's names: its number below this bit. */
+#define UDXG_PROCESS_BY_NUMBER (UINT64_C(1) << 32)
 
 /* Replaces *VALUE. A failure ends the walk. */
 typedef udxg_status udxg_carrier(void *user, enum udxg_cargo cargo, uint64_t *value);

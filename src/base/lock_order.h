@@ -32,7 +32,6 @@ UDXG_LEAF_LOCK_CLASS(POOL)    /* one pool's ranges                              
 UDXG_LEAF_LOCK_CLASS(OWNED)   /* the mutexes that a device owns                     core/ownership.c   */
 UDXG_LEAF_LOCK_CLASS(GLOBAL)  /* a kernel's global handles                        core/shared.c      */
 UDXG_LEAF_LOCK_CLASS(SECTION) /* mappings of clients' files                         core/section.c     */
-UDXG_LEAF_LOCK_CLASS(CENSUS)  /* a kernel's list of processes                      core/process.c     */
 UDXG_LEAF_LOCK_CLASS(GRANT)   /* who may open one restricted resource            core/shared_resource.c */
 UDXG_LEAF_LOCK_CLASS(SLOTS)   /* a handle table's growth                          object/handle.c    */
 UDXG_LEAF_LOCK_CLASS(HANDLE)  /* free slots of a stripe of a handle table           object/handle.c    */

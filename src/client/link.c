@@ -71,6 +71,17 @@ static udxg_status give(struct cargo *cargo, uint64_t *value)
     return STATUS_SUCCESS;
 }
 
+/* All ones are the caller itself, here as there. */
+static udxg_status name_process(uint64_t *value)
+{
+    uint32_t pid;
+
+    if (*value == UINT64_MAX) return STATUS_SUCCESS;
+    if (!udxg_os_pidfd_pid((intptr_t)*value, &pid)) return STATUS_INVALID_HANDLE;
+    *value = UDXG_PROCESS_BY_NUMBER | pid;
+    return STATUS_SUCCESS;
+}
+
 static udxg_status take_made(struct cargo *cargo, uint64_t *value)
 {
     if (*value > cargo->made_count) return STATUS_DEVICE_REMOVED;
@@ -96,6 +107,8 @@ static udxg_status carry(void *user, enum udxg_cargo what, uint64_t *value)
         return take_made(user, value);
     case UDXG_CARGO_MAPPED:
         return take_mapped(user, value);
+    case UDXG_CARGO_PROCESS:
+        return name_process(value);
     case UDXG_CARGO_COUNT:
         break;
     }
@@ -205,7 +218,8 @@ udxg_status udxg_link_call(struct udxg_link *link, enum udxg_thunk_id id, struct
 
     cargo.link = link;
     cargo.given_count = cargo.made_count = 0;
-    status = carry_all(frame, id, UDXG_CARGO_GIVEN, &cargo);
+    status = carry_all(frame, id, UDXG_CARGO_PROCESS, &cargo);
+    if (!udxg_failed(status)) status = carry_all(frame, id, UDXG_CARGO_GIVEN, &cargo);
     if (!udxg_failed(status) && request.size_bytes > link->ring.room_bytes) status = grow(&cargo, request.size_bytes);
     if (udxg_failed(status)) return status;
     request.descriptors = cargo.given_count;

@@ -428,7 +428,7 @@ static udxg_status share(struct creation *c)
     if (!flags.CreateShared) return STATUS_SUCCESS;
     for (uint32_t i = 0; i < c->count; i++) total += c->infos[i].private_data_bytes;
     status = udxg_shared_resource_create(c->device->pa, c->count, total, flags.NtSecuritySharing,
-                                         flags.RestrictSharedAccess, c->device->process->number, &shared);
+                                         flags.RestrictSharedAccess, c->device->process->entry.serial, &shared);
     if (!udxg_failed(status)) move_into_shared(c, shared);
     return status;
 }

@@ -19,7 +19,6 @@ void udxg_kernel_destroy(struct udxg_kernel *kernel)
     for (uint32_t i = 0; i < kernel->adapter_count; i++) alone &= udxg_adapter_destroy(kernel->adapters[i]);
     if (!alone) return; /* an engine is inside a miniport that keeps it, and looks at us when it comes out */
     udxg_inject_fini(&kernel->inject);
-    udxg_mutex_fini_CENSUS(&kernel->census_lock);
     udxg_globals_fini(&kernel->globals);
     udxg_registry_fini(&kernel->registry);
     free(kernel);
@@ -52,8 +51,6 @@ udxg_status udxg_kernel_create(const char *adapters, const struct udxg_miniport 
         udxg_nt_handles_init(&kernel->nt_handles);
         udxg_globals_init(&kernel->globals);
         udxg_inject_init(&kernel->inject);
-        udxg_mutex_init_CENSUS(&kernel->census_lock);
-        udxg_list_init(&kernel->processes);
         udxg_registry_init(&kernel->registry);
     }
     if (!udxg_failed(status))

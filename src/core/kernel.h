@@ -25,9 +25,6 @@ struct udxg_kernel {
     struct udxg_nt_handles nt_handles;                   /* locks for itself */
     struct udxg_inject inject;                           /* locks for itself */
     struct udxg_globals globals;                         /* locks for itself */
-    struct udxg_mutex_CENSUS census_lock;
-    struct udxg_list processes UDXG_GUARDED_BY(CENSUS);
-    uint64_t process_count UDXG_GUARDED_BY(CENSUS); /* how many there were, in all */
     struct udxg_registry registry;                       /* locks for itself */
 };
 

@@ -88,7 +88,7 @@ static udxg_status admit(const struct udxg_device *device, struct udxg_shared_re
 {
     *ret_cross = device->adapter != shared->pa->adapter;
     if (*ret_cross && !shared->cross_adapter) return STATUS_INVALID_PARAMETER;
-    return udxg_shared_resource_admits(shared, device->process->number) ? STATUS_SUCCESS : STATUS_ACCESS_DENIED;
+    return udxg_shared_resource_admits(shared, device->process->entry.serial) ? STATUS_SUCCESS : STATUS_ACCESS_DENIED;
 }
 
 /* ---- queries ---- */

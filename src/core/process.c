@@ -20,44 +20,6 @@ static void adapter_release(void *era)
     (void)era; /* it lives as long as the kernel */
 }
 
-/* ---- all of a kernel's ---- */
-
-static void enter_census(struct udxg_process *process)
-{
-    struct udxg_kernel *kernel = process->kernel;
-
-    udxg_lock(CENSUS, &kernel->census_lock);
-    process->number = ++kernel->process_count;
-    udxg_list_append(&kernel->processes, &process->link);
-    udxg_unlock(CENSUS, &kernel->census_lock);
-}
-
-static void leave_census(struct udxg_process *process)
-{
-    struct udxg_kernel *kernel = process->kernel;
-
-    udxg_lock(CENSUS, &kernel->census_lock);
-    udxg_list_remove(&process->link);
-    udxg_unlock(CENSUS, &kernel->census_lock);
-}
-
-bool udxg_process_exists(struct udxg_kernel *kernel, uint32_t pid, bool (*is_wanted)(void *user, uint64_t number),
-                         void *user)
-{
-    bool found = false;
-
-    udxg_lock(CENSUS, &kernel->census_lock);
-    udxg_list_for_each(link, &kernel->processes)
-    {
-        const struct udxg_process *process = udxg_container_of(link, struct udxg_process, link);
-        if (process->pid == pid && is_wanted(user, process->number)) found = true;
-    }
-    udxg_unlock(CENSUS, &kernel->census_lock);
-    return found;
-}
-
-/* ---- life ---- */
-
 udxg_status udxg_process_create(struct udxg_kernel *kernel, const struct udxg_endpoint *endpoint,
                                 struct udxg_process **ret_process)
 {
@@ -86,7 +48,6 @@ udxg_status udxg_process_create(struct udxg_kernel *kernel, const struct udxg_en
     udxg_registrations_init(&process->registrations);
     udxg_mutex_init_PROCESS(&process->lock);
     vidmm_windows_init(&process->windows, endpoint != NULL);
-    enter_census(process);
     udxg_registry_add(process);
     *ret_process = process;
     return STATUS_SUCCESS;
@@ -130,7 +91,6 @@ static void close_device(uint32_t handle, void *object, void *user)
 
 void udxg_process_destroy(struct udxg_process *process)
 {
-    leave_census(process);
     /* In error before they go: other processes may be waiting for work that will not be done. */
     udxg_process_cancel(process);
     udxg_registry_remove(process);

@@ -59,9 +59,7 @@ struct udxg_process_adapter {
 
 struct udxg_process {
     struct udxg_kernel *kernel;                    /* constant */
-    uint64_t number;                               /* of all that the kernel ever had; constant */
     uint32_t pid;                                  /* the client's; constant; when it has ended, another's */
-    struct udxg_list link UDXG_GUARDED_BY(CENSUS); /* in the kernel's list */
     const struct udxg_endpoint *endpoint; /* borrowed; NULL: it lives here; constant */
     struct vidmm_windows windows;         /* lock for themselves */
     struct udxg_registry_entry entry; /* in the kernel's list */
@@ -88,10 +86,6 @@ void udxg_process_cancel(struct udxg_process *process);
  * and are not waited for: what they hold goes when they do.
  */
 void udxg_process_destroy(struct udxg_process *process);
-
-/* Whether IS_WANTED, which may take leaf locks, is true of the number of a process of KERNEL with that PID. */
-bool udxg_process_exists(struct udxg_kernel *kernel, uint32_t pid, bool (*is_wanted)(void *user, uint64_t number),
-                         void *user);
 
 /* Borrowed: it lives as long as PROCESS at least. */
 udxg_status udxg_process_adapter_get(struct udxg_process *process, struct udxg_adapter *adapter,

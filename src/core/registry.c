@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "abi/carry.h"
 #include "base/os.h"
 #include "core/adapter.h"
 #include "core/handlers.h"
@@ -65,6 +66,18 @@ void udxg_process_introduce(struct udxg_process *process, uint32_t uid, const ch
     process->entry.uid = uid;
     copy_name(name, process->entry.name);
     udxg_unlock(REGISTRY, &process->kernel->registry.lock);
+}
+
+bool udxg_registry_has(struct udxg_kernel *kernel, uint32_t pid, bool (*is_wanted)(void *user, uint64_t serial),
+                       void *user)
+{
+    bool found = false;
+
+    udxg_lock(REGISTRY, &kernel->registry.lock);
+    udxg_list_for_each(it, &kernel->registry.entries)
+        if (process_of(it)->pid == pid && is_wanted(user, process_of(it)->entry.serial)) found = true;
+    udxg_unlock(REGISTRY, &kernel->registry.lock);
+    return found;
 }
 
 /* ---- copies ---- */
@@ -160,14 +173,21 @@ static bool find(struct udxg_process *process, uint32_t pid, struct udxg_present
     return found;
 }
 
+/* The descriptors of a process elsewhere are looked at by its endpoint, which sends the number. */
+static bool pid_of(const struct udxg_process *process, HANDLE handle, uint32_t *ret_pid)
+{
+    if (!process->endpoint) return udxg_os_pidfd_pid((intptr_t)handle, ret_pid);
+    *ret_pid = (uint32_t)(uintptr_t)handle;
+    return (uintptr_t)handle >> 32 == UDXG_PROCESS_BY_NUMBER >> 32;
+}
+
 udxg_status udxg_process_by_handle(struct udxg_process *process, HANDLE handle, bool *ret_is_caller,
                                    struct udxg_present *ret_other)
 {
     uint32_t pid = process->pid;
 
     *ret_other = (struct udxg_present){0};
-    if (udxg_failed(udxg_check_process_handle(handle)) && !udxg_os_pidfd_pid((intptr_t)handle, &pid))
-        return STATUS_INVALID_HANDLE;
+    if (udxg_failed(udxg_check_process_handle(handle)) && !pid_of(process, handle, &pid)) return STATUS_INVALID_HANDLE;
     *ret_is_caller = pid == process->pid;
     return *ret_is_caller || find(process, pid, ret_other) ? STATUS_SUCCESS : STATUS_INVALID_PARAMETER;
 }

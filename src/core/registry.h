@@ -40,7 +40,7 @@ struct udxg_registry {
 /* Embeddable: a process on it. */
 struct udxg_registry_entry {
     struct udxg_list link UDXG_GUARDED_BY(REGISTRY);
-    uint64_t serial UDXG_GUARDED_BY(REGISTRY); /* 1 is the kernel's first; never used again */
+    uint64_t serial; /* 1 is the kernel's first; never used again; constant */
     bool has_uid UDXG_GUARDED_BY(REGISTRY);
     uint32_t uid UDXG_GUARDED_BY(REGISTRY);
     char name[UDXG_PROCESS_NAME_CHARS] UDXG_GUARDED_BY(REGISTRY); /* printable ASCII; empty: nobody has said it */
@@ -77,6 +77,10 @@ udxg_status udxg_registry_list(struct udxg_kernel *kernel, struct udxg_present *
                                uint32_t *ret_count) UDXG_MUST_CHECK;
 /* Takes NULL. */
 void udxg_registry_free(struct udxg_present *processes, uint32_t count);
+
+/* Whether IS_WANTED, which may take leaf locks, is true of the serial number of a process of KERNEL with that PID. */
+bool udxg_registry_has(struct udxg_kernel *kernel, uint32_t pid, bool (*is_wanted)(void *user, uint64_t serial),
+                       void *user);
 
 /*
  * Whom a client's process handle means: NULL and the pseudo handle (HANDLE)-1 are the caller, a descriptor that

@@ -135,7 +135,7 @@ static udxg_status configure(struct udxg_device *device, const D3DKMT_CONFIGURES
     if (resource->shared && resource->shared->restricted && !resource->opened)
         status = udxg_check_process_handle(args->hProcess);
     if (!udxg_failed(status))
-        status = udxg_shared_resource_grant(resource->shared, device->process->number, args->AllowAccess);
+        status = udxg_shared_resource_grant(resource->shared, device->process->entry.serial, args->AllowAccess);
     udxg_resource_put(resource);
     return status;
 }
@@ -165,7 +165,7 @@ udxg_status thunk_CheckSharedResourceAccess(struct udxg_process *process, D3DKMT
     if (!resource) return status;
     if (resource->shared)
         status = !resource->shared->restricted ||
-                         udxg_process_exists(process->kernel, args->ClientPid, admits, resource->shared)
+                         udxg_registry_has(process->kernel, args->ClientPid, admits, resource->shared)
                      ? STATUS_SUCCESS
                      : STATUS_ACCESS_DENIED;
     udxg_handle_put(&process->handles, args->hResource);

@@ -75,6 +75,7 @@ static udxg_status carry(void *user, enum udxg_cargo what, uint64_t *value)
         return put_made(user, value);
     case UDXG_CARGO_MAPPED:
         return put_mapped(user, value);
+    case UDXG_CARGO_PROCESS: /* a number, which the client has found */
     case UDXG_CARGO_COUNT:
         break;
     }

@@ -27,6 +27,7 @@
 #include "daemon/listen.h"
 #include "daemon/log.h"
 #include "daemon/loop.h"
+#include "daemon/monitor.h"
 #include "daemon/ready.h"
 #include "daemon/server.h"
 #include "miniport/miniports.h"
@@ -174,9 +175,29 @@ static int make_kernel(const struct arguments *arguments, struct udxg_kernel **r
     return EXIT_NO_ADAPTER;
 }
 
+/* Without it nobody can watch, which is no reason not to serve. NULL: it is not there. */
+static struct udxg_monitor *open_monitor(const struct udxg_loop *loop)
+{
+    struct udxg_monitor *monitor = NULL;
+    char error[512], path[PATH_MAX + sizeof UDXG_MONITOR_SUFFIX];
+
+    if (!loop->listener->path[0]) return NULL; /* the service manager's socket has no name */
+    snprintf(path, sizeof path, "%s" UDXG_MONITOR_SUFFIX, loop->listener->path);
+    if (!udxg_failed(udxg_monitor_open(loop->server->kernel, path, error, sizeof error, &monitor))) return monitor;
+    udxg_log(UDXG_LOG_WARNING, "udxg top and ps will not work: %s", error);
+    return NULL;
+}
+
+static void run_monitor(struct udxg_monitor *monitor)
+{
+    if (monitor && udxg_failed(udxg_monitor_run(monitor)))
+        udxg_log(UDXG_LOG_WARNING, "udxg top and ps will not work: there is no thread for them");
+}
+
 /* From the open socket to the end. */
 static int serve(const struct arguments *arguments, struct udxg_loop *loop)
 {
+    struct udxg_monitor *monitor = open_monitor(loop);
     struct udxg_ready ready;
     char error[512] = "";
 
@@ -187,6 +208,7 @@ static int serve(const struct arguments *arguments, struct udxg_loop *loop)
     if (!udxg_failed(status)) {
         udxg_log(UDXG_LOG_INFO, "serving %u adapters at %s", loop->server->kernel->adapter_count,
                  loop->listener->path[0] ? loop->listener->path : "the service manager's socket");
+        run_monitor(monitor);
         udxg_ready_tell(&ready, loop->listener->path);
         udxg_loop_run(loop);
         udxg_ready_tell_stopping(&ready);
@@ -195,6 +217,7 @@ static int serve(const struct arguments *arguments, struct udxg_loop *loop)
     }
     udxg_listener_close(loop->listener);
     udxg_sessions_stop(loop->server);
+    udxg_monitor_stop(monitor);
     udxg_ready_fini(&ready);
     return udxg_failed(status) ? EXIT_FAILED : EXIT_OK;
 }

@@ -46,6 +46,7 @@ struct udxg_monitor {
     dev_t device; /* of the socket's name, to know it again */
     ino_t inode;
     int listen_fd, stop_fd;
+    bool runs; /* the thread is there; before that it is udxg_monitor_run()'s */
     pthread_t thread;
     struct viewer viewers[UDXG_MONITOR_VIEWERS]; /* these are the thread's */
     char *line;                                  /* the last snapshot; owned; NULL: none yet */
@@ -375,8 +376,8 @@ static udxg_status status_of(int error)
     return error == ENAMETOOLONG ? STATUS_INVALID_PARAMETER : udxg_os_status(error);
 }
 
-udxg_status udxg_monitor_start(struct udxg_kernel *kernel, const char *socket_path, char *error, size_t error_bytes,
-                               struct udxg_monitor **ret_monitor)
+udxg_status udxg_monitor_open(struct udxg_kernel *kernel, const char *socket_path, char *error, size_t error_bytes,
+                              struct udxg_monitor **ret_monitor)
 {
     struct udxg_monitor *monitor = calloc(1, sizeof *monitor);
     int failure;
@@ -391,7 +392,6 @@ udxg_status udxg_monitor_start(struct udxg_kernel *kernel, const char *socket_pa
     monitor->path = strdup(socket_path);
     monitor->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     failure = !monitor->path ? ENOMEM : monitor->stop_fd < 0 ? errno : listen_at(monitor);
-    if (!failure && !udxg_os_thread_create(&monitor->thread, "udxg-monitor", watch, monitor)) failure = EAGAIN;
     if (failure) {
         snprintf(error, error_bytes, "%s: cannot listen: %s", socket_path, strerror(failure));
         monitor_free(monitor);
@@ -401,10 +401,16 @@ udxg_status udxg_monitor_start(struct udxg_kernel *kernel, const char *socket_pa
     return STATUS_SUCCESS;
 }
 
+udxg_status udxg_monitor_run(struct udxg_monitor *monitor)
+{
+    monitor->runs = udxg_os_thread_create(&monitor->thread, "udxg-monitor", watch, monitor);
+    return monitor->runs ? STATUS_SUCCESS : STATUS_NO_MEMORY;
+}
+
 void udxg_monitor_stop(struct udxg_monitor *monitor)
 {
     if (!monitor) return;
     udxg_os_event_signal(monitor->stop_fd);
-    pthread_join(monitor->thread, NULL);
+    if (monitor->runs) pthread_join(monitor->thread, NULL);
     monitor_free(monitor);
 }

@@ -29,12 +29,14 @@ struct udxg_monitor;
 #define UDXG_MONITOR_INTERVAL_MAX_MS 60000u
 
 /*
- * Listens at SOCKET_PATH, which only its user can open; what a daemon that died left there goes. KERNEL must live
+ * Makes a socket at SOCKET_PATH, which only its user can open; what a daemon that died left there goes. KERNEL must live
  * longer. On failure ERROR holds one line that says what, where and why: STATUS_INVALID_PARAMETER for a path that is
  * too long, STATUS_OBJECT_NAME_COLLISION when somebody listens there, otherwise what the system says.
  */
-udxg_status udxg_monitor_start(struct udxg_kernel *kernel, const char *socket_path, char *error, size_t error_bytes,
-                               struct udxg_monitor **ret_monitor) UDXG_MUST_CHECK;
+udxg_status udxg_monitor_open(struct udxg_kernel *kernel, const char *socket_path, char *error, size_t error_bytes,
+                              struct udxg_monitor **ret_monitor) UDXG_MUST_CHECK;
+/* Begins to serve; a daemon confines itself in between. STATUS_NO_MEMORY: there is no thread for it. */
+udxg_status udxg_monitor_run(struct udxg_monitor *monitor) UDXG_MUST_CHECK;
 /* Ends all connections and takes the socket away. Takes NULL. */
 void udxg_monitor_stop(struct udxg_monitor *monitor);
 

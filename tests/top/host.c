@@ -86,7 +86,8 @@ int main(int argc, char **argv)
     reserve(&one, 32 * MIB);
     if (busy && pthread_create(&thread, NULL, work, &two)) return 1;
     snprintf(path, sizeof path, "%s" UDXG_MONITOR_SUFFIX, argv[1]);
-    if (udxg_failed(udxg_monitor_start(kernel, path, error, sizeof error, &monitor))) {
+    if (udxg_failed(udxg_monitor_open(kernel, path, error, sizeof error, &monitor)) ||
+        udxg_failed(udxg_monitor_run(monitor))) {
         fprintf(stderr, "%s\n", error);
         return 1;
     }

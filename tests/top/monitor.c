@@ -51,7 +51,8 @@ static int end_world(void **state)
 static udxg_status start_at(const char *path, struct udxg_monitor **ret_monitor)
 {
     char error[256] = "";
-    udxg_status status = udxg_monitor_start(world.kernel, path, error, sizeof error, ret_monitor);
+    udxg_status status = udxg_monitor_open(world.kernel, path, error, sizeof error, ret_monitor);
+    if (!udxg_failed(status)) status = udxg_monitor_run(*ret_monitor);
 
     assert_true(udxg_failed(status) == (*error != 0));
     return status;
