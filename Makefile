@@ -8,7 +8,7 @@
 #   make asan       the tests again, under AddressSanitizer and UndefinedBehaviorSanitizer
 #   make tsan       the tests again, under ThreadSanitizer
 #   make soak       a million random calls against a model of the memory manager, with several over-commits
-#   make docs       docs/thunks.md anew, from the table of calls
+#   make docs       docs/thunks.md and docs/wire.md anew, from the table of calls
 #   make clean
 #
 # BUILD names the build folder, MESON_ARGS goes to meson setup, SUITES picks suites for check
@@ -73,7 +73,8 @@ soak: build
 
 docs: build
 	@$(BUILD)/tools/thunks_dump markdown >$(BUILD)/thunks.md
-	@mv $(BUILD)/thunks.md docs/thunks.md
+	@$(BUILD)/tools/thunks_dump wire >$(BUILD)/wire.md
+	@mv $(BUILD)/thunks.md $(BUILD)/wire.md docs/
 
 clean:
 	rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-tsan $(BUILD)-clang

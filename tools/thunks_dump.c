@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Prints the table of calls as JSON (schema udxg.thunks/1), as the page docs/thunks.md, or as the plain list of
- * the names that our libraries export: thunks_dump json|markdown|names. It reads the same constant data as the
+ * the names that our libraries export: thunks_dump json|markdown|names|wire. It reads the same constant data as the
  * library, so what it prints is what the library does.
  */
 #include <stdio.h>
 #include <string.h>
 
+#include "abi/carry.h"
 #include "abi/shape.h"
 #include "abi/thunk.h"
 
@@ -324,6 +325,58 @@ static void print_markdown(void)
     markdown_not_yet();
 }
 
+/* ---- the wire ---- */
+
+static void wire_carries(enum udxg_thunk_id id)
+{
+    static const char *const names[UDXG_CARGO_COUNT] = {
+        [UDXG_CARGO_GIVEN] = "descriptors in",
+        [UDXG_CARGO_MADE] = "descriptors out",
+        [UDXG_CARGO_MAPPED] = "addresses out",
+        [UDXG_CARGO_PROCESS] = "a process",
+    };
+    const char *comma = "";
+    for (int cargo = 0; cargo < UDXG_CARGO_COUNT; cargo++) {
+        if (!udxg_thunk_carries(id, (enum udxg_cargo)cargo)) continue;
+        printf("%s%s", comma, names[cargo]);
+        comma = ", ";
+    }
+}
+
+/* The spans that follow the struct, in the order in which the walk meets them. */
+static void wire_spans(const struct udxg_shape *shape, const char *before)
+{
+    for (uint32_t i = 0; i < shape->field_count; i++) {
+        const struct udxg_field *field = &shape->fields[i];
+        if (field->kind != UDXG_KIND_POINTER) continue;
+        printf("%s%s", before, field->name);
+        if (field->element) wire_spans(field->element, " with each ");
+        before = ", ";
+    }
+}
+
+static void print_wire(void)
+{
+    printf("<!-- Made by tools/thunks_dump from src/abi/thunks.def. A test compares the two: change the table, then\n"
+           "     run `make docs`. -->\n"
+           "# Calls on the wire\n\n"
+           "How a call travels is in [daemon.md](daemon.md). A message begins with the argument struct; the memory that\n"
+           "its pointers lead to follows in the order given here, each part at a multiple of %u bytes. What a part is, its\n"
+           "limits and which fields come back are in [thunks.md](thunks.md). Another table has another signature, and\n"
+           "client and daemon of different tables do not talk: this one has 0x%016llx.\n\n"
+           "| number | call | struct, bytes | then | carries |\n|---|---|---|---|---|\n",
+           UDXG_MESSAGE_ALIGNMENT, (unsigned long long)udxg_thunk_signature());
+    for (int id = 0; id < UDXG_THUNK_COUNT; id++) {
+        const struct udxg_thunk *thunk = &udxg_thunks[id];
+        if (!thunk->implemented) continue;
+        printf("| %d | %s | %u | ", id, thunk->name, thunk->size);
+        wire_spans(thunk->shape, "");
+        printf(" | ");
+        wire_carries((enum udxg_thunk_id)id);
+        printf(" |\n");
+    }
+}
+
 static void print_names(void)
 {
     for (size_t i = 0; i < UDXG_THUNK_COUNT; i++) {
@@ -336,12 +389,12 @@ int main(int argc, char **argv)
     static const struct {
         const char *name;
         void (*print)(void);
-    } formats[] = {{"json", print_json}, {"markdown", print_markdown}, {"names", print_names}};
+    } formats[] = {{"json", print_json}, {"markdown", print_markdown}, {"names", print_names}, {"wire", print_wire}};
     for (size_t i = 0; argc == 2 && i < COUNT_OF(formats); i++) {
         if (strcmp(argv[1], formats[i].name) != 0) continue;
         formats[i].print();
         return ferror(stdout) || fflush(stdout) ? 1 : 0;
     }
-    fprintf(stderr, "usage: thunks_dump json|markdown|names\n");
+    fprintf(stderr, "usage: thunks_dump json|markdown|names|wire\n");
     return 2;
 }

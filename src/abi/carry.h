@@ -13,7 +13,7 @@ enum udxg_cargo {
     UDXG_CARGO_GIVEN,  /* a descriptor of the client */
     UDXG_CARGO_MADE,   /* a new descriptor for the client */
     UDXG_CARGO_MAPPED, /* an address of memory that the client may see */
-    UDXG_CARGO_PROCESS, /* which process; the client's endpoint finds out, as only it can look at the client's descriptors */
+    UDXG_CARGO_PROCESS, /* which process: only the client's endpoint can look at the client's descriptors */
     UDXG_CARGO_COUNT,
 };
 

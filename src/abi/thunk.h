@@ -115,8 +115,8 @@ udxg_status udxg_thunk_enter(enum udxg_thunk_id id, const void *args, struct udx
  * The same for a call that has come as a message, which stays until leave. What does not fit the row, to the byte, is
  * STATUS_INVALID_PARAMETER.
  */
-udxg_status udxg_thunk_enter_message(enum udxg_thunk_id id, const struct udxg_message *message, struct udxg_frame *frame,
-                                     void **ret_args) UDXG_MUST_CHECK;
+udxg_status udxg_thunk_enter_message(enum udxg_thunk_id id, const struct udxg_message *message,
+                                     struct udxg_frame *frame, void **ret_args) UDXG_MUST_CHECK;
 
 /* How large the message is that a frame makes; it has room for it (UDXG_MAX_CALL and what alignment adds). */
 uint32_t udxg_thunk_message_bytes(const struct udxg_frame *frame);

@@ -20,7 +20,8 @@ udxg_status udxg_socket_connect(const char *path, int *ret_fd) UDXG_MUST_CHECK;
 
 /*
  * One packet, with COUNT descriptors, which stay the caller's. With WAIT it waits for room, otherwise no room is
- * STATUS_GRAPHICS_TRY_AGAIN_LATER. STATUS_DEVICE_REMOVED when the other side is gone, STATUS_INVALID_HANDLE when one is no descriptor.
+ * STATUS_GRAPHICS_TRY_AGAIN_LATER. STATUS_DEVICE_REMOVED when the other side is gone, STATUS_INVALID_HANDLE when one is
+ * no descriptor.
  */
 udxg_status udxg_socket_send(int fd, const void *bytes, size_t size_bytes, const int *descriptors, unsigned count,
                              bool wait);
@@ -31,8 +32,8 @@ struct udxg_packet {
     int descriptors[UDXG_SOCKET_DESCRIPTORS];
 };
 /*
- * The next packet, at most ROOM bytes of it. Waits up to TIMEOUT_MS, -1 for ever: STATUS_GRAPHICS_TRY_AGAIN_LATER. STATUS_DEVICE_REMOVED
- * when the other side is gone. STATUS_NO_MEMORY: some of its descriptors got lost, none is kept.
+ * The next packet, at most ROOM bytes of it. Waits up to TIMEOUT_MS, -1 for ever: STATUS_GRAPHICS_TRY_AGAIN_LATER.
+ * STATUS_DEVICE_REMOVED when the other side is gone. STATUS_NO_MEMORY: some of its descriptors got lost, none is kept.
  */
 udxg_status udxg_socket_receive(int fd, void *bytes, size_t room, int timeout_ms,
                                 struct udxg_packet *ret_packet) UDXG_MUST_CHECK;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Windows, on shelves by their number. A pane is written with the lock; its base last, its size before: who reads a base
- * has the size that belongs to it, as numbers are never used again.
+ * Windows, on shelves by their number. A pane is written with the lock; its base last, its size before: who reads a
+ * base has the size that belongs to it, as numbers are never used again.
  */
 #include "client/view.h"
 

@@ -36,7 +36,8 @@ void udxg_adapter_remove_device(struct udxg_device *device)
     udxg_unlock(ADAPTER, &device->adapter->lock);
 }
 
-/* The first device of ERA behind AFTER, or of all, that its end has not reached, referenced; NULL when there is none. */
+/* The first device of ERA behind AFTER, or of all, that its end has not reached, referenced; NULL when there is none.
+ */
 static struct udxg_device *next_device(const struct udxg_era *era, struct udxg_device *after)
 {
     struct udxg_device *next = NULL;

@@ -280,7 +280,7 @@ static void lost(struct udxg_timeline_entry *marker)
 {
     struct udxg_packet *packet = udxg_container_of(marker, struct udxg_packet, timeline);
 
-    if (udxg_device_in_error(packet->lane->child.device)) end_signalled(packet);
+    end_signalled(packet);
     packet_forget(packet);
 }
 
@@ -290,6 +290,10 @@ static void lost(struct udxg_timeline_entry *marker)
  */
 static void tell_loss(struct udxg_packet *packet)
 {
+    if (!udxg_device_in_error(packet->lane->child.device)) {
+        packet_forget(packet); /* its context went, with all that it would have done: nobody is promised anything */
+        return;
+    }
     packet->timeline.fire = lost;
     udxg_device_when_retired(packet->lane->child.device, &packet->timeline);
 }

@@ -124,8 +124,8 @@ uint64_t udxg_sync_value(struct udxg_sync *sync);
 udxg_status udxg_sync_signal(struct udxg_sync *sync, uint64_t value, bool rewind) UDXG_MUST_CHECK;
 
 /*
- * The device is in error, and nothing of it executes any more: the fences that it made or may signal go to UINT64_MAX for
- * good, so that nobody waits for work that will not be done; mutexes of its go to whoever waits.
+ * The device is in error, and nothing of it executes any more: the fences that it made or may signal go to UINT64_MAX
+ * for good, so that nobody waits for work that will not be done; mutexes of its go to whoever waits.
  */
 void udxg_syncs_end_waits(struct udxg_device *device);
 /* The same for one fence, a signal of which is lost because its device is in error; nothing of any other object. */

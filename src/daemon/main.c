@@ -215,9 +215,9 @@ static int serve(const struct arguments *arguments, struct udxg_loop *loop)
     } else {
         udxg_log(UDXG_LOG_ERROR, "cannot begin: %s", error[0] ? error : udxg_status_name(status));
     }
+    udxg_monitor_stop(monitor); /* before the folder that both are in goes */
     udxg_listener_close(loop->listener);
     udxg_sessions_stop(loop->server);
-    udxg_monitor_stop(monitor);
     udxg_ready_fini(&ready);
     return udxg_failed(status) ? EXIT_FAILED : EXIT_OK;
 }

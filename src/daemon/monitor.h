@@ -29,9 +29,9 @@ struct udxg_monitor;
 #define UDXG_MONITOR_INTERVAL_MAX_MS 60000u
 
 /*
- * Makes a socket at SOCKET_PATH, which only its user can open; what a daemon that died left there goes. KERNEL must live
- * longer. On failure ERROR holds one line that says what, where and why: STATUS_INVALID_PARAMETER for a path that is
- * too long, STATUS_OBJECT_NAME_COLLISION when somebody listens there, otherwise what the system says.
+ * Makes a socket at SOCKET_PATH, which only its user can open; what a daemon that died left there goes. KERNEL must
+ * live longer. On failure ERROR holds one line that says what, where and why: STATUS_INVALID_PARAMETER for a path that
+ * is too long, STATUS_OBJECT_NAME_COLLISION when somebody listens there, otherwise what the system says.
  */
 udxg_status udxg_monitor_open(struct udxg_kernel *kernel, const char *socket_path, char *error, size_t error_bytes,
                               struct udxg_monitor **ret_monitor) UDXG_MUST_CHECK;

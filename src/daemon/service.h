@@ -20,10 +20,10 @@ struct udxg_kernel;
 #define UDXG_SERVICE_RING_BYTES (UINT64_C(256) << 20) /* of all links together */
 
 struct udxg_service {
-    struct udxg_endpoint endpoint; /* constant; the process's */
-    struct udxg_process *process;  /* constant */
+    struct udxg_endpoint endpoint;  /* constant; the process's */
+    struct udxg_process *process;   /* constant */
     struct wire_spinners *spinners; /* all services'; borrowed, constant */
-    int socket_fd, notices_fd;     /* constant */
+    int socket_fd, notices_fd;      /* constant */
     struct udxg_mutex_LINKS lock;
     struct udxg_list links UDXG_GUARDED_BY(LINKS); /* struct link; each takes itself off when it ends */
     uint32_t link_count UDXG_GUARDED_BY(LINKS);
@@ -34,8 +34,8 @@ struct udxg_service {
 
 /*
  * Serves the client at SOCKET_FD, a connected seqpacket socket that stays the caller's, until it hangs up, breaks the
- * protocol, or the caller's side shuts the socket down; when it returns all that the client had is gone. PID and UID are
- * what the system says of it. Returns why it ended, for the log: a constant text.
+ * protocol, or the caller's side shuts the socket down; when it returns all that the client had is gone. PID and UID
+ * are what the system says of it. Returns why it ended, for the log: a constant text.
  */
 const char *udxg_service_run(struct udxg_kernel *kernel, struct wire_spinners *spinners, int socket_fd, uint32_t pid,
                              uint32_t uid);

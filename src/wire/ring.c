@@ -93,8 +93,7 @@ static bool spin(struct wire_ring *ring, uint32_t value)
 static void sleep_while(struct wire_ring *ring, _Atomic uint32_t *sleeps, uint32_t value, int timeout_ms)
 {
     atomic_store(sleeps, 1);
-    if (atomic_load(&ring->header->state) == value)
-        udxg_os_shared_futex_wait(&ring->header->state, value, timeout_ms);
+    if (atomic_load(&ring->header->state) == value) udxg_os_shared_futex_wait(&ring->header->state, value, timeout_ms);
     atomic_store_explicit(sleeps, 0, memory_order_relaxed);
 }
 
@@ -115,7 +114,8 @@ void wire_ring_ask(struct wire_ring *ring, const struct wire_request *request)
     set_state(ring, WIRE_REQUEST, &ring->header->server_sleeps);
 }
 
-bool wire_ring_await_reply(struct wire_ring *ring, bool (*is_over)(void *user), void *user, struct wire_reply *ret_reply)
+bool wire_ring_await_reply(struct wire_ring *ring, bool (*is_over)(void *user), void *user,
+                           struct wire_reply *ret_reply)
 {
     bool spun = is_worth_spinning(ring) && spin(ring, WIRE_REQUEST);
 

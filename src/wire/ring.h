@@ -54,7 +54,7 @@ struct wire_header {
 
 #define WIRE_HEADER_BYTES 256u
 #define WIRE_ROOM_AT_FIRST (65536u - WIRE_HEADER_BYTES)
-/* The largest call and its alignment: a span has at least a byte, and there are 16,384 and more of them only if large. */
+/* The largest call and its alignment, which is the more the smaller the spans are. */
 #define WIRE_ROOM_AT_MOST (72u << 20)
 
 /* One side's view of a ring; each side has its own. */

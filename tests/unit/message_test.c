@@ -95,7 +95,8 @@ static void arguments_arrive_and_outputs_return(void **state)
     for (unsigned i = 0; i < 3; i++) {
         assert_int_equal(c.infos[i].hAllocation, 0x80000000u + 64 * i);
         assert_ptr_equal(c.infos[i].pPrivateDriverData, c.data[i]);
-        for (unsigned j = 0; j < sizeof c.data[i]; j++) assert_int_equal(c.data[i][j], j < 10 * (i + 1) ? 'x' : 'a' + i);
+        for (unsigned j = 0; j < sizeof c.data[i]; j++)
+            assert_int_equal(c.data[i][j], j < 10 * (i + 1) ? 'x' : 'a' + i);
     }
 }
 
