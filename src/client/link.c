@@ -158,7 +158,7 @@ static udxg_status take_gifts(struct cargo *cargo, const struct wire_reply *repl
 {
     udxg_status status = STATUS_SUCCESS;
 
-    for (uint32_t i = 0; i < reply->gifts && !udxg_failed(status); i++) {
+    for (uint32_t i = 0; i < reply->answer.gifts && !udxg_failed(status); i++) {
         struct wire_gift gift;
         struct udxg_packet packet;
         status = udxg_socket_receive(cargo->link->socket_fd, &gift, sizeof gift, 0, &packet);
@@ -170,7 +170,7 @@ static udxg_status take_gifts(struct cargo *cargo, const struct wire_reply *repl
             status = take_gift(cargo, &gift, packet.descriptors[0], ret_ring);
         }
     }
-    for (uint32_t i = 0; i < reply->gone_count && i < WIRE_GONE; i++)
+    for (uint32_t i = 0; i < reply->answer.gone_count && i < WIRE_GONE; i++)
         udxg_view_remove(cargo->link->view, reply->gone[i]);
     if (udxg_failed(status)) udxg_socket_shut(cargo->link->socket_fd);
     return udxg_failed(status) ? STATUS_DEVICE_REMOVED : STATUS_SUCCESS;
@@ -185,7 +185,7 @@ static udxg_status ask(struct cargo *cargo, const struct wire_request *request, 
 
     wire_ring_ask(&link->ring, request);
     if (!wire_ring_await_reply(&link->ring, is_over, link, ret_reply)) return STATUS_DEVICE_REMOVED;
-    if (!ret_reply->gifts && !ret_reply->gone_count) return STATUS_SUCCESS;
+    if (!ret_reply->answer.gifts && !ret_reply->answer.gone_count) return STATUS_SUCCESS;
     return take_gifts(cargo, ret_reply, ret_ring);
 }
 
@@ -197,7 +197,7 @@ static udxg_status grow(struct cargo *cargo, uint32_t room_bytes)
     struct wire_reply reply;
     udxg_status status = ask(cargo, &request, &reply, &larger);
 
-    if (!udxg_failed(status)) status = reply.status;
+    if (!udxg_failed(status)) status = reply.answer.status;
     if (udxg_failed(status)) return status;
     wire_ring_unmap(&link->ring);
     link->ring = larger;
@@ -229,10 +229,10 @@ udxg_status udxg_link_call(struct udxg_link *link, enum udxg_thunk_id id, struct
     status = ask(&cargo, &request, &reply, NULL);
     if (udxg_failed(status)) return status;
     udxg_thunk_take_message(frame, link->ring.message);
-    if (udxg_failed(reply.status)) return reply.status;
+    if (udxg_failed(reply.answer.status)) return reply.answer.status;
     status = carry_all(frame, id, UDXG_CARGO_MADE, &cargo);
     if (!udxg_failed(status)) status = carry_all(frame, id, UDXG_CARGO_MAPPED, &cargo);
-    if (!udxg_failed(status)) return reply.status;
+    if (!udxg_failed(status)) return reply.answer.status;
     close_made(&cargo);
     return status;
 }

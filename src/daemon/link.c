@@ -106,10 +106,10 @@ static bool send_windows(struct link *link, struct wire_reply *reply)
                                  .writable = window.writable,
                                  .size_bytes = window.size_bytes};
         sent = send_gift(link, &gift, window.fd);
-        reply->gifts++;
+        reply->answer.gifts++;
     }
-    while (reply->gone_count < WIRE_GONE && vidmm_window_take_gone(windows, &reply->gone[reply->gone_count]))
-        reply->gone_count++;
+    while (reply->answer.gone_count < WIRE_GONE && vidmm_window_take_gone(windows, &reply->gone[reply->answer.gone_count]))
+        reply->answer.gone_count++;
     return sent;
 }
 
@@ -121,12 +121,12 @@ static bool send_made(struct link *link, struct cargo *cargo, struct wire_reply 
         bool inherited = !(fcntl(cargo->made[i], F_GETFD) & FD_CLOEXEC);
         struct wire_gift gift = {.kind = WIRE_GIFT,
                                  .what = inherited ? WIRE_GIFT_INHERITABLE : WIRE_GIFT_DESCRIPTOR};
-        if (udxg_failed(reply->status) || !sent)
+        if (udxg_failed(reply->answer.status) || !sent)
             udxg_os_close(cargo->made[i]);
         else
             sent = send_gift(link, &gift, cargo->made[i]);
     }
-    if (!udxg_failed(reply->status)) reply->gifts += cargo->made_count;
+    if (!udxg_failed(reply->answer.status)) reply->answer.gifts += cargo->made_count;
     return sent;
 }
 
@@ -138,7 +138,6 @@ static bool receive_given(struct link *link, const struct wire_request *request,
     struct wire_given given;
     udxg_status status;
 
-    cargo->given.count = 0;
     if (!request->descriptors) return true;
     status = udxg_socket_receive(link->socket_fd, &given, sizeof given, 0, &cargo->given);
     if (status == STATUS_NO_MEMORY) return true; /* they are lost: the call finds none of them */
@@ -150,13 +149,15 @@ static bool receive_given(struct link *link, const struct wire_request *request,
 static const char *serve_call(struct link *link, const struct wire_request *request, struct wire_reply *reply)
 {
     struct udxg_message message = {link->ring.message, request->size_bytes};
-    struct cargo cargo = {.link = link};
+    struct cargo cargo;
     struct udxg_courier courier = {carry, &cargo};
     bool sent;
 
+    cargo.link = link;
+    cargo.given.count = cargo.made_count = 0;
     if (request->size_bytes > link->ring.room_bytes) return "a message larger than the ring";
     if (!receive_given(link, request, &cargo)) return "descriptors that were not sent";
-    reply->status =
+    reply->answer.status =
         udxg_dispatch_message(link->service->process, (enum udxg_thunk_id)request->call, &message, &courier);
     udxg_packet_close(&cargo.given);
     sent = send_windows(link, reply);
@@ -172,15 +173,15 @@ static const char *serve_grow(struct link *link, const struct wire_request *requ
     int fd;
 
     if (request->size_bytes > WIRE_ROOM_AT_MOST) return "a ring that no call needs";
-    reply->status = STATUS_NO_MEMORY;
+    reply->answer.status = STATUS_NO_MEMORY;
     if (!udxg_service_charge_ring(link->service, request->size_bytes)) return NULL;
-    reply->status = wire_ring_create(request->size_bytes, ret_ring, &fd);
-    if (udxg_failed(reply->status)) {
+    reply->answer.status = wire_ring_create(request->size_bytes, ret_ring, &fd);
+    if (udxg_failed(reply->answer.status)) {
         (void)udxg_service_charge_ring(link->service, -(int64_t)request->size_bytes);
         return NULL;
     }
     gift.size_bytes = ret_ring->room_bytes;
-    reply->gifts = 1;
+    reply->answer.gifts = 1;
     return send_gift(link, &gift, fd) ? NULL : "descriptors are not read";
 }
 
@@ -198,11 +199,12 @@ static void change_ring(struct link *link, const struct wire_ring *ring)
 /* False: it was the last. */
 static bool serve(struct link *link, const struct wire_request *request)
 {
-    struct wire_reply reply = {0};
+    struct wire_reply reply;
     struct wire_ring larger = {0};
     const char *breach;
 
     if (request->call == WIRE_CALL_LEAVE) return false;
+    reply.answer = (struct wire_answer){0};
     if (request->call == WIRE_CALL_GROW)
         breach = serve_grow(link, request, &reply, &larger);
     else

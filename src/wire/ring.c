@@ -3,8 +3,8 @@
  * A ring. The order that makes sleeping safe: a sleeper says so and looks at STATE once more before it sleeps; a writer
  * changes STATE and looks for a sleeper after that. Both are sequentially consistent, so one of them sees the other.
  *
- * Spinning is for two who are at work at the same time on two processors. Who spun for nothing does not spin the next
- * 16, 32, ... times; who shares a processor with the other side never does.
+ * Spinning is for two who are at work at the same time on two processors. Who spun a little too short a time does not
+ * spin the next 16, 32, ... times; who shares a processor with the other side never does.
  */
 #include "wire/ring.h"
 
@@ -14,8 +14,11 @@
 
 #define SPIN_NS 20000u
 #define LOOK_NS 100000000u /* a sleeper looks whether the other side is still there: ten times a second */
-#define LUCK_AT_FIRST 16u
-#define BAD_LUCK_AT_MOST 8u
+#define SPINS 64u
+#define LOOK_CALLS 64u
+#define AWAY_NS 500000u
+#define REST_AT_FIRST 16u
+#define FAILURES_AT_MOST 8u
 
 _Static_assert(sizeof(struct wire_header) <= WIRE_HEADER_BYTES, "the header has its place");
 
@@ -66,28 +69,42 @@ void wire_ring_unmap(struct wire_ring *ring)
 
 /* ---- waiting ---- */
 
-static bool is_worth_spinning(const struct wire_ring *ring)
+/* Whoever has moved finds out after some calls: asking costs as much as a part of a turn. */
+static uint32_t own_cpu(struct wire_ring *ring)
 {
-    return !ring->luck && ring->other_cpu != udxg_os_cpu();
+    if (ring->looked++ % LOOK_CALLS == 0) ring->own_cpu = udxg_os_cpu();
+    return ring->own_cpu;
 }
 
-/* Waits a little while STATE is VALUE; false when that was not enough. */
+static bool is_worth_spinning(struct wire_ring *ring)
+{
+    return !ring->rest && ring->other_cpu != own_cpu(ring);
+}
+
+static bool spin_some(struct wire_ring *ring, uint32_t value)
+{
+    for (unsigned i = 0; i < SPINS; i++) {
+        if (atomic_load_explicit(&ring->header->state, memory_order_acquire) != value) return true;
+        __builtin_ia32_pause();
+    }
+    return false;
+}
+
+/* Waits a little while STATE is VALUE; false when that was not enough. The clock is looked at when it takes long. */
 static bool spin(struct wire_ring *ring, uint32_t value)
 {
-    uint64_t deadline = udxg_os_now_ns() + SPIN_NS;
+    bool changed = spin_some(ring, value);
 
-    do {
-        for (unsigned i = 0; i < 32; i++) {
-            if (atomic_load_explicit(&ring->header->state, memory_order_acquire) != value) {
-                ring->bad_luck = 0;
-                return true;
-            }
-            __builtin_ia32_pause();
-        }
-    } while (udxg_os_now_ns() < deadline);
-    if (ring->bad_luck < BAD_LUCK_AT_MOST) ring->bad_luck++;
-    ring->luck = LUCK_AT_FIRST << ring->bad_luck;
-    return false;
+    for (uint64_t start = changed ? 0 : udxg_os_now_ns(); !changed && udxg_os_now_ns() < start + SPIN_NS;)
+        changed = spin_some(ring, value);
+    if (changed) ring->failures = 0;
+    return changed;
+}
+
+static void take_rest(struct wire_ring *ring)
+{
+    ring->rest = REST_AT_FIRST << ring->failures;
+    if (ring->failures < FAILURES_AT_MOST) ring->failures++;
 }
 
 static void sleep_while(struct wire_ring *ring, _Atomic uint32_t *sleeps, uint32_t value, int timeout_ms)
@@ -95,6 +112,7 @@ static void sleep_while(struct wire_ring *ring, _Atomic uint32_t *sleeps, uint32
     atomic_store(sleeps, 1);
     if (atomic_load(&ring->header->state) == value) udxg_os_shared_futex_wait(&ring->header->state, value, timeout_ms);
     atomic_store_explicit(sleeps, 0, memory_order_relaxed);
+    ring->looked = 0;
 }
 
 static void set_state(struct wire_ring *ring, enum wire_state state, _Atomic uint32_t *sleeps)
@@ -108,51 +126,54 @@ static void set_state(struct wire_ring *ring, enum wire_state state, _Atomic uin
 void wire_ring_ask(struct wire_ring *ring, const struct wire_request *request)
 {
     ring->header->request = *request;
-    ring->header->request.cpu = udxg_os_cpu();
+    ring->header->request.cpu = own_cpu(ring);
     /* Somebody has to wake up first: that takes longer than we would spin. */
-    if (atomic_load_explicit(&ring->header->server_sleeps, memory_order_relaxed) && !ring->luck) ring->luck = 1;
+    if (atomic_load_explicit(&ring->header->server_sleeps, memory_order_relaxed) && !ring->rest) ring->rest = 1;
     set_state(ring, WIRE_REQUEST, &ring->header->server_sleeps);
 }
 
 bool wire_ring_await_reply(struct wire_ring *ring, bool (*is_over)(void *user), void *user,
                            struct wire_reply *ret_reply)
 {
-    bool spun = is_worth_spinning(ring) && spin(ring, WIRE_REQUEST);
+    bool tried = is_worth_spinning(ring), spun = tried && spin(ring, WIRE_REQUEST);
 
-    if (ring->luck) ring->luck--;
+    if (ring->rest) ring->rest--;
+    if (tried && !spun) take_rest(ring); /* a long call: the next may be long as well */
     while (!spun && atomic_load_explicit(&ring->header->state, memory_order_acquire) == WIRE_REQUEST) {
         sleep_while(ring, &ring->header->client_sleeps, WIRE_REQUEST, LOOK_NS / 1000000u);
         if (atomic_load(&ring->header->state) == WIRE_REQUEST && is_over(user)) return false;
     }
     if (atomic_load_explicit(&ring->header->state, memory_order_acquire) != WIRE_REPLY) return false;
-    *ret_reply = ring->header->reply;
-    ring->other_cpu = ret_reply->cpu;
+    ret_reply->answer = ring->header->answer;
+    if (ret_reply->answer.gone_count) memcpy(ret_reply->gone, ring->header->gone, sizeof ret_reply->gone);
+    ring->other_cpu = ret_reply->answer.cpu;
     return true;
 }
 
 /* ---- the daemon's side ---- */
 
-static bool spin_among(struct wire_ring *ring, struct wire_spinners *spinners, uint32_t value)
+/* When it was given up, in *RET_GIVEN_UP_NS; 0: it was enough, or there was no turn. */
+static void spin_among(struct wire_ring *ring, struct wire_spinners *spinners, uint32_t value, uint64_t *ret_given_up_ns)
 {
-    bool found = false;
-
-    if (atomic_fetch_add_explicit(&spinners->count, 1, memory_order_relaxed) < spinners->most)
-        found = spin(ring, value);
+    *ret_given_up_ns = 0;
+    if (atomic_fetch_add_explicit(&spinners->count, 1, memory_order_relaxed) < spinners->most && !spin(ring, value))
+        *ret_given_up_ns = udxg_os_now_ns();
     atomic_fetch_sub_explicit(&spinners->count, 1, memory_order_relaxed);
-    return found;
 }
 
 bool wire_ring_await_request(struct wire_ring *ring, struct wire_spinners *spinners, struct wire_request *ret_request)
 {
     uint32_t state = atomic_load_explicit(&ring->header->state, memory_order_acquire);
-    bool go_on = state != WIRE_REQUEST && is_worth_spinning(ring) && spin_among(ring, spinners, state);
+    uint64_t given_up_ns = 0;
 
-    (void)go_on;
-    if (ring->luck) ring->luck--;
+    if (state != WIRE_REQUEST && is_worth_spinning(ring)) spin_among(ring, spinners, state, &given_up_ns);
+    if (ring->rest) ring->rest--;
     while ((state = atomic_load_explicit(&ring->header->state, memory_order_acquire)) != WIRE_REQUEST) {
         if (state == WIRE_CLOSED) return false;
         sleep_while(ring, &ring->header->server_sleeps, state, -1);
     }
+    /* A client that was away for long is another matter: it may be at work again now. */
+    if (given_up_ns && udxg_os_now_ns() < given_up_ns + AWAY_NS) take_rest(ring);
     *ret_request = *(volatile struct wire_request *)&ring->header->request;
     ring->other_cpu = ret_request->cpu;
     return true;
@@ -160,8 +181,9 @@ bool wire_ring_await_request(struct wire_ring *ring, struct wire_spinners *spinn
 
 void wire_ring_answer(struct wire_ring *ring, const struct wire_reply *reply)
 {
-    ring->header->reply = *reply;
-    ring->header->reply.cpu = udxg_os_cpu();
+    ring->header->answer = reply->answer;
+    ring->header->answer.cpu = own_cpu(ring);
+    if (reply->answer.gone_count) memcpy(ring->header->gone, reply->gone, sizeof reply->gone);
     set_state(ring, WIRE_REPLY, &ring->header->client_sleeps);
 }
 

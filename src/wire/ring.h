@@ -9,10 +9,11 @@
  *
  * Layout, all fields in the byte order of the machine (both sides run on it):
  *
- *      0   state, client_sleeps, server_sleeps                 one line: the words that are waited for
- *     64   the request: call, size of the message, descriptors, the sender's processor
- *    128   the reply: status, descriptors, ids of windows that are gone
- *    256   the message, as abi/thunk.h says
+ *      0   state, client_sleeps, server_sleeps: what is waited for
+ *     12   the request: call, size of the message, descriptors, the sender's processor
+ *     28   the reply: status, gifts, how many windows are gone, the sender's processor; all in one cache line
+ *     64   the windows that are gone
+ *    128   the message, as abi/thunk.h says
  */
 #ifndef UDXG_WIRE_RING_H
 #define UDXG_WIRE_RING_H
@@ -37,22 +38,27 @@ struct wire_request {
 
 #define WIRE_GONE 16u
 
-struct wire_reply {
+struct wire_answer {
     udxg_status status;
-    uint32_t gifts; /* packets of the link's socket that belong to it: wire/packet.h */
-    uint32_t gone_count;
-    uint32_t gone[WIRE_GONE]; /* windows that the client is to unmap */
+    uint32_t gifts;      /* packets of the link's socket that belong to it: wire/packet.h */
+    uint32_t gone_count; /* of the windows beside it */
     uint32_t cpu;
+};
+
+struct wire_reply {
+    struct wire_answer answer;
+    uint32_t gone[WIRE_GONE]; /* windows that the client is to unmap */
 };
 
 struct wire_header {
     _Alignas(64) _Atomic uint32_t state; /* enum wire_state */
     _Atomic uint32_t client_sleeps, server_sleeps;
-    _Alignas(64) struct wire_request request;
-    _Alignas(64) struct wire_reply reply;
+    struct wire_request request;
+    struct wire_answer answer;
+    _Alignas(64) uint32_t gone[WIRE_GONE];
 };
 
-#define WIRE_HEADER_BYTES 256u
+#define WIRE_HEADER_BYTES 128u
 #define WIRE_ROOM_AT_FIRST (65536u - WIRE_HEADER_BYTES)
 /* The largest call and its alignment, which is the more the smaller the spans are. */
 #define WIRE_ROOM_AT_MOST (72u << 20)
@@ -63,9 +69,11 @@ struct wire_ring {
     unsigned char *message; /* behind the header */
     uint64_t mapped_bytes;
     uint32_t room_bytes; /* for the message */
-    uint32_t luck;       /* how long spinning is to be left alone: calls */
-    uint32_t bad_luck;   /* how often in a row it was for nothing */
+    uint32_t rest;       /* calls for which spinning is to be left alone */
+    uint32_t failures;   /* how often in a row it was for nothing */
     uint32_t other_cpu;  /* where the other side was last */
+    uint32_t own_cpu;    /* where we were when we looked last: after each sleep, and now and then */
+    uint32_t looked;     /* calls since then */
 };
 
 /* A new memory file with room for a message of ROOM_BYTES; the descriptor is the caller's. */

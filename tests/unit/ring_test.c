@@ -46,7 +46,7 @@ static void *serve(void *argument)
     struct pair *pair = argument;
     struct wire_request request;
     while (wire_ring_await_request(&pair->server, &pair->spinners, &request)) {
-        struct wire_reply reply = {.status = (udxg_status)request.call};
+        struct wire_reply reply = {.answer.status = (udxg_status)request.call};
         if (request.call == WIRE_CALL_LEAVE) return NULL;
         for (uint32_t i = 0; i < request.size_bytes; i++) pair->server.message[i]++;
         pair->served++;
@@ -75,7 +75,7 @@ static void turn(struct pair *pair, unsigned number)
     memset(pair->client.message, (int)(number % 250), request.size_bytes);
     wire_ring_ask(&pair->client, &request);
     assert_true(wire_ring_await_reply(&pair->client, never, NULL, &reply));
-    assert_int_equal(reply.status, (udxg_status)request.call);
+    assert_int_equal(reply.answer.status, (udxg_status)request.call);
     for (uint32_t i = 0; i < request.size_bytes; i++) assert_int_equal(pair->client.message[i], number % 250 + 1);
 }
 
