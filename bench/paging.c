@@ -188,7 +188,7 @@ static struct swap *open_swap(uint64_t size_bytes)
     swap->fitting = (uint32_t)(LOCAL_BYTES / size_bytes);
     swap->batch = swap->fitting < SWAPS ? 1 : SWAPS;
     check(vidmm_adapter_create(&caps, &swap->adapter), "vidmm_adapter_create");
-    check(vidmm_process_create(swap->adapter, &swap->process), "vidmm_process_create");
+    check(vidmm_process_create(swap->adapter, NULL, &swap->process), "vidmm_process_create");
     vidmm_device_init(&swap->device, swap->process, ready, failed);
     check(vidmm_queue_create(&swap->device, 0, completed, swap, &swap->queue), "vidmm_queue_create");
     vidmm_gpu_memory(&swap->device, &swap->view, &swap->memory);

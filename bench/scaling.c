@@ -61,7 +61,7 @@ static void open_side(struct vidmm_adapter *adapter, struct side *side, uint32_t
     side->bindings = malloc(count * sizeof *side->bindings);
     side->list = malloc(count * sizeof *side->list);
     if (!side->allocs || !side->bindings || !side->list) measure_die("out of memory");
-    check(vidmm_process_create(adapter, &side->process), "vidmm_process_create");
+    check(vidmm_process_create(adapter, NULL, &side->process), "vidmm_process_create");
     vidmm_device_init(&side->device, side->process, ready, failed);
     check(vidmm_queue_create(&side->device, 0, completed, side, &side->queue), "vidmm_queue_create");
     for (uint32_t i = 0; i < count; i++) {

@@ -182,7 +182,12 @@ static bool may_write(int fd)
            !(fcntl(fd, F_GET_SEALS) & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE));
 }
 
-udxg_status udxg_os_map_section(intptr_t fd, uint64_t size_bytes, bool read_only, void **ret_address)
+static bool cannot_shrink(int fd)
+{
+    return fcntl(fd, F_GET_SEALS) & F_SEAL_SHRINK || fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK) == 0;
+}
+
+udxg_status udxg_os_map_section(intptr_t fd, uint64_t size_bytes, bool read_only, bool seal, void **ret_address)
 {
     struct stat file;
 
@@ -190,6 +195,9 @@ udxg_status udxg_os_map_section(intptr_t fd, uint64_t size_bytes, bool read_only
     if (!is_memory_file((int)fd) || (uint64_t)file.st_size < size_bytes) return STATUS_INVALID_PARAMETER;
     if ((fcntl((int)fd, F_GETFL) & O_ACCMODE) == O_WRONLY) return STATUS_INVALID_PARAMETER;
     if (!read_only && !may_write((int)fd)) return STATUS_INVALID_PARAMETER;
+    /* It may have become smaller since it was looked at, but not after that. */
+    if (seal && (!cannot_shrink((int)fd) || fstat((int)fd, &file) != 0 || (uint64_t)file.st_size < size_bytes))
+        return STATUS_INVALID_PARAMETER;
     return udxg_os_map((int)fd, 0, size_bytes, !read_only, ret_address);
 }
 
@@ -219,6 +227,11 @@ udxg_status udxg_os_map_large(uint64_t size_bytes, void **ret_address)
     madvise(address, size_bytes, MADV_HUGEPAGE); /* refused where the system has none: small pages do as well */
     *ret_address = address;
     return STATUS_SUCCESS;
+}
+
+bool udxg_os_is_sealed_readonly(int fd)
+{
+    return fcntl(fd, F_GET_SEALS) & F_SEAL_FUTURE_WRITE;
 }
 
 udxg_status udxg_os_seal_readonly(int fd)

@@ -43,6 +43,8 @@ udxg_status udxg_os_map_large(uint64_t size_bytes, void **ret_address) UDXG_MUST
 /* Seals a memory file: it cannot shrink, and no mapping made from now on can be writable. */
 udxg_status udxg_os_seal_readonly(int fd) UDXG_MUST_CHECK;
 
+bool udxg_os_is_sealed_readonly(int fd);
+
 /*
  * Seals a memory file: its size stays as it is, so that nobody who has it mapped dies of a SIGBUS. Asks for no more
  * where it is so already. STATUS_INVALID_PARAMETER for what has no seals, STATUS_ACCESS_DENIED for what takes none.
@@ -180,9 +182,11 @@ bool udxg_os_is_proc_file(int fd, const char *name);
 /*
  * A client's memory file as a section: FD must be one of at least SIZE_BYTES, and writable unless READ_ONLY. Maps
  * its first SIZE_BYTES, which stay when the client closes FD. STATUS_INVALID_HANDLE when FD is no descriptor,
- * STATUS_INVALID_PARAMETER when it is not such a file.
+ * STATUS_INVALID_PARAMETER when it is not such a file. With SEAL it must be one that cannot become smaller, or that can
+ * be sealed against it, which is done.
  */
-udxg_status udxg_os_map_section(intptr_t fd, uint64_t size_bytes, bool read_only, void **ret_address) UDXG_MUST_CHECK;
+udxg_status udxg_os_map_section(intptr_t fd, uint64_t size_bytes, bool read_only, bool seal,
+                                void **ret_address) UDXG_MUST_CHECK;
 
 /*
  * Tracks writes to whole pages of a shared mapping of ours, base/os_track.c. STATUS_NOT_SUPPORTED where the

@@ -15,6 +15,7 @@
 #include "base/os.h"
 #include "core/handlers.h"
 #include "core/resource.h"
+#include "core/sight.h"
 #include "core/stats.h"
 #include "core/write_watch.h"
 
@@ -258,6 +259,7 @@ void udxg_allocation_release(void *object)
 
     end_locks(allocation);
     vidmm_binding_take_back(&allocation->vidmm); /* it may outlive its handle */
+    udxg_sight_end(allocation);
     udxg_lock(DEVICE, &device->lock);
     unlink_locked(allocation);
     later = allocation->retirement.fire && udxg_device_queue_marker_locked(device, &allocation->retirement);

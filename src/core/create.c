@@ -25,12 +25,16 @@
 #include "core/handlers.h"
 #include "core/resource.h"
 #include "core/shared_resource.h"
+#include "core/sight.h"
 #include "core/stats.h"
 #include "core/write_watch.h"
 #include "ddi/validate.h"
+#include "vidmm/site.h"
 
 /* What most calls need fits on the stack. */
 #define SMALL_COUNT 8u
+/* Less than there are addresses, and more than any adapter's commit. */
+#define MOST_SITE_BYTES (UINT64_C(1) << 46)
 
 /* One call under way. */
 struct creation {
@@ -45,6 +49,7 @@ struct creation {
     bool made_mp_resource;        /* by the miniport, for a resource that had none */
     void *standard_data;          /* private data that the miniport made for a standard allocation; owned */
     struct udxg_section *section; /* of ExistingSection's file; ours until a memory has it */
+    struct vidmm_site *site;      /* for the homes of what a process elsewhere shares; referenced; NULL */
     uint32_t asked;               /* infos that the miniport has created and no memory owns yet */
     uint32_t built;               /* allocations that exist */
     struct udxg_allocation_info *infos;
@@ -217,7 +222,8 @@ static void describe_heap(struct creation *c)
 /* hSection shares its place with pSystemMem, which the element of version 1 has only. */
 static udxg_status map_section(struct creation *c)
 {
-    return udxg_section_create(&c->device->pa->sections, (intptr_t)element(c, 0)->pSystemMem,
+    return udxg_section_create(&c->device->pa->sections, &c->device->process->windows,
+                               (intptr_t)element(c, 0)->pSystemMem,
                                c->args->pStandardAllocation->ExistingHeapData.Size, c->args->Flags.ReadOnly,
                                &c->section);
 }
@@ -258,6 +264,7 @@ static udxg_status ask(struct creation *c)
 /* What Lock2 gave, on any adapter, is not the caller's: it may be freed behind its back. */
 static bool is_a_home(struct udxg_process *process, const void *address, uint64_t size_bytes)
 {
+    if (process->endpoint) return false; /* it knows where its windows are, and has checked */
     for (uint32_t i = 0; i < UDXG_KERNEL_ADAPTERS; i++) {
         struct udxg_process_adapter *pa = atomic_load_explicit(&process->adapters[i], memory_order_acquire);
         if (pa && (vidmm_process_owns(pa->vidmm, address, size_bytes) ||
@@ -277,7 +284,8 @@ static udxg_status judge_system_memory(const struct creation *c, const struct ud
     if (is_a_home(c->device->process, info->system_memory, info->size_bytes)) return STATUS_INVALID_PARAMETER;
     if (vidmm_adapter_has_fault(c->device->adapter->vidmm, VIDMM_FAULT_PROBE_AND_LOCK))
         return STATUS_GRAPHICS_CANT_LOCK_MEMORY;
-    return udxg_os_probe(info->system_memory, info->size_bytes, !c->args->Flags.ReadOnly);
+    return udxg_foreign_probe(udxg_process_memory(c->device->process), info->system_memory, info->size_bytes,
+                              !c->args->Flags.ReadOnly);
 }
 
 /* vidmm.md 7.7: where every adapter can reach it, and the CPU too. */
@@ -320,6 +328,8 @@ static udxg_status make_memory(struct creation *c, const struct udxg_allocation_
         .flags = info->flags,
         .priority = info->priority,
         .system_memory = info->system_memory,
+        .is_section = c->section != NULL,
+        .site = info->system_memory ? NULL : c->site,
         .read_only = c->args->Flags.ReadOnly,
         .allow_not_zeroed = c->args->Flags.AllowNotZeroed,
         .stripe = (uint8_t)c->stripe,
@@ -350,7 +360,8 @@ static udxg_status make_memory(struct creation *c, const struct udxg_allocation_
 static udxg_status watch_writes(struct creation *c, struct udxg_memory *memory)
 {
     if (!c->args->Flags.WriteWatch) return STATUS_SUCCESS;
-    return udxg_write_watch_create(memory->vidmm.home, memory->vidmm.size_bytes, &memory->watch);
+    return udxg_write_watch_create(memory->vidmm.home, memory->vidmm.size_bytes, !c->device->process->endpoint,
+                                   &memory->watch);
 }
 
 /* The creating device's own opening of what the miniport made; BIRTH is taken, also on failure. */
@@ -374,8 +385,26 @@ static udxg_status open_memory(struct creation *c, struct udxg_birth *birth, con
     return status;
 }
 
+/* In-process nobody has to be shown a part and not the rest. */
+static udxg_status make_site(struct creation *c)
+{
+    uint64_t size_bytes = 0;
+
+    if (!c->args->Flags.CreateShared || !c->device->process->endpoint) return STATUS_SUCCESS;
+    for (uint32_t i = 0; i < c->count; i++) {
+        uint64_t need = vidmm_site_need(c->infos[i].size_bytes, c->infos[i].alignment_bytes);
+        if (c->infos[i].system_memory) continue;
+        if (!need || need > MOST_SITE_BYTES - size_bytes) return STATUS_SUCCESS; /* no allocation is that large */
+        size_bytes += need;
+    }
+    return size_bytes ? vidmm_site_create(size_bytes, &c->site) : STATUS_SUCCESS;
+}
+
 static udxg_status back(struct creation *c)
 {
+    udxg_status made = make_site(c);
+
+    if (udxg_failed(made)) return made;
     for (; c->built < c->count; c->built++) {
         struct udxg_birth *birth;
         udxg_status status = make_memory(c, &c->infos[c->built], &birth);
@@ -398,6 +427,8 @@ static void move_into_shared(struct creation *c, struct udxg_shared_resource *sh
     uint32_t offset = 0;
 
     shared->cross_adapter = c->args->Flags.CrossAdapter;
+    shared->site = c->site;
+    c->site = NULL;
     for (uint32_t i = 0; i < c->count; i++) {
         struct udxg_memory *memory = c->allocations[i]->memory;
         atomic_fetch_add(&memory->refs, 1);
@@ -429,8 +460,9 @@ static udxg_status share(struct creation *c)
     for (uint32_t i = 0; i < c->count; i++) total += c->infos[i].private_data_bytes;
     status = udxg_shared_resource_create(c->device->pa, c->count, total, flags.NtSecuritySharing,
                                          flags.RestrictSharedAccess, c->device->process->entry.serial, &shared);
-    if (!udxg_failed(status)) move_into_shared(c, shared);
-    return status;
+    if (udxg_failed(status)) return status;
+    move_into_shared(c, shared);
+    return udxg_sight_open(c->resource);
 }
 
 /* The last step that may fail: whoever guesses the number finds a resource that is there. */
@@ -564,6 +596,7 @@ static udxg_status run(struct creation *c)
         publish(c);
     }
     if (adding && c->resource) udxg_resource_put(c->resource);
+    vidmm_site_unref(c->site); /* what has its home there keeps it */
     free(c->standard_data);
     return status;
 }

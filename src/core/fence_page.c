@@ -13,6 +13,7 @@
 #include "base/os.h"
 #include "core/sync.h"
 #include "vidmm/vidmm.h"
+#include "vidmm/window.h"
 
 #define BLOCK_BYTES 65536u
 #define BLOCK_SLOTS (BLOCK_BYTES / (uint32_t)sizeof(uint64_t))
@@ -37,9 +38,11 @@ struct udxg_fence_block {
     struct holder holders[];         /* of each slot */
 };
 
-void udxg_fence_pages_init(struct udxg_fence_pages *pages, struct vidmm_process *vidmm) UDXG_NO_TSA
+void udxg_fence_pages_init(struct udxg_fence_pages *pages, struct vidmm_process *vidmm,
+                           struct vidmm_windows *windows) UDXG_NO_TSA
 {
     pages->vidmm = vidmm;
+    pages->windows = windows;
     pages->blocks = pages->spare = pages->seen = NULL;
     udxg_mutex_init_FENCE(&pages->lock);
 }
@@ -103,7 +106,10 @@ static udxg_status block_map(struct udxg_fence_block *block)
     status = udxg_os_map(fd, 0, block->size_bytes, false, &client_values);
     if (udxg_failed(status)) return status;
     block->client_values = client_values;
-    return vidmm_va_map_system(block->pages->vidmm, values, block->size_bytes, block_written, block, &block->gpu_va);
+    status =
+        vidmm_va_map_system(block->pages->vidmm, values, block->size_bytes, block_written, block, &block->gpu_va);
+    if (udxg_failed(status)) return status;
+    return vidmm_window_add(block->pages->windows, client_values, block->size_bytes, fd, false);
 }
 
 static udxg_status block_create(struct udxg_fence_pages *pages, uint32_t slot_count,

@@ -19,11 +19,13 @@
 
 struct udxg_fence_block;
 struct vidmm_process;
+struct vidmm_windows;
 struct udxg_sync;
 
 /* Embeddable: the blocks of one process on one adapter. */
 struct udxg_fence_pages {
-    struct vidmm_process *vidmm; /* constant */
+    struct vidmm_process *vidmm;   /* constant */
+    struct vidmm_windows *windows; /* of the process: only its own calls make blocks; constant */
     struct udxg_mutex_FENCE lock;
     struct udxg_fence_block *blocks UDXG_GUARDED_BY(FENCE); /* of many slots */
     struct udxg_fence_block *spare UDXG_GUARDED_BY(FENCE);  /* of one slot, free */
@@ -38,7 +40,7 @@ struct udxg_fence_slot {
     uint64_t gpu_va;              /* for engines */
 };
 
-void udxg_fence_pages_init(struct udxg_fence_pages *pages, struct vidmm_process *vidmm);
+void udxg_fence_pages_init(struct udxg_fence_pages *pages, struct vidmm_process *vidmm, struct vidmm_windows *windows);
 void udxg_fence_pages_fini(struct udxg_fence_pages *pages);
 
 /* A zeroed slot, in a block of its own if ALONE; WRITTEN runs without locks after an engine has written to it. */

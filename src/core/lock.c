@@ -10,6 +10,7 @@
 #include "core/allocation.h"
 #include "core/handlers.h"
 #include "core/resource.h"
+#include "core/sight.h"
 
 /* A device and one allocation of it, pinned: what most calls start with. */
 static udxg_status get_pair(struct udxg_process *process, uint32_t device_handle, uint32_t allocation_handle,
@@ -38,8 +39,9 @@ udxg_status thunk_Lock2(struct udxg_process *process, D3DKMT_LOCK2 *args)
     udxg_status status = get_pair(process, args->hDevice, args->hAllocation, &device, &allocation);
 
     if (udxg_failed(status)) return status;
-    status = udxg_allocation_lock(allocation, &address);
-    if (!udxg_failed(status)) args->pData = address;
+    status = udxg_sight_check(allocation);
+    if (!udxg_failed(status)) status = udxg_allocation_lock(allocation, &address);
+    if (!udxg_failed(status)) args->pData = udxg_sight_address(allocation, address);
     put_pair(device, allocation);
     return status;
 }

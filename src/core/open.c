@@ -22,6 +22,7 @@
 #include "core/handlers.h"
 #include "core/resource.h"
 #include "core/shared_resource.h"
+#include "core/sight.h"
 
 #define SMALL_COUNT 8u
 #define BESIDE_MOST (UDXG_NT_OBJECTS - 1) /* the keyed mutex and the sync object of an NT handle */
@@ -257,7 +258,7 @@ static udxg_status build_resource(struct opening *o)
         udxg_status status = open_allocation(o, o->built, &o->allocations[o->built]);
         if (udxg_failed(status)) return status;
     }
-    return STATUS_SUCCESS;
+    return udxg_sight_open(o->resource);
 }
 
 static udxg_status build_beside(struct opening *o, const struct udxg_shared_opener *opener)

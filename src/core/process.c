@@ -20,6 +20,9 @@ static void adapter_release(void *era)
     (void)era; /* it lives as long as the kernel */
 }
 
+const struct udxg_foreign *udxg_process_memory(const struct udxg_process *process)
+    static const struct udxg_foreign here = UDXG_FOREIGN_HERE;
+    return process->endpoint ? &process->endpoint->memory : &here;
 udxg_status udxg_process_create(struct udxg_kernel *kernel, const struct udxg_endpoint *endpoint,
                                 struct udxg_process **ret_process)
 {
@@ -124,21 +127,24 @@ void udxg_process_event_put(struct udxg_process_adapter *pa, int fd)
     atomic_fetch_sub(&pa->events, 1);
 }
 
-static udxg_status process_adapter_create(struct udxg_adapter *adapter, struct udxg_process_adapter **ret_pa)
+static udxg_status process_adapter_create(struct udxg_process *process, struct udxg_adapter *adapter,
+                                          struct udxg_process_adapter **ret_pa)
 {
     struct udxg_process_adapter *pa = calloc(1, sizeof *pa);
     udxg_status status;
 
     if (!pa) return STATUS_NO_MEMORY;
-    status = vidmm_process_create(adapter->vidmm, &pa->vidmm);
+    status = vidmm_process_create(adapter->vidmm, udxg_process_memory(process), &pa->vidmm);
+    if (!udxg_failed(status)) status = vidmm_process_show(pa->vidmm, &process->windows);
     if (udxg_failed(status)) {
+        if (pa->vidmm) vidmm_process_destroy(pa->vidmm);
         free(pa);
         return status;
     }
     atomic_init(&pa->refs, 1);
     pa->adapter = adapter;
-    udxg_fence_pages_init(&pa->fences, pa->vidmm);
     udxg_sections_init(&pa->sections);
+    udxg_fence_pages_init(&pa->fences, pa->vidmm, &process->windows);
     udxg_slab_init(&pa->births, sizeof(struct udxg_birth));
     udxg_slab_init(&pa->openings, sizeof(struct udxg_allocation));
     *ret_pa = pa;
@@ -155,7 +161,7 @@ udxg_status udxg_process_adapter_get(struct udxg_process *process, struct udxg_a
         udxg_lock(PROCESS, &process->lock);
         pa = atomic_load(&process->adapters[adapter->index]);
         if (!pa) {
-            status = process_adapter_create(adapter, &pa);
+            status = process_adapter_create(process, adapter, &pa);
             if (!udxg_failed(status))
                 atomic_store_explicit(&process->adapters[adapter->index], pa, memory_order_release);
         }

@@ -87,6 +87,8 @@ void udxg_process_cancel(struct udxg_process *process);
  */
 void udxg_process_destroy(struct udxg_process *process);
 
+/* How the addresses that the client gives are reached; borrowed. */
+const struct udxg_foreign *udxg_process_memory(const struct udxg_process *process);
 /* Borrowed: it lives as long as PROCESS at least. */
 udxg_status udxg_process_adapter_get(struct udxg_process *process, struct udxg_adapter *adapter,
                                      struct udxg_process_adapter **ret) UDXG_MUST_CHECK;

@@ -10,6 +10,7 @@
 
 #include "core/allocation.h"
 #include "core/shared_resource.h"
+#include "core/sight.h"
 
 struct udxg_resource *udxg_resource_create(struct udxg_device *device) UDXG_NO_TSA
 {
@@ -22,9 +23,10 @@ struct udxg_resource *udxg_resource_create(struct udxg_device *device) UDXG_NO_T
     return resource;
 }
 
-/* Its global handle dies when nobody has a local handle, whatever work is still under way. */
+/* Its global handle dies when nobody has a local handle, whatever work is still under way; and so do windows. */
 static void leave(struct udxg_resource *resource)
 {
+    udxg_sight_close(resource);
     if (resource->shared && !resource->left) udxg_shared_end_opening(&resource->shared->shared);
     resource->left = true;
 }

@@ -23,6 +23,7 @@ struct udxg_resource {
     struct udxg_shared_resource *shared;
     bool opened;    /* by one of the open calls: it is not the creator's; constant */
     bool read_only; /* no engine may write through it; constant */
+    bool shown;     /* to the process, which lives elsewhere: core/sight.h; of who makes it, then of who releases it */
     bool left;      /* it does not count as an opening (any more); of whoever releases it */
     void *mp_resource UDXG_GUARDED_BY(DEVICE);
     void *runtime_data UDXG_GUARDED_BY(DEVICE); /* owned */

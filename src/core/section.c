@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "base/os.h"
+#include "vidmm/window.h"
 
 void udxg_sections_init(struct udxg_sections *sections) UDXG_NO_TSA
 {
@@ -31,27 +32,47 @@ static bool enter(struct udxg_section *section)
     return entered;
 }
 
-udxg_status udxg_section_create(struct udxg_sections *sections, intptr_t fd, uint64_t size_bytes, bool read_only,
-                                struct udxg_section **ret_section)
+static udxg_status map(intptr_t fd, uint64_t size_bytes, bool read_only, struct vidmm_windows *windows,
+                       void **ret_address)
+{
+    udxg_status status =
+        udxg_os_map_section(fd, size_bytes, read_only, vidmm_windows_are_remote(windows), ret_address);
+
+    if (udxg_failed(status)) return status;
+    status = vidmm_window_add(windows, *ret_address, size_bytes, (int)fd, !read_only);
+    if (udxg_failed(status)) udxg_os_unmap(*ret_address, size_bytes);
+    return status;
+}
+
+udxg_status udxg_section_create(struct udxg_sections *sections, struct vidmm_windows *windows, intptr_t fd,
+                                uint64_t size_bytes, bool read_only, struct udxg_section **ret_section)
 {
     struct udxg_section *section = calloc(1, sizeof *section);
     void *address;
-    udxg_status status = section ? udxg_os_map_section(fd, size_bytes, read_only, &address) : STATUS_NO_MEMORY;
+    udxg_status status = section ? map(fd, size_bytes, read_only, windows, &address) : STATUS_NO_MEMORY;
 
     if (udxg_failed(status)) {
         free(section);
         return status;
     }
     section->sections = sections;
+    section->windows = windows;
     section->range.start = (uintptr_t)address;
     section->range.size = size_bytes;
     if (enter(section)) {
         *ret_section = section;
         return STATUS_SUCCESS;
     }
+    udxg_section_hide(section);
     udxg_os_unmap(address, size_bytes); /* somebody has unmapped what is not his, and the place was given again */
     free(section);
     return STATUS_NO_MEMORY;
+}
+
+void udxg_section_hide(struct udxg_section *section)
+{
+    if (section->windows) vidmm_window_remove(section->windows, udxg_section_address(section));
+    section->windows = NULL;
 }
 
 void udxg_section_destroy(struct udxg_section *section)
@@ -59,6 +80,7 @@ void udxg_section_destroy(struct udxg_section *section)
     struct udxg_sections *sections;
 
     if (!section) return;
+    udxg_section_hide(section);
     sections = section->sections;
     udxg_lock(SECTION, &sections->lock);
     udxg_range_tree_remove(&sections->mapped, &section->range);

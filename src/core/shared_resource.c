@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "core/allocation.h"
+#include "vidmm/site.h"
 
 struct grant {
     struct udxg_list link UDXG_GUARDED_BY(GRANT);
@@ -24,6 +25,7 @@ static void destroy(struct udxg_shared *shared) UDXG_NO_TSA
     udxg_mutex_fini_GRANT(&resource->grant_lock);
     free(resource->runtime_data);
     free(resource->private_data);
+    vidmm_site_unref(resource->site);
     udxg_process_adapter_unref(resource->pa);
     free(resource);
 }

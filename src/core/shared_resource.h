@@ -33,6 +33,7 @@ struct udxg_shared_resource {
     struct udxg_shared shared;
     struct udxg_process_adapter *pa; /* the creator's, referenced; constant, as all that follows but the grants */
     void *mp_resource;               /* ours */
+    struct vidmm_site *site;         /* where the homes are when their creator lives elsewhere; referenced; NULL */
     void *runtime_data;              /* owned, like the next */
     void *private_data;              /* of the resource */
     uint32_t runtime_data_bytes, private_data_bytes;

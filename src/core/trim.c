@@ -5,7 +5,7 @@
  * the vidmm is called.
  *
  * A callback is an address in the client. In-process it is called where it is, on the notifier's thread of the
- * adapter. It is called here and nowhere else: a daemon has to send the notice to the client at this place.
+ * adapter, here and nowhere else. A client elsewhere is sent the notification by its endpoint.
  */
 #include "core/trim.h"
 
@@ -30,10 +30,23 @@ static struct registration *of(struct udxg_list *link)
 
 /* ---- the calls to the client ---- */
 
+/* A client elsewhere; false for one here. The endpoint outlives all registrations. */
+static bool send(const struct vidmm_listener *listener, enum udxg_notification_kind kind, uint32_t flags,
+                 uint64_t bytes)
+{
+    const struct udxg_endpoint *endpoint = listener->user;
+    struct udxg_notification notification = {kind, flags, bytes, listener->callback, listener->context};
+
+    if (!endpoint) return false;
+    endpoint->notify(endpoint, &notification);
+    return true;
+}
+
 static void tell_trim(const struct vidmm_listener *listener, const struct vidmm_notice *notice)
 {
     D3DKMT_TRIMNOTIFICATION args = {.Context = listener->context, .NumBytesToTrim = notice->trim_bytes};
 
+    if (send(listener, UDXG_NOTIFY_TRIM, notice->flags, notice->trim_bytes)) return;
     args.Flags.Value = notice->flags; /* the bits are the same */
     ((PFND3DKMT_TRIMNOTIFICATIONCALLBACK)listener->callback)(&args);
 }
@@ -42,6 +55,7 @@ static void tell_budget(const struct vidmm_listener *listener, const struct vidm
 {
     D3DKMT_BUDGETCHANGENOTIFICATION args = {.Context = listener->context, .Budget = notice->budget_bytes};
 
+    if (send(listener, UDXG_NOTIFY_BUDGET, 0, notice->budget_bytes)) return;
     ((PFND3DKMT_BUDGETCHANGENOTIFICATIONCALLBACK)listener->callback)(&args);
 }
 
@@ -136,7 +150,7 @@ static udxg_status add(struct udxg_device *device, uint32_t kind, const struct v
 
 udxg_status thunk_RegisterTrimNotification(struct udxg_process *process, D3DKMT_REGISTERTRIMNOTIFICATION *args)
 {
-    struct vidmm_listener listener = {tell_trim, (void (*)(void))args->Callback, args->Context};
+    struct vidmm_listener listener = {tell_trim, (void (*)(void))args->Callback, args->Context, process->endpoint};
     struct udxg_device *device;
     udxg_status status = udxg_device_get(process, args->hDevice, &device);
 
@@ -162,7 +176,7 @@ udxg_status thunk_UnregisterTrimNotification(struct udxg_process *process, D3DKM
 udxg_status thunk_RegisterBudgetChangeNotification(struct udxg_process *process,
                                                    D3DKMT_REGISTERBUDGETCHANGENOTIFICATION *args)
 {
-    struct vidmm_listener listener = {tell_budget, (void (*)(void))args->Callback, args->Context};
+    struct vidmm_listener listener = {tell_budget, (void (*)(void))args->Callback, args->Context, process->endpoint};
     struct udxg_device *device;
     udxg_status status = udxg_device_get(process, args->hDevice, &device);
 

@@ -25,7 +25,8 @@ void udxg_write_watch_destroy(struct udxg_write_watch *watch) UDXG_NO_TSA
     free(watch);
 }
 
-udxg_status udxg_write_watch_create(void *address, uint64_t size_bytes, struct udxg_write_watch **ret_watch) UDXG_NO_TSA
+udxg_status udxg_write_watch_create(void *address, uint64_t size_bytes, bool here,
+                                    struct udxg_write_watch **ret_watch) UDXG_NO_TSA
 {
     struct udxg_write_watch *watch = calloc(1, sizeof *watch);
     udxg_status status = STATUS_SUCCESS;
@@ -35,7 +36,7 @@ udxg_status udxg_write_watch_create(void *address, uint64_t size_bytes, struct u
     udxg_mutex_init_WATCH(&watch->lock);
     watch->address = address;
     watch->size_bytes = size_bytes;
-    watch->tracked = !udxg_failed(udxg_os_track_begin(address, size_bytes));
+    watch->tracked = here && !udxg_failed(udxg_os_track_begin(address, size_bytes));
     if (!watch->tracked) {
         status = udxg_os_map_anonymous(size_bytes, &copy);
         if (!udxg_failed(status)) watch->copy = memcpy(copy, address, size_bytes);

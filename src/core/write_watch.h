@@ -2,8 +2,8 @@
 /*
  * Write watch: which pages of a home the CPU has written. Where the system can tell (userfaultfd's asynchronous
  * write protection and PAGEMAP_SCAN, Linux 6.7) it does, without a signal and without a fault handler; where it
- * cannot, a copy is kept and compared, which misses a write of the same bytes. What an engine or paging writes
- * into the home counts as written too.
+ * cannot, as for the writes of a process elsewhere, a copy is kept and compared, which misses a write of the same
+ * bytes. What an engine or paging writes into the home counts as written too.
  */
 #ifndef UDXG_CORE_WRITE_WATCH_H
 #define UDXG_CORE_WRITE_WATCH_H
@@ -15,8 +15,8 @@
 
 struct udxg_write_watch;
 
-/* Watches the SIZE_BYTES (whole pages) at ADDRESS from now on. STATUS_NO_MEMORY. */
-udxg_status udxg_write_watch_create(void *address, uint64_t size_bytes,
+/* Watches the SIZE_BYTES (whole pages) at ADDRESS from now on. HERE: all who write it are here. STATUS_NO_MEMORY. */
+udxg_status udxg_write_watch_create(void *address, uint64_t size_bytes, bool here,
                                     struct udxg_write_watch **ret_watch) UDXG_MUST_CHECK;
 /* Takes NULL. */
 void udxg_write_watch_destroy(struct udxg_write_watch *watch);

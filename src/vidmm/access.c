@@ -9,7 +9,7 @@
  */
 #include <string.h>
 
-#include "base/os.h"
+#include "base/foreign.h"
 #include "vidmm/alloc.h"
 #include "vidmm/offer.h"
 
@@ -30,6 +30,7 @@ struct window {
     enum backing backing;
     uint64_t size_bytes; /* from va on */
     char *address;
+    const struct udxg_foreign *foreign; /* with BACKING_FOREIGN */
     struct vidmm_alloc *alloc;
     struct vidmm_va_system *system;
 };
@@ -66,7 +67,8 @@ static udxg_status aim_at_alloc_locked(const struct vidmm_view *view, const stru
     window->alloc = alloc;
     if (vidmm_alloc_is_moving_locked(alloc)) return STATUS_PENDING;
     uint64_t offset = vidmm_va_offset(node, window->va);
-    window->backing = alloc->home_range || alloc->borrowed ? BACKING_MEMORY : BACKING_FOREIGN;
+    window->backing = vidmm_alloc_is_foreign(alloc) ? BACKING_FOREIGN : BACKING_MEMORY;
+    window->foreign = alloc->foreign;
     window->address = (char *)alloc->home + offset;
     if (alloc->place == VIDMM_PLACE_SEGMENT) aim_at_segment_locked(window, offset);
     return STATUS_SUCCESS;
@@ -219,7 +221,7 @@ static uint64_t get(const struct window *window, void *buffer, uint64_t size_byt
         memset(buffer, 0, size_bytes);
     else if (window->backing != BACKING_FOREIGN)
         load(buffer, window->address, size_bytes);
-    else if (!udxg_failed(udxg_os_read_foreign(buffer, window->address, size_bytes, &done)))
+    else if (!udxg_failed(udxg_foreign_read(window->foreign, buffer, window->address, size_bytes, &done)))
         done = size_bytes;
     return done;
 }
@@ -228,7 +230,8 @@ static uint64_t put(const struct window *window, const void *buffer, uint64_t si
 {
     size_t done = size_bytes;
     if (window->backing == BACKING_FOREIGN) {
-        if (!udxg_failed(udxg_os_write_foreign(window->address, buffer, size_bytes, &done))) done = size_bytes;
+        if (!udxg_failed(udxg_foreign_write(window->foreign, window->address, buffer, size_bytes, &done)))
+            done = size_bytes;
     } else if (window->backing != BACKING_ZERO) {
         store(window->address, buffer, size_bytes);
     }

@@ -123,6 +123,15 @@ static uint8_t log2_of(uint64_t power_of_two)
     return power_of_two ? (uint8_t)__builtin_ctzll(power_of_two) : 0;
 }
 
+/* Of memory that is in no pool: whose it is. What an allocation has the home of outlives it, and so does its client. */
+static const struct udxg_foreign *reach_of(const struct vidmm_process *process, const struct vidmm_alloc_desc *desc)
+{
+    static const struct udxg_foreign here = UDXG_FOREIGN_HERE;
+
+    if (desc->home_of) return desc->home_of->foreign;
+    return desc->is_section ? &here : &process->memory;
+}
+
 /* Whether some supported segment could ever hold SIZE: STATUS_GRAPHICS_NO_VIDEO_MEMORY when none could. */
 static udxg_status check_fit(const struct vidmm_adapter *adapter, const struct vidmm_alloc_desc *desc,
                              uint64_t size_bytes)
@@ -158,9 +167,13 @@ static udxg_status find_home(struct vidmm_alloc *alloc, const struct vidmm_alloc
         vidmm_stock_count(alloc->process, alloc->stripe, &birth);
         return STATUS_SUCCESS;
     }
-    udxg_status status =
-        vidmm_stock_take(alloc->process, alloc->stripe, &birth, desc->alignment_bytes, !desc->allow_not_zeroed, &home);
+    udxg_status status = desc->site ? vidmm_stock_take_apart(alloc->process, alloc->stripe, &birth,
+                                                             desc->alignment_bytes, vidmm_site_pool(desc->site), &home)
+                                    : vidmm_stock_take(alloc->process, alloc->stripe, &birth, desc->alignment_bytes,
+                                                       !desc->allow_not_zeroed, &home);
     if (udxg_failed(status)) return status;
+    alloc->site = desc->site;
+    if (alloc->site) vidmm_site_ref(alloc->site);
     alloc->home_range = home.range;
     alloc->home = home.address;
     return STATUS_SUCCESS;
@@ -183,6 +196,7 @@ udxg_status vidmm_alloc_init(struct vidmm_alloc *alloc, struct vidmm_process *pr
         .process = process,
         .size_bytes = size_bytes,
         .home = (void *)(uintptr_t)desc->system_memory,
+        .foreign = reach_of(process, desc),
         .flags = desc->flags,
         .supported_segments = desc->supported_segments,
         .preferred = {preferred(desc, 0), preferred(desc, 1), preferred(desc, 2), preferred(desc, 3),
@@ -226,7 +240,11 @@ void vidmm_alloc_fini(struct vidmm_alloc *alloc)
 {
     struct vidmm_home home = {.range = alloc->home_range, .address = alloc->home, .size_bytes = alloc->size_bytes};
     struct vidmm_birth birth = birth_of(alloc);
-    if (atomic_load_explicit(&alloc->managed, memory_order_relaxed) && leave_manager(alloc))
+    bool husk = atomic_load_explicit(&alloc->managed, memory_order_relaxed) && leave_manager(alloc);
+    if (alloc->site) {
+        vidmm_stock_give_apart(alloc->process, alloc->stripe, &birth, vidmm_site_pool(alloc->site), &home, husk);
+        vidmm_site_unref(alloc->site);
+    } else if (husk)
         vidmm_stock_give_husk(alloc->process, alloc->stripe, &birth, &home);
     else
         vidmm_stock_give(alloc->process, alloc->stripe, &birth, &home);

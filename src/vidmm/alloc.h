@@ -4,6 +4,7 @@
 #define UDXG_VIDMM_ALLOC_H
 
 #include "vidmm/process.h"
+#include "vidmm/site.h"
 
 /*
  * The only writer of the place and the segment. Keeps the segment's statistics and lists; an illegal step is a
@@ -11,6 +12,12 @@
  */
 void vidmm_alloc_set_place_locked(struct vidmm_alloc *alloc, enum vidmm_place place, uint32_t segment_id)
     UDXG_REQUIRES(VIDMM);
+
+/* What its home_range is a range of. */
+static inline struct vidmm_pool *vidmm_alloc_pool(const struct vidmm_alloc *alloc)
+{
+    return alloc->site ? vidmm_site_pool(alloc->site) : alloc->process->homes;
+}
 
 /* From now on it, and its bindings, must not end behind the back of paging and engines. */
 static inline void vidmm_alloc_manage(struct vidmm_alloc *alloc)

@@ -88,7 +88,7 @@ void vidmm_copy_run(struct vidmm_copy *copy)
     vidmm_copied *copied = copy->alloc->process->adapter->copied;
     if (!copy->discard) move_bytes(copy, extents);
     if (!copy->discard && copied) copied(copy->in, copy->alloc->size_bytes);
-    if (copy->lost) vidmm_pool_discard(copy->alloc->process->homes, copy->alloc->home_range);
+    if (copy->lost) vidmm_pool_discard(vidmm_alloc_pool(copy->alloc), copy->alloc->home_range);
 }
 
 static void done_in_locked(struct vidmm_alloc *alloc, struct vidmm_segment *segment) UDXG_REQUIRES(VIDMM)

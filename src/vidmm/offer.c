@@ -170,7 +170,7 @@ static void run_taking(struct taking *taking)
         udxg_lock(VIDMM, &adapter->lock);
         while (alloc->access_count) vidmm_adapter_wait_locked(adapter);
         udxg_unlock(VIDMM, &adapter->lock);
-        vidmm_pool_discard(alloc->process->homes, alloc->home_range);
+        vidmm_pool_discard(vidmm_alloc_pool(alloc), alloc->home_range);
     }
     udxg_lock(VIDMM, &adapter->lock);
     if (taking->from_segment) vidmm_copy_done_locked(&taking->copy);

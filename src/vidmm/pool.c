@@ -74,6 +74,9 @@ static udxg_status map_file(struct vidmm_pool *pool, const char *name, uint64_t 
     void *base;
     udxg_status status = udxg_os_memfd(name, size_bytes, &fd);
     if (udxg_failed(status)) return status;
+    /* Others may have it, too: nobody who has it mapped is to die because another cut it. */
+    status = udxg_os_seal_size(fd);
+    if (udxg_failed(status)) return status;
     status = udxg_os_map(fd, 0, size_bytes, true, &base);
     if (udxg_failed(status)) return status;
     pool->fd = udxg_steal_fd(&fd);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A pool: one large sparse memory file, mapped once, and the ranges of it that are in use. The homes of a
- * process lie in a pool, and so does a segment of video memory. There is no descriptor and no mapping per
+ * A pool: one large sparse memory file of constant size, mapped once, and the ranges of it that are in use. The homes
+ * of a process lie in a pool, and so does a segment of video memory. There is no descriptor and no mapping per
  * allocation.
  *
  * Every function may be called from any thread. Sizes, offsets and alignments are bytes; ranges are whole

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "vidmm/budget.h"
+#include "vidmm/window.h"
 
 #define LARGEST_HOMES_BYTES (UINT64_C(1) << 40)
 #define LEAST_HOMES_BYTES (UINT64_C(64) << 20)
@@ -31,10 +32,12 @@ static void process_free(struct vidmm_process *process)
 {
     vidmm_va_space_fini(&process->va);
     vidmm_pool_destroy(process->homes);
+    udxg_foreign_close(&process->memory);
     free(process);
 }
 
-udxg_status vidmm_process_create(struct vidmm_adapter *adapter, struct vidmm_process **ret)
+udxg_status vidmm_process_create(struct vidmm_adapter *adapter, const struct udxg_foreign *memory,
+                                 struct vidmm_process **ret)
 {
     struct vidmm_process *process = calloc(1, sizeof *process);
     if (!process) return STATUS_NO_MEMORY;
@@ -42,8 +45,15 @@ udxg_status vidmm_process_create(struct vidmm_adapter *adapter, struct vidmm_pro
     process->commit_limit_bytes = adapter->commit_limit_bytes;
     udxg_list_init(&process->devices);
     udxg_list_init(&process->registrations);
-    udxg_status status = create_homes(process);
+    process->memory = UDXG_FOREIGN_HERE;
+    udxg_status status = memory ? udxg_foreign_dup(memory, &process->memory) : STATUS_SUCCESS;
     if (udxg_failed(status)) {
+        free(process);
+        return status;
+    }
+    status = create_homes(process);
+    if (udxg_failed(status)) {
+        udxg_foreign_close(&process->memory);
         free(process);
         return status;
     }
@@ -104,7 +114,8 @@ static const char *check_commit_locked(struct vidmm_process *process) UDXG_REQUI
     vidmm_stocks_sum(process, &stocked);
     if (stocked.commit_bytes > process->commit_bytes) return "stocks hold more commit than the process has charged";
     uint64_t committed = process->commit_bytes - stocked.commit_bytes + process->offers.decommitted_bytes;
-    if (stats.used_bytes - stocked.home_bytes != committed) return "a process's commit is not what its homes take";
+    if (stats.used_bytes - stocked.home_bytes + process->apart_bytes != committed)
+        return "a process's commit is not what its homes take";
     return NULL;
 }
 
@@ -115,6 +126,13 @@ const char *vidmm_process_check(struct vidmm_process *process)
     udxg_unlock(VIDMM, &process->adapter->lock);
     if (!wrong) wrong = vidmm_pool_check(process->homes);
     return wrong ? wrong : vidmm_va_space_check(&process->va);
+}
+
+udxg_status vidmm_process_show(const struct vidmm_process *process, struct vidmm_windows *windows)
+{
+    const struct vidmm_pool *homes = process->homes;
+
+    return vidmm_window_add(windows, vidmm_pool_base(homes), vidmm_pool_bytes(homes), vidmm_pool_fd(homes), true);
 }
 
 bool vidmm_process_owns(const struct vidmm_process *process, const void *address, uint64_t size_bytes)

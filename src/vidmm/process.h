@@ -3,6 +3,7 @@
 #ifndef UDXG_VIDMM_PROCESS_H
 #define UDXG_VIDMM_PROCESS_H
 
+#include "base/foreign.h"
 #include "vidmm/adapter.h"
 #include "vidmm/offer.h"
 #include "vidmm/pool.h"
@@ -13,11 +14,13 @@ struct vidmm_process {
     struct vidmm_adapter *adapter; /* constant */
     uint32_t number;               /* 1 is the adapter's first; constant */
     struct vidmm_pool *homes;      /* constant */
+    struct udxg_foreign memory;    /* of the client, descriptors of our own; constant */
     uint64_t commit_limit_bytes;   /* constant */
     struct vidmm_va_space va;
     struct udxg_list siblings UDXG_GUARDED_BY(VIDMM); /* in the adapter's list */
     struct udxg_list devices UDXG_GUARDED_BY(VIDMM);
     uint64_t commit_bytes UDXG_GUARDED_BY(VIDMM); /* charged: what allocations use, and what lies in stocks */
+    uint64_t apart_bytes UDXG_GUARDED_BY(VIDMM);  /* of homes that lie in sites */
     uint64_t usage_bytes[VIDMM_GROUP_COUNT] UDXG_GUARDED_BY(VIDMM); /* demand of its allocations */
     uint64_t reservation_bytes[VIDMM_GROUP_COUNT] UDXG_GUARDED_BY(VIDMM);
     uint64_t counted_bytes[VIDMM_GROUP_COUNT] UDXG_GUARDED_BY(VIDMM);  /* the usage that budgets were made from */

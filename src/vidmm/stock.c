@@ -254,6 +254,17 @@ static void count_one(struct vidmm_stock *stock, const struct vidmm_birth *birth
     udxg_unlock(STOCK, &stock->lock);
 }
 
+/* Undoes a take that has found commit, and no home. */
+static void untake(struct vidmm_process *process, struct vidmm_stock *stock, const struct vidmm_birth *birth,
+                   bool zeroed)
+{
+    udxg_lock(STOCK, &stock->lock);
+    count_locked(stock, birth, zeroed, -1);
+    enum excess excess = put_commit_locked(stock, birth->size_bytes);
+    udxg_unlock(STOCK, &stock->lock);
+    settle(process, stock, birth->size_bytes, excess);
+}
+
 /* The rare way: what the stock has is not enough, or does not fit. */
 static udxg_status take_elsewhere(struct vidmm_process *process, unsigned stripe, const struct vidmm_birth *birth,
                                   bool charged, uint64_t alignment_bytes, bool zeroed, struct vidmm_home *home)
@@ -264,12 +275,7 @@ static udxg_status take_elsewhere(struct vidmm_process *process, unsigned stripe
         count_one(stock, birth, zeroed);
     }
     udxg_status status = find_home_in_pool(process, alignment_bytes, zeroed, home);
-    if (!udxg_failed(status)) return status;
-    udxg_lock(STOCK, &stock->lock);
-    count_locked(stock, birth, zeroed, -1);
-    enum excess excess = put_commit_locked(stock, home->size_bytes);
-    udxg_unlock(STOCK, &stock->lock);
-    settle(process, stock, home->size_bytes, excess);
+    if (udxg_failed(status)) untake(process, stock, birth, zeroed);
     return status;
 }
 
@@ -292,6 +298,35 @@ udxg_status vidmm_stock_take(struct vidmm_process *process, unsigned stripe, con
     } else if (zeroed) {
         memset(home.address, 0, birth->size_bytes);
     }
+    *ret_home = home;
+    return STATUS_SUCCESS;
+}
+
+static void count_apart(struct vidmm_process *process, uint64_t size_bytes, int sign)
+{
+    udxg_lock(VIDMM, &process->adapter->lock);
+    process->apart_bytes += (uint64_t)(int64_t)sign * size_bytes;
+    udxg_unlock(VIDMM, &process->adapter->lock);
+}
+
+udxg_status vidmm_stock_take_apart(struct vidmm_process *process, unsigned stripe, const struct vidmm_birth *birth,
+                                   uint64_t alignment_bytes, struct vidmm_pool *pool, struct vidmm_home *ret_home)
+{
+    struct vidmm_stock *stock = &process->stocks[stripe];
+    struct vidmm_home home = {.size_bytes = birth->size_bytes};
+    udxg_lock(STOCK, &stock->lock);
+    bool charged = stock->commit_bytes >= birth->size_bytes;
+    if (charged) stock->commit_bytes -= birth->size_bytes;
+    udxg_unlock(STOCK, &stock->lock);
+    if (!charged && !charge(process, stock, birth->size_bytes)) return STATUS_NO_MEMORY;
+    count_one(stock, birth, true);
+    udxg_status status = vidmm_pool_alloc(pool, home.size_bytes, alignment_bytes, UDXG_RANGE_FROM_START, true,
+                                          &home.range, &home.address);
+    if (udxg_failed(status)) {
+        untake(process, stock, birth, true);
+        return status;
+    }
+    count_apart(process, home.size_bytes, 1);
     *ret_home = home;
     return STATUS_SUCCESS;
 }
@@ -351,6 +386,20 @@ void vidmm_stock_give(struct vidmm_process *process, unsigned stripe, const stru
     }
     udxg_unlock(STOCK, &stock->lock);
     free_homes(process, &leaving);
+    settle(process, stock, home->size_bytes, excess);
+}
+
+void vidmm_stock_give_apart(struct vidmm_process *process, unsigned stripe, const struct vidmm_birth *birth,
+                            struct vidmm_pool *pool, const struct vidmm_home *home, bool husk)
+{
+    struct vidmm_stock *stock = &process->stocks[stripe];
+    enum excess excess = NO_EXCESS;
+    count_apart(process, home->size_bytes, -1);
+    udxg_lock(STOCK, &stock->lock);
+    count_end_locked(stock, birth);
+    if (!husk) excess = put_commit_locked(stock, home->size_bytes);
+    udxg_unlock(STOCK, &stock->lock);
+    vidmm_pool_free(pool, home->range);
     settle(process, stock, home->size_bytes, excess);
 }
 

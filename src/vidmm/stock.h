@@ -24,6 +24,7 @@
 
 struct udxg_range;
 struct vidmm_adapter;
+struct vidmm_pool;
 struct vidmm_process;
 
 /* A place in a process's pool: where an allocation's bytes are when they are in no segment. */
@@ -69,6 +70,10 @@ struct vidmm_birth {
  */
 udxg_status vidmm_stock_take(struct vidmm_process *process, unsigned stripe, const struct vidmm_birth *birth,
                              uint64_t alignment_bytes, bool zeroed, struct vidmm_home *ret_home) UDXG_MUST_CHECK;
+/* The same for a home in a pool of its own, which reads as zero. */
+udxg_status vidmm_stock_take_apart(struct vidmm_process *process, unsigned stripe, const struct vidmm_birth *birth,
+                                   uint64_t alignment_bytes, struct vidmm_pool *pool,
+                                   struct vidmm_home *ret_home) UDXG_MUST_CHECK;
 /* The same for the caller's memory: it is only counted. */
 void vidmm_stock_count(struct vidmm_process *process, unsigned stripe, const struct vidmm_birth *birth);
 /* Ends what one of the two began, through the same stripe. The home is taken. */
@@ -77,6 +82,9 @@ void vidmm_stock_give(struct vidmm_process *process, unsigned stripe, const stru
 /* The same for a home whose commit went before it (offer.h). */
 void vidmm_stock_give_husk(struct vidmm_process *process, unsigned stripe, const struct vidmm_birth *birth,
                            const struct vidmm_home *home);
+/* The same for a home in a pool of its own; HUSK: its commit went before. */
+void vidmm_stock_give_apart(struct vidmm_process *process, unsigned stripe, const struct vidmm_birth *birth,
+                            struct vidmm_pool *pool, const struct vidmm_home *home, bool husk);
 /* Its first choice is another. */
 void vidmm_stock_recount(struct vidmm_process *process, unsigned stripe, const struct vidmm_birth *birth,
                          uint32_t first_choice);

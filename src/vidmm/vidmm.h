@@ -33,6 +33,7 @@
 #include "vidmm/counters.h"
 #include "vidmm/fault.h"
 
+struct udxg_foreign;
 struct udxg_range;
 struct vidmm_adapter;
 struct vidmm_binding;
@@ -43,7 +44,9 @@ struct vidmm_offer;
 struct vidmm_pool;
 struct vidmm_process;
 struct vidmm_queue;
+struct vidmm_site;
 struct vidmm_va_node;
+struct vidmm_windows;
 
 /* ---- adapter ---- */
 
@@ -104,7 +107,9 @@ udxg_status vidmm_adapter_parts(struct vidmm_adapter *adapter, uint32_t segment_
 
 /* ---- process ---- */
 
-udxg_status vidmm_process_create(struct vidmm_adapter *adapter, struct vidmm_process **ret) UDXG_MUST_CHECK;
+/* MEMORY is the client's, NULL for one here; it is copied, so that work of the process may outlive who gave it. */
+udxg_status vidmm_process_create(struct vidmm_adapter *adapter, const struct udxg_foreign *memory,
+                                 struct vidmm_process **ret) UDXG_MUST_CHECK;
 /* Everything of the process must have been destroyed before. */
 void vidmm_process_destroy(struct vidmm_process *process);
 
@@ -128,7 +133,10 @@ struct vidmm_usage {
 };
 void vidmm_process_usage(struct vidmm_process *process, struct vidmm_usage *ret);
 
-/* Whether the range overlaps memory that is a home of ours: it is not a caller's to give. */
+/* Makes its homes a window, as long as WINDOWS is there: it may go before the process does. */
+udxg_status vidmm_process_show(const struct vidmm_process *process, struct vidmm_windows *windows) UDXG_MUST_CHECK;
+
+/* Of a process that lives here: whether the range overlaps memory that is a home: it is not a caller's to give. */
 bool vidmm_process_owns(const struct vidmm_process *process, const void *address, uint64_t size_bytes);
 
 /* ---- allocations ---- */
@@ -140,8 +148,10 @@ struct vidmm_alloc_desc {
     uint32_t flags; /* enum udxg_allocation_flags */
     uint32_t priority;
     const void *system_memory; /* the caller's own, EXISTING_SYS_MEM set, checked by the caller; or NULL */
+    bool is_section;           /* of it: that is our mapping of a client's file, wherever the client is */
     /* An allocation, of any adapter, that never leaves its home and outlives this one: they have one home. Or NULL. */
     const struct vidmm_alloc *home_of;
+    struct vidmm_site *site; /* where its home is to be, site.h; NULL: with the others of the process */
     bool read_only; /* engines may not write it */
     bool allow_not_zeroed;
     uint8_t stripe; /* of the creating device, base/stripe.h */
@@ -188,7 +198,9 @@ struct vidmm_alloc {
     struct vidmm_process *process; /* the creator's; constant */
     uint64_t size_bytes;           /* rounded to pages; constant */
     void *home;                    /* address of the home or of the caller's memory; constant */
-    struct udxg_range *home_range; /* in the process's pool; NULL: not its own; constant */
+    struct udxg_range *home_range; /* in the process's pool or the site's; NULL: not its own; constant */
+    struct vidmm_site *site;       /* referenced; NULL: none of its own; constant */
+    const struct udxg_foreign *foreign; /* how a home that is a client's memory is reached; constant */
     uint32_t flags;                /* constant */
     uint32_t supported_segments UDXG_GUARDED_BY(VIDMM);
     uint8_t preferred[5] UDXG_GUARDED_BY(VIDMM); /* segment id, with VIDMM_FROM_END; 0 is none */
@@ -234,6 +246,11 @@ struct vidmm_alloc {
 /* Charges commit, finds a home, zeroes it. STATUS_NO_MEMORY, STATUS_GRAPHICS_NO_VIDEO_MEMORY: nothing kept. */
 udxg_status vidmm_alloc_init(struct vidmm_alloc *alloc, struct vidmm_process *process,
                              const struct vidmm_alloc_desc *desc) UDXG_MUST_CHECK;
+/* Whether the bytes are a client's own memory, or a client's file. */
+static inline bool vidmm_alloc_is_foreign(const struct vidmm_alloc *alloc)
+{
+    return !alloc->home_range && !alloc->borrowed;
+}
 /* Frees now. No binding may be left; waits for a copy under way, so never call it on an engine's thread. */
 void vidmm_alloc_fini(struct vidmm_alloc *alloc);
 
@@ -593,6 +610,7 @@ struct vidmm_listener {
     void (*notify)(const struct vidmm_listener *listener, const struct vidmm_notice *notice);
     void (*callback)(void); /* these two are for the registrant */
     void *context;
+    const void *user; /* the notifying function's own; it lives until the registration is silenced */
 };
 
 /* Embeddable. */

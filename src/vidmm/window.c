@@ -125,6 +125,19 @@ udxg_status vidmm_window_add(struct vidmm_windows *windows, const void *base, ui
     return status;
 }
 
+bool vidmm_window_add_use(struct vidmm_windows *windows, const void *base)
+{
+    struct window *window;
+    bool found;
+
+    udxg_lock(WINDOW, &windows->lock);
+    window = of_node(udxg_range_tree_find(&windows->tree, (uintptr_t)base));
+    found = window && window->node.start == (uintptr_t)base && window->writable;
+    if (found) window->uses++;
+    udxg_unlock(WINDOW, &windows->lock);
+    return found;
+}
+
 /* Returns what nobody knows any more. */
 static struct window *remove_locked(struct vidmm_windows *windows, const void *base) UDXG_REQUIRES(WINDOW)
 {

@@ -57,6 +57,8 @@ bool vidmm_windows_are_remote(const struct vidmm_windows *windows);
  */
 udxg_status vidmm_window_add(struct vidmm_windows *windows, const void *base, uint64_t size_bytes, int fd,
                              bool writable) UDXG_MUST_CHECK;
+/* Counts BASE once more if it is a writable window; false when it is not. */
+bool vidmm_window_add_use(struct vidmm_windows *windows, const void *base) UDXG_MUST_CHECK;
 void vidmm_window_remove(struct vidmm_windows *windows, const void *base);
 /* Which window ADDRESS is in, and where; false: in none. */
 bool vidmm_window_find(struct vidmm_windows *windows, const void *address, uint32_t *ret_id, uint64_t *ret_offset);

@@ -152,16 +152,15 @@ static inline void wait_cpu(const struct gpu *g, D3DKMT_HANDLE fence, UINT64 val
     DO(g->process, WaitForSynchronizationObjectFromCpu, &args);
 }
 
-/* Resident and mapped. */
-static inline struct buffer make_buffer(const struct gpu *g, UINT64 size_bytes)
+/* Makes it resident and maps it. */
+static inline struct buffer map_buffer(const struct gpu *g, D3DKMT_HANDLE allocation, UINT64 size_bytes)
 {
-    struct buffer b = {0};
+    struct buffer b = {.allocation = allocation};
     D3DDDI_MAKERESIDENT resident = {.hPagingQueue = g->queue, .NumAllocations = 1, .AllocationList = &b.allocation};
-    D3DDDI_MAPGPUVIRTUALADDRESS map = {.hPagingQueue = g->queue, .SizeInPages = size_bytes / 4096};
+    D3DDDI_MAPGPUVIRTUALADDRESS map = {
+        .hPagingQueue = g->queue, .SizeInPages = size_bytes / 4096, .hAllocation = allocation};
     udxg_status status;
 
-    assert_int_equal(try_create(g, size_bytes, false, NULL, &b.allocation), STATUS_SUCCESS);
-    map.hAllocation = b.allocation;
     map.Protection.Write = 1;
     DO(g->process, MapGpuVirtualAddress, &map);
     b.va = map.VirtualAddress;
@@ -169,6 +168,15 @@ static inline struct buffer make_buffer(const struct gpu *g, UINT64 size_bytes)
     assert_false(udxg_failed(status));
     if (status == STATUS_PENDING) wait_cpu(g, g->queue_fence, resident.PagingFenceValue);
     return b;
+}
+
+/* A new one, resident and mapped. */
+static inline struct buffer make_buffer(const struct gpu *g, UINT64 size_bytes)
+{
+    D3DKMT_HANDLE allocation = 0;
+
+    assert_int_equal(try_create(g, size_bytes, false, NULL, &allocation), STATUS_SUCCESS);
+    return map_buffer(g, allocation, size_bytes);
 }
 
 static inline void *lock(const struct gpu *g, D3DKMT_HANDLE allocation)

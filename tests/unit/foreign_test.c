@@ -183,10 +183,11 @@ static void of_another(void **state)
 
     assert_true(udxg_foreign_is_valid(&client.memory));
     assert_int_equal(udxg_foreign_dup(&client.memory, &copy), STATUS_SUCCESS);
-    forget_client(&client); /* the copy stands for itself */
+    udxg_foreign_close(&client.memory); /* the copy stands for itself */
     transfers(&copy, client.pages);
     probes(&copy, client.pages);
     kill_client(&client);
+    forget_client(&client);
     udxg_foreign_close(&copy);
     assert_int_equal(copy.mem_fd, -1);
 }

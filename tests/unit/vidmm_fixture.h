@@ -107,7 +107,7 @@ static inline void world_join(struct world *world, struct vidmm_adapter *adapter
     *world = (struct world){.adapter = adapter};
     pthread_mutex_init(&world->mutex, NULL);
     pthread_cond_init(&world->moved, NULL);
-    assert_int_equal(vidmm_process_create(adapter, &world->process), STATUS_SUCCESS);
+    assert_int_equal(vidmm_process_create(adapter, NULL, &world->process), STATUS_SUCCESS);
     vidmm_device_init(&world->device, world->process, world_ready, world_failed);
     assert_int_equal(vidmm_queue_create(&world->device, 0, world_completed, world, &world->queue), STATUS_SUCCESS);
     vidmm_gpu_memory(&world->device, &world->view, &world->memory);

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/* What a process elsewhere sees; no lock of its own. */
+#include "core/sight.h"
+
+#include "core/allocation.h"
+#include "core/resource.h"
+#include "core/shared_resource.h"
+#include "vidmm/site.h"
+
+udxg_status udxg_sight_open(struct udxg_resource *resource)
+{
+    struct udxg_process *process = resource->child.device->process;
+    const struct vidmm_site *site = resource->shared->site;
+    udxg_status status;
+
+    if (!process->endpoint || !site) return STATUS_SUCCESS;
+    status = vidmm_site_show(site, &process->windows, !resource->read_only);
+    resource->shown = !udxg_failed(status);
+    return status == STATUS_ACCESS_DENIED ? STATUS_SUCCESS : status; /* engines may write it as before */
+}
+
+void udxg_sight_close(struct udxg_resource *resource)
+{
+    if (resource->shown) vidmm_site_hide(resource->shared->site, &resource->child.device->process->windows);
+    resource->shown = false;
+}
+
+/* It is memory that the process of the opening itself gave. */
+static bool is_own(const struct udxg_allocation *allocation)
+{
+    const struct udxg_memory *memory = allocation->memory;
+
+    return vidmm_alloc_is_foreign(&memory->vidmm) && memory->pa == allocation->child.device->pa && !memory->origin;
+}
+
+udxg_status udxg_sight_check(const struct udxg_allocation *allocation)
+{
+    const struct udxg_resource *resource = allocation->resource;
+
+    if (!allocation->child.device->process->endpoint) return STATUS_SUCCESS;
+    if (vidmm_alloc_is_foreign(&allocation->memory->vidmm))
+        return is_own(allocation) ? STATUS_SUCCESS : STATUS_ACCESS_DENIED;
+    return !resource || !resource->shared || resource->shown ? STATUS_SUCCESS : STATUS_ACCESS_DENIED;
+}
+
+void udxg_sight_end(const struct udxg_allocation *allocation)
+{
+    struct udxg_memory *memory = allocation->memory;
+    bool first = allocation == &udxg_container_of(memory, struct udxg_birth, memory)->opening;
+
+    if (memory->section && first) udxg_section_hide(memory->section);
+}
+
+void *udxg_sight_address(const struct udxg_allocation *allocation, void *home)
+{
+    bool own = allocation->child.device->process->endpoint && is_own(allocation) && !allocation->memory->section;
+
+    return own ? (void *)((uintptr_t)home | UDXG_OWN_ADDRESS) : home;
+}
