@@ -38,7 +38,6 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -419,24 +418,20 @@ int udxg_os_above_standard(int fd)
     return copy;
 }
 
-/*
- * What a client sent to our end would lie there, other descriptors among it, until we close it; and closing somebody
- * else's may take as long as he likes (SO_LINGER). So nothing is let in.
- */
-udxg_status udxg_os_socket_pair(int *ret_keep, int *ret_give)
+udxg_status udxg_os_pipe(int *ret_read, int *ret_write)
 {
     int fds[2];
 
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds) != 0) return udxg_os_status(errno);
+    if (pipe2(fds, O_CLOEXEC | O_NONBLOCK) != 0) return udxg_os_status(errno);
     fds[0] = udxg_os_above_standard(fds[0]);
     fds[1] = udxg_os_above_standard(fds[1]);
-    if (fds[0] < 0 || fds[1] < 0 || shutdown(fds[0], SHUT_RD) != 0) {
+    if (fds[0] < 0 || fds[1] < 0) {
         udxg_os_close(fds[0]);
         udxg_os_close(fds[1]);
         return STATUS_NO_MEMORY;
     }
-    *ret_keep = fds[0];
-    *ret_give = fds[1];
+    *ret_read = fds[0];
+    *ret_write = fds[1];
     return STATUS_SUCCESS;
 }
 
@@ -460,12 +455,41 @@ void udxg_os_make_inheritable(int fd)
     (void)fcntl(fd, F_SETFD, 0);
 }
 
-bool udxg_os_socket_id(intptr_t fd, uint64_t *ret_id)
+/*
+ * Not by F_GETPIPE_SZ, which only pipes answer: it waits for the lock of the pipe, and who writes from memory that is
+ * slow to come (of his own FUSE file system) holds that as long as he likes. STATX_DONT_SYNC is what keeps FUSE from
+ * asking its server.
+ */
+bool udxg_os_pipe_end(intptr_t fd, struct udxg_os_pipe_end *ret)
 {
-    socklen_t size_bytes = sizeof *ret_id;
+    const unsigned wanted = STATX_TYPE | STATX_INO | STATX_MTIME;
+    struct statx file;
+    int flags;
 
-    return fd >= 0 && fd <= INT_MAX && getsockopt((int)fd, SOL_SOCKET, SO_COOKIE, ret_id, &size_bytes) == 0 &&
-           size_bytes == sizeof *ret_id;
+    if (fd < 0 || fd > INT_MAX) return false;
+    flags = fcntl((int)fd, F_GETFL);
+    if (flags < 0 || flags & O_PATH || statx((int)fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, wanted, &file) != 0)
+        return false;
+    if (~file.stx_mask & wanted || !S_ISFIFO(file.stx_mode) || (flags & O_ACCMODE) == O_RDWR) return false;
+    *ret = (struct udxg_os_pipe_end){.device = (uint64_t)file.stx_dev_major << 32 | file.stx_dev_minor,
+                                     .inode = file.stx_ino,
+                                     .stamp = file.stx_mtime.tv_sec,
+                                     .writes = (flags & O_ACCMODE) == O_WRONLY};
+    return true;
+}
+
+bool udxg_os_same_pipe_end(const struct udxg_os_pipe_end *a, const struct udxg_os_pipe_end *b)
+{
+    return a->device == b->device && a->inode == b->inode && a->stamp == b->stamp && a->writes == b->writes;
+}
+
+bool udxg_os_pipe_stamp(int fd, int64_t *ret_stamp)
+{
+    struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, {0}};
+
+    if (!udxg_os_random(ret_stamp, sizeof *ret_stamp)) return false;
+    times[1].tv_sec = *ret_stamp;
+    return futimens(fd, times) == 0;
 }
 
 bool udxg_os_has_hung_up(int fd)
@@ -498,9 +522,18 @@ bool udxg_os_pidfd_pid(intptr_t fd, uint32_t *ret_pid)
     return true;
 }
 
-void udxg_os_socket_mark(int fd)
+/* SIGPIPE of a pipe without a reader would be the client's death: it is held back, and taken out. */
+void udxg_os_pipe_mark(int fd)
 {
-    (void)send(fd, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+    static const struct timespec at_once;
+    sigset_t pipe_signal, former;
+
+    sigemptyset(&pipe_signal);
+    sigaddset(&pipe_signal, SIGPIPE);
+    pthread_sigmask(SIG_BLOCK, &pipe_signal, &former);
+    if (write(fd, "", 1) < 0 && errno == EPIPE && !sigismember(&former, SIGPIPE))
+        sigtimedwait(&pipe_signal, NULL, &at_once);
+    pthread_sigmask(SIG_SETMASK, &former, NULL);
 }
 
 bool udxg_os_random(void *bytes, size_t size_bytes)

@@ -95,12 +95,8 @@ void udxg_os_close(int fd);
 int udxg_os_above_standard(int fd);
 /* Another descriptor of the same file, closed on exec, none of 0, 1 and 2. */
 udxg_status udxg_os_dup(int fd, int *ret_fd) UDXG_MUST_CHECK;
-/*
- * Two connected sockets, closed on exec, none of them 0, 1 or 2: there a handle would look absent. The one to keep
- * hangs up when the last copy of the one to give is closed, or was shut down. Nothing can be sent to the one to keep,
- * and nothing that is done with the other one makes the functions below block.
- */
-udxg_status udxg_os_socket_pair(int *ret_keep, int *ret_give) UDXG_MUST_CHECK;
+/* A pipe, closed on exec, neither end 0, 1 or 2: there a handle would look absent. Ours do not block. */
+udxg_status udxg_os_pipe(int *ret_read, int *ret_write) UDXG_MUST_CHECK;
 /* Whether FD is open at all. */
 bool udxg_os_is_descriptor(int fd);
 /* Descriptors by which another process can reach our memory, and read what is mapped in it; false: we may not. */
@@ -110,14 +106,26 @@ bool udxg_os_pidfd_pid(intptr_t fd, uint32_t *ret_pid) UDXG_MUST_CHECK;
 /* FD stays open over an exec. */
 void udxg_os_make_inheritable(int fd);
 /*
- * What tells a socket from all others that there ever were since the system started, the same for every copy of its
- * descriptor. False when FD is no socket.
+ * What the system says of an end of a pipe, the same for every copy of its descriptor. The number of a pipe may come
+ * again while it exists; the stamp is what tells two such pipes apart, once one of them has been given a new one.
  */
-bool udxg_os_socket_id(intptr_t fd, uint64_t *ret_id) UDXG_MUST_CHECK;
-/* Whether the other end of a socket pair has hung up. */
+struct udxg_os_pipe_end {
+    uint64_t device, inode;
+    int64_t stamp; /* when it was last written to: the whole seconds */
+    bool writes;   /* which end */
+};
+/*
+ * False when FD is no descriptor, or none of a pipe. A named pipe is one, of another device. Never blocks, whatever
+ * FD is and whatever others do with it: no file system is asked, and no lock taken that is held while a pipe is used.
+ */
+bool udxg_os_pipe_end(intptr_t fd, struct udxg_os_pipe_end *ret) UDXG_MUST_CHECK;
+bool udxg_os_same_pipe_end(const struct udxg_os_pipe_end *a, const struct udxg_os_pipe_end *b);
+/* Gives a pipe that we have made a stamp that nobody foresees, and nobody reads who has no descriptor of it. */
+bool udxg_os_pipe_stamp(int fd, int64_t *ret_stamp) UDXG_MUST_CHECK;
+/* Whether the other end of a pipe has hung up. */
 bool udxg_os_has_hung_up(int fd);
-/* There is something to read at the other end of a pair of ours; nothing happens when it is full or closed. */
-void udxg_os_socket_mark(int fd);
+/* Puts a byte into a pipe of ours, at its writing end; nothing happens when it is full or has no reader. */
+void udxg_os_pipe_mark(int fd);
 
 /* SIZE_BYTES (up to 256) that nobody can foresee; false where the system has none. */
 bool udxg_os_random(void *bytes, size_t size_bytes) UDXG_MUST_CHECK;

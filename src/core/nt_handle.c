@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * NT handles and the thread that sees them close. A handle is on the list, and in the table of numbers, from its
+ * NT handles and the thread that sees them close. A handle is on the list, and in the table of inodes, from its
  * opening to the hang-up; whoever sweeps, and the end of the kernel, are the only ones that take it off. Only one
  * sweeps at a time: the thread, or who finds no descriptor left. The table of names knows a share from its making
  * until somebody notices that its last handle is closed: who sweeps, or whoever looks the name up before that.
  *
- * What a client does with its end ends the handle at worst, for all of its copies (shutdown()): see decision 17.
+ * A descriptor of the client is asked for what never blocks, and ours for what the client cannot hold up: decision 17.
  *
  * Locks: NT, never while references are dropped.
  */
@@ -35,8 +35,9 @@ struct share {
 struct nt_handle {
     struct udxg_list link UDXG_GUARDED_BY(NT);    /* in the kernel's list */
     struct udxg_list sibling UDXG_GUARDED_BY(NT); /* in the share's, or in none */
-    struct udxg_hash_node by_id UDXG_GUARDED_BY(NT);
-    struct share *share; /* kept by being counted; constant, like what follows */
+    struct udxg_hash_node by_inode UDXG_GUARDED_BY(NT);
+    struct share *share;         /* kept by being counted; constant, like what follows */
+    struct udxg_os_pipe_end end; /* the client's, without its stamp, which is made for each look-up */
     uint32_t access;
     int fd; /* our end */
 };
@@ -45,7 +46,7 @@ void udxg_nt_handles_init(struct udxg_nt_handles *handles) UDXG_NO_TSA
 {
     udxg_mutex_init_NT(&handles->lock);
     udxg_list_init(&handles->open);
-    udxg_hash_init(&handles->by_id);
+    udxg_hash_init(&handles->by_inode);
     udxg_hash_init(&handles->names);
     handles->started = handles->sweeping = false;
     atomic_init(&handles->ended, 0);
@@ -134,7 +135,7 @@ static struct share *find_name_locked(struct udxg_nt_handles *handles, const str
 static bool unlink_locked(struct udxg_nt_handles *handles, struct nt_handle *handle) UDXG_REQUIRES(NT)
 {
     udxg_list_remove(&handle->link);
-    udxg_hash_remove(&handles->by_id, &handle->by_id);
+    udxg_hash_remove(&handles->by_inode, &handle->by_inode);
     udxg_list_remove(&handle->sibling);
     if (--handle->share->handle_count) return false;
     unname_locked(handles, handle->share);
@@ -254,14 +255,19 @@ void udxg_nt_handles_fini(struct udxg_nt_handles *handles) UDXG_NO_TSA
     }
     while ((link = udxg_list_first(&handles->open))) end(handles, udxg_container_of(link, struct nt_handle, link));
     udxg_hash_fini(&handles->names);
-    udxg_hash_fini(&handles->by_id);
+    udxg_hash_fini(&handles->by_inode);
     pthread_cond_destroy(&handles->swept);
     udxg_mutex_fini_NT(&handles->lock);
 }
 
+static udxg_status make_pipe(const struct udxg_nt_request *request, int *ret_ours, int *ret_clients)
+{
+    return request->readable ? udxg_os_pipe(ret_clients, ret_ours) : udxg_os_pipe(ret_ours, ret_clients);
+}
+
 /* A handle that nobody knows yet, and the client's descriptor. */
 static udxg_status handle_create(struct udxg_nt_handles *handles, const struct udxg_nt_request *request,
-                                 struct nt_handle **ret_handle, uint64_t *ret_id, int *ret_fd)
+                                 struct nt_handle **ret_handle, int *ret_fd)
 {
     struct nt_handle *handle = malloc(sizeof *handle);
     udxg_status status;
@@ -271,13 +277,13 @@ static udxg_status handle_create(struct udxg_nt_handles *handles, const struct u
     /* There may be no descriptor left but those that the client has closed already. */
     do {
         ended = atomic_load(&handles->ended);
-        status = udxg_os_socket_pair(&handle->fd, ret_fd);
+        status = make_pipe(request, &handle->fd, ret_fd);
     } while (udxg_failed(status) && end_closed(handles, ended));
     if (udxg_failed(status)) {
         free(handle);
         return status;
     }
-    if (!udxg_os_socket_id(*ret_fd, ret_id)) { /* somebody closes descriptors that are not his */
+    if (!udxg_os_pipe_end(*ret_fd, &handle->end)) { /* somebody closes descriptors that are not his */
         udxg_os_close(handle->fd);
         udxg_os_close(*ret_fd);
         free(handle);
@@ -289,14 +295,14 @@ static udxg_status handle_create(struct udxg_nt_handles *handles, const struct u
     return STATUS_SUCCESS;
 }
 
-static void link_locked(struct udxg_nt_handles *handles, struct nt_handle *handle, struct share *share, uint64_t id)
+static void link_locked(struct udxg_nt_handles *handles, struct nt_handle *handle, struct share *share)
     UDXG_REQUIRES(NT)
 {
     handle->share = share;
     share->handle_count++;
     udxg_list_append(&handles->open, &handle->link);
     udxg_list_append(&share->handles, &handle->sibling);
-    udxg_hash_insert(&handles->by_id, &handle->by_id, id);
+    udxg_hash_insert(&handles->by_inode, &handle->by_inode, handle->end.inode);
 }
 
 /* After it the handle may be gone at any time. Before it nobody but its maker ends it. */
@@ -326,21 +332,20 @@ udxg_status udxg_nt_share(struct udxg_nt_handles *handles, uint32_t count, struc
                           const struct udxg_name *name, const struct udxg_nt_request *request, int *ret_fd)
 {
     struct nt_handle *handle;
-    uint64_t id;
     struct share *share;
     int fd;
     udxg_status status = share_create(count, objects, name, &share);
 
     if (udxg_failed(status)) return status;
     share->withheld = request->withheld;
-    status = handle_create(handles, request, &handle, &id, &fd);
+    status = handle_create(handles, request, &handle, &fd);
     if (udxg_failed(status)) {
         share_free(share);
         return status;
     }
     udxg_lock(NT, &handles->lock);
     status = publish_share_locked(handles, share, name);
-    if (!udxg_failed(status)) link_locked(handles, handle, share, id);
+    if (!udxg_failed(status)) link_locked(handles, handle, share);
     udxg_unlock(NT, &handles->lock);
     if (udxg_failed(status)) {
         udxg_os_close(handle->fd);
@@ -355,7 +360,7 @@ udxg_status udxg_nt_share(struct udxg_nt_handles *handles, uint32_t count, struc
 }
 
 static udxg_status join_name_locked(struct udxg_nt_handles *handles, const struct udxg_name *name,
-                                    enum udxg_shared_kind kind, struct nt_handle *handle, uint64_t id) UDXG_REQUIRES(NT)
+                                    enum udxg_shared_kind kind, struct nt_handle *handle) UDXG_REQUIRES(NT)
 {
     struct share *share = find_name_locked(handles, name);
 
@@ -363,7 +368,7 @@ static udxg_status join_name_locked(struct udxg_nt_handles *handles, const struc
     if (share->objects[0]->class->kind != kind) return STATUS_OBJECT_TYPE_MISMATCH;
     handle->access &= ~share->withheld;
     if (!handle->access) return STATUS_ACCESS_DENIED;
-    link_locked(handles, handle, share, id);
+    link_locked(handles, handle, share);
     return STATUS_SUCCESS;
 }
 
@@ -371,13 +376,12 @@ udxg_status udxg_nt_open_name(struct udxg_nt_handles *handles, const struct udxg
                               const struct udxg_nt_request *request, int *ret_fd)
 {
     struct nt_handle *handle;
-    uint64_t id;
     int fd;
-    udxg_status status = handle_create(handles, request, &handle, &id, &fd);
+    udxg_status status = handle_create(handles, request, &handle, &fd);
 
     if (udxg_failed(status)) return status;
     udxg_lock(NT, &handles->lock);
-    status = join_name_locked(handles, name, kind, handle, id);
+    status = join_name_locked(handles, name, kind, handle);
     udxg_unlock(NT, &handles->lock);
     if (udxg_failed(status)) {
         udxg_os_close(handle->fd);
@@ -392,11 +396,29 @@ udxg_status udxg_nt_open_name(struct udxg_nt_handles *handles, const struct udxg
 
 /* ---- look-up ---- */
 
-static const struct nt_handle *find_handle_locked(struct udxg_nt_handles *handles, uint64_t id) UDXG_REQUIRES(NT)
+/*
+ * Whether FD is of this pipe: a new stamp of ours must be on it. A pipe that has the same number, and has copied all
+ * that can be copied, does not have that. With the lock, so that nobody else gives it one.
+ */
+static bool is_genuine_locked(const struct nt_handle *handle, intptr_t fd) UDXG_REQUIRES(NT)
 {
-    struct udxg_hash_node *node = udxg_hash_find(&handles->by_id, id);
+    struct udxg_os_pipe_end expected = handle->end, seen;
 
-    return node ? udxg_container_of(node, struct nt_handle, by_id) : NULL;
+    return udxg_os_pipe_stamp(handle->fd, &expected.stamp) && udxg_os_pipe_end(fd, &seen) &&
+           udxg_os_same_pipe_end(&expected, &seen);
+}
+
+static const struct nt_handle *find_handle_locked(struct udxg_nt_handles *handles, uint64_t inode, intptr_t fd)
+    UDXG_REQUIRES(NT)
+{
+    struct udxg_hash_node *node = udxg_hash_find(&handles->by_inode, inode);
+    const struct nt_handle *handle;
+
+    for (; node; node = udxg_hash_next(node)) {
+        handle = udxg_container_of(node, struct nt_handle, by_inode);
+        if (is_genuine_locked(handle, fd)) return handle;
+    }
+    return NULL;
 }
 
 static udxg_status get_locked(const struct nt_handle *handle, enum udxg_shared_kind kind, struct udxg_nt_found *ret)
@@ -416,13 +438,13 @@ static udxg_status get_locked(const struct nt_handle *handle, enum udxg_shared_k
 udxg_status udxg_nt_find(struct udxg_nt_handles *handles, intptr_t fd, enum udxg_shared_kind kind,
                          struct udxg_nt_found *ret)
 {
+    struct udxg_os_pipe_end end;
     const struct nt_handle *handle;
     udxg_status status;
-    uint64_t id;
 
-    if (!udxg_os_socket_id(fd, &id)) return STATUS_INVALID_HANDLE;
+    if (!udxg_os_pipe_end(fd, &end)) return STATUS_INVALID_HANDLE;
     udxg_lock(NT, &handles->lock);
-    handle = find_handle_locked(handles, id);
+    handle = find_handle_locked(handles, end.inode, fd);
     status = handle ? get_locked(handle, kind, ret) : STATUS_INVALID_HANDLE;
     udxg_unlock(NT, &handles->lock);
     return status;
@@ -433,13 +455,16 @@ void udxg_nt_forget(struct udxg_nt_found *found)
     for (uint32_t i = 0; i < found->count; i++) udxg_shared_unref(found->objects[i]);
 }
 
-/* With the lock, so that the descriptor stays ours; it does not block. */
-void udxg_nt_mark_readable(struct udxg_nt_handles *handles, uint64_t id, enum udxg_shared_kind kind)
+/* With the lock, so that the descriptor stays ours; the pipe is empty, and writing to it does not block. */
+void udxg_nt_mark_readable(struct udxg_nt_handles *handles, uint64_t inode, const struct udxg_shared *object)
 {
+    struct udxg_hash_node *node;
     const struct nt_handle *handle;
 
     udxg_lock(NT, &handles->lock);
-    handle = find_handle_locked(handles, id);
-    if (handle && handle->share->objects[0]->class->kind == kind) udxg_os_socket_mark(handle->fd);
+    for (node = udxg_hash_find(&handles->by_inode, inode); node; node = udxg_hash_next(node)) {
+        handle = udxg_container_of(node, struct nt_handle, by_inode);
+        if (handle->share->objects[0] == object) udxg_os_pipe_mark(handle->fd);
+    }
     udxg_unlock(NT, &handles->lock);
 }

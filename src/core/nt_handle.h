@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * NT handles. To the client an NT handle is a descriptor: one of a pair of sockets whose other one we hold. It travels
- * like any descriptor, and every copy of it, by dup() or through a socket, is the same handle: the system gives each
- * socket a number that no other has had since it started (SO_COOKIE), and that is how one is recognised. When the last
- * copy anywhere is closed, ours hangs up, a thread that sleeps on all of them notices, and what the handle kept alive
- * is given back. The thread starts with the first handle.
+ * NT handles. To the client an NT handle is a descriptor: one end of a pipe whose other end we hold. It travels like
+ * any descriptor, and every copy of it, by dup() or through a socket, is the same handle: what the system says of it is
+ * the same for all of them, and changes when we change it, which is how one is recognised. When the last copy
+ * anywhere is closed, our end hangs up, a thread that sleeps on all of them notices, and what the handle kept alive is
+ * given back. The thread starts with the first handle.
  *
  * Nothing here depends on where the descriptor is: who made a handle for somebody else sends it and closes his own
  * copy, and who gets one back looks it up.
@@ -39,8 +39,8 @@ struct udxg_name {
 struct udxg_nt_handles {
     struct udxg_mutex_NT lock;
     struct udxg_list open UDXG_GUARDED_BY(NT);
-    struct udxg_hash by_id UDXG_GUARDED_BY(NT); /* of the client's socket */
-    struct udxg_hash names UDXG_GUARDED_BY(NT); /* shares that have one */
+    struct udxg_hash by_inode UDXG_GUARDED_BY(NT); /* several may have one */
+    struct udxg_hash names UDXG_GUARDED_BY(NT);    /* shares that have one */
     bool started UDXG_GUARDED_BY(NT);
     bool sweeping UDXG_GUARDED_BY(NT); /* somebody ends what has hung up */
     atomic_uint ended;                 /* how many there were, in all */
@@ -58,6 +58,7 @@ struct udxg_nt_request {
     uint32_t access;
     uint32_t withheld; /* of a share: access that neither this handle nor one by name is given */
     bool inherit;      /* it stays open over an exec */
+    bool readable;     /* the client has the reading end of the pipe, and we can mark it */
 };
 
 /*
@@ -91,7 +92,10 @@ udxg_status udxg_nt_find(struct udxg_nt_handles *handles, intptr_t fd, enum udxg
                          struct udxg_nt_found *ret) UDXG_MUST_CHECK;
 void udxg_nt_forget(struct udxg_nt_found *found);
 
-/* There is something to read, from now on, at the handle of that kind; nothing where it is closed already. */
-void udxg_nt_mark_readable(struct udxg_nt_handles *handles, uint64_t id, enum udxg_shared_kind kind);
+/*
+ * There is something to read, from now on, at the readable handle of INODE that stands for OBJECT; nothing where it is
+ * closed already. OBJECT is only compared, and need not exist any more.
+ */
+void udxg_nt_mark_readable(struct udxg_nt_handles *handles, uint64_t inode, const struct udxg_shared *object);
 
 #endif

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Sync files: a fence and a value behind a descriptor that can be polled. It is an NT handle, and there is a byte to
- * read from its socket when the fence has reached the value, or never will. Every copy of the descriptor is the same
- * sync file. It keeps its fence, which can be opened from it, for waits; it only watches it. No lock of its own.
+ * Sync files: a fence and a value behind a descriptor that can be polled. It is an NT handle turned round: the client
+ * has the reading end of the pipe, and there is a byte to read when the fence has reached the value, or never will.
+ * Every copy of the descriptor is the same sync file. It keeps its fence, which can be opened from it, for waits; it
+ * only watches it. No lock of its own.
  */
 #include <stdlib.h>
 
@@ -13,8 +14,9 @@ enum mark_state { UNMARKED, MARKING, MARKED, CLOSED };
 
 /* What marks the descriptor; it outlives the file while the fence is just being signalled. */
 struct file_wait {
-    struct udxg_nt_handles *nt_handles; /* constant once it is started, like the next; there until it is CLOSED */
-    uint64_t id;                        /* of the descriptor */
+    struct udxg_nt_handles *nt_handles; /* constant once it is started, like what follows; there until it is CLOSED */
+    uint64_t inode;                     /* of the pipe */
+    const struct udxg_shared *file;     /* not referenced */
     _Atomic uint32_t state;             /* enum mark_state */
     struct udxg_wait wait;
 };
@@ -62,7 +64,7 @@ static bool mark(struct udxg_wait *wait)
     uint32_t state = UNMARKED;
 
     if (!atomic_compare_exchange_strong(&file->state, &state, MARKING)) return true;
-    udxg_nt_mark_readable(file->nt_handles, file->id, UDXG_SHARED_SYNC_FILE);
+    udxg_nt_mark_readable(file->nt_handles, file->inode, file->file);
     atomic_store(&file->state, MARKED);
     udxg_os_futex_wake(&file->state);
     return true;
@@ -88,6 +90,7 @@ static udxg_status file_create(struct udxg_process *process, struct udxg_sync *s
     udxg_sync_watch(sync);
     file->sync = sync;
     file->value = value;
+    wait->file = &file->shared;
     file->wait = wait;
     *ret_file = file;
     return STATUS_SUCCESS;
@@ -96,14 +99,17 @@ static udxg_status file_create(struct udxg_process *process, struct udxg_sync *s
 /* Makes the descriptor, and has it marked when the time comes. */
 static udxg_status give_out(struct udxg_process *process, struct sync_file *file, int *ret_fd)
 {
-    const struct udxg_nt_request request = {.access = D3DDDI_SYNC_OBJECT_WAIT};
+    const struct udxg_nt_request request = {.access = D3DDDI_SYNC_OBJECT_WAIT, .readable = true};
     const struct udxg_name no_name = {0};
     struct udxg_shared *objects[] = {&file->shared};
+    struct udxg_os_pipe_end end;
     udxg_status status = udxg_nt_share(&process->kernel->nt_handles, 1, objects, &no_name, &request, ret_fd);
 
     if (udxg_failed(status)) return status;
     /* Somebody who closes descriptors that are not his has closed it: nobody can poll it any more. */
-    if (udxg_os_socket_id(*ret_fd, &file->wait->id)) udxg_wait_start(&file->wait->wait);
+    if (!udxg_os_pipe_end(*ret_fd, &end)) return STATUS_SUCCESS;
+    file->wait->inode = end.inode;
+    udxg_wait_start(&file->wait->wait);
     return STATUS_SUCCESS;
 }
 

@@ -488,7 +488,10 @@ bool is_writable(const volatile void *address)
     return got == (ssize_t)sizeof(value);
 }
 
-/* Counts descriptors; those of sockets whose other end is gone, too. One that is closed meanwhile does not count. */
+/*
+ * Counts descriptors; those of pipes whose other end is gone, too, but for the standard ones. One that is closed
+ * meanwhile does not count.
+ */
 static int count_fds(int *ret_hung_up)
 {
     DIR *dir = opendir("/proc/self/fd");
@@ -501,7 +504,8 @@ static int count_fds(int *ret_hung_up)
         struct stat file;
         if (entry->d_name[0] == '.' || fstat(fd.fd, &file) != 0) continue;
         count++;
-        if (S_ISSOCK(file.st_mode) && poll(&fd, 1, 0) == 1 && fd.revents & (POLLHUP | POLLNVAL)) ++*ret_hung_up;
+        if (fd.fd <= STDERR_FILENO || !S_ISFIFO(file.st_mode) || poll(&fd, 1, 0) != 1) continue;
+        if (fd.revents & (POLLHUP | POLLERR | POLLNVAL)) ++*ret_hung_up;
     }
     closedir(dir);
     return count;

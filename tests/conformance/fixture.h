@@ -130,7 +130,7 @@ bool filled_with(const void *data, size_t size_bytes, uint8_t byte);
 bool is_writable(const volatile void *address);
 /*
  * The kernel closes its end of an NT handle on a thread of its own, after the client has closed his; until then it is a
- * socket that has hung up. The count is one without any of these, if need be after some waiting.
+ * pipe that has hung up. The count is one without any of these, if need be after some waiting.
  */
 int open_fd_count(void);
 

@@ -152,7 +152,7 @@ static int serve(void)
     if (udxg_failed(udxg_os_seal_readonly(memory))) return __LINE__;
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair)) return __LINE__;
     if (send(pair[0], "x", 1, MSG_NOSIGNAL) != 1 || recv(pair[1], name, 1, 0) != 1) return __LINE__;
-    if (udxg_failed(udxg_os_socket_pair(&keep, &give))) return __LINE__;
+    if (udxg_failed(udxg_os_pipe(&keep, &give))) return __LINE__;
     if (udxg_failed(udxg_os_epoll_create(&epoll, &stop))) return __LINE__;
     if (udxg_failed(udxg_os_event_dup(eventfd(0, EFD_CLOEXEC), &event))) return __LINE__;
     if (!udxg_os_thread_create(&thread, "a-thread", say_yes, &ran)) return __LINE__;

@@ -11,10 +11,12 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -483,6 +485,156 @@ static void waiting_on_a_closed_epoll_ends(void **state)
     udxg_os_close(stop_fd);
 }
 
+/* ---- pipes ---- */
+
+static bool same(int a, int b)
+{
+    struct udxg_os_pipe_end one, other;
+
+    assert_true(udxg_os_pipe_end(a, &one));
+    assert_true(udxg_os_pipe_end(b, &other));
+    return udxg_os_same_pipe_end(&one, &other);
+}
+
+static int sent_and_received(int fd)
+{
+    char byte = 0, control[CMSG_SPACE(sizeof(int))] = {0};
+    struct iovec part = {&byte, 1};
+    struct msghdr message = {.msg_iov = &part,
+                             .msg_iovlen = 1,
+                             .msg_control = control,
+                             .msg_controllen = sizeof control};
+    struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+    int sockets[2];
+
+    header->cmsg_level = SOL_SOCKET;
+    header->cmsg_type = SCM_RIGHTS;
+    header->cmsg_len = CMSG_LEN(sizeof fd);
+    memcpy(CMSG_DATA(header), &fd, sizeof fd);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, sockets), 0);
+    assert_int_equal(sendmsg(sockets[0], &message, 0), 1);
+    assert_int_equal(recvmsg(sockets[1], &message, 0), 1);
+    memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof fd);
+    close(sockets[0]);
+    close(sockets[1]);
+    return fd;
+}
+
+static void ends_of_pipes_are_told_apart(void **state)
+{
+    static const struct udxg_os_pipe_end one = {1, 2, 3, true};
+    const struct udxg_os_pipe_end others[] = {{0, 2, 3, true}, {1, 0, 3, true}, {1, 2, 0, true}, {1, 2, 3, false}};
+    int ours, theirs, other[2], copy, received;
+
+    (void)state;
+    assert_true(udxg_os_same_pipe_end(&one, &one));
+    for (unsigned i = 0; i < sizeof others / sizeof *others; i++) assert_false(udxg_os_same_pipe_end(&one, &others[i]));
+    assert_int_equal(udxg_os_pipe(&ours, &theirs), STATUS_SUCCESS);
+    assert_int_equal(pipe(other), 0);
+    copy = dup(theirs);
+    received = sent_and_received(theirs);
+    assert_true(same(theirs, copy));
+    assert_true(same(theirs, received));
+    assert_false(same(theirs, ours));
+    assert_false(same(theirs, other[1]));
+    assert_false(same(ours, other[0]));
+    close(ours);
+    close(theirs);
+    close(other[0]);
+    close(other[1]);
+    close(copy);
+    close(received);
+}
+
+/* Each stamp is another, and is on all copies at once. */
+static void stamps_of_pipes(void **state)
+{
+    struct udxg_os_pipe_end before, after;
+    int64_t stamp, second;
+    int ours, theirs;
+
+    (void)state;
+    assert_int_equal(udxg_os_pipe(&ours, &theirs), STATUS_SUCCESS);
+    for (unsigned i = 0; i < 1000; i++) {
+        assert_true(udxg_os_pipe_end(theirs, &before));
+        assert_true(udxg_os_pipe_stamp(ours, &stamp));
+        assert_true(udxg_os_pipe_end(theirs, &after));
+        assert_true(after.stamp == stamp);
+        assert_false(udxg_os_same_pipe_end(&before, &after));
+        before.stamp = stamp;
+        assert_true(udxg_os_same_pipe_end(&before, &after));
+        assert_true(udxg_os_pipe_stamp(ours, &second));
+        assert_true(stamp != second);
+    }
+    close(ours);
+    close(theirs);
+    assert_false(udxg_os_pipe_stamp(ours, &stamp));
+}
+
+static void what_is_no_end_of_a_pipe(void **state)
+{
+    char name[] = "/tmp/udxg-os-XXXXXX";
+    struct udxg_os_pipe_end end, fifo_end;
+    int fds[] = {open("/dev/null", O_RDWR),
+                 open("/proc/self/status", O_RDONLY),
+                 open_memfd(PAGE),
+                 eventfd(0, 0),
+                 socket(AF_UNIX, SOCK_STREAM, 0),
+                 -1,
+                 -1};
+    int ours, theirs, fifo;
+
+    (void)state;
+    assert_int_equal(udxg_os_pipe(&ours, &theirs), STATUS_SUCCESS);
+    snprintf(name, sizeof name, "/proc/self/fd/%d", ours);
+    fds[5] = open(name, O_PATH);
+    fds[6] = open(name, O_RDWR);
+    for (unsigned i = 0; i < sizeof fds / sizeof *fds; i++) {
+        assert_true(fds[i] >= 0);
+        assert_false(udxg_os_pipe_end(fds[i], &end));
+        close(fds[i]);
+        assert_false(udxg_os_pipe_end(fds[i], &end));
+    }
+    assert_false(udxg_os_pipe_end(-1, &end));
+    assert_false(udxg_os_pipe_end((intptr_t)ours + ((intptr_t)1 << 32), &end));
+    strcpy(name, "/tmp/udxg-os-XXXXXX");
+    close(mkstemp(name));
+    unlink(name);
+    assert_int_equal(mkfifo(name, 0600), 0);
+    fifo = open(name, O_RDONLY | O_NONBLOCK);
+    unlink(name);
+    assert_true(udxg_os_pipe_end(fifo, &fifo_end)); /* of another device */
+    assert_true(udxg_os_pipe_end(ours, &end));
+    assert_true(fifo_end.device != end.device);
+    close(fifo);
+    close(ours);
+    close(theirs);
+}
+
+/* Neither a full pipe nor one that nobody reads does anything to whoever marks it, SIGPIPE least of all. */
+static void marking_a_pipe(void **state)
+{
+    sigset_t pending;
+    int ours, theirs;
+    char byte;
+
+    (void)state;
+    assert_int_equal(udxg_os_pipe(&theirs, &ours), STATUS_SUCCESS);
+    udxg_os_pipe_mark(ours);
+    assert_int_equal(read(theirs, &byte, 1), 1);
+    assert_int_equal(read(theirs, &byte, 1), -1);
+    assert_int_equal(errno, EAGAIN);
+    assert_false(udxg_os_has_hung_up(ours));
+    while (write(ours, "", 1) == 1) continue;
+    udxg_os_pipe_mark(ours);
+    close(theirs);
+    assert_true(udxg_os_has_hung_up(ours));
+    udxg_os_pipe_mark(ours);
+    assert_int_equal(sigpending(&pending), 0);
+    assert_false(sigismember(&pending, SIGPIPE));
+    close(ours);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -504,6 +656,10 @@ int main(void)
         cmocka_unit_test(copies),
         cmocka_unit_test(foreign_memory),
         cmocka_unit_test(waiting_on_a_closed_epoll_ends),
+        cmocka_unit_test(ends_of_pipes_are_told_apart),
+        cmocka_unit_test(stamps_of_pipes),
+        cmocka_unit_test(what_is_no_end_of_a_pipe),
+        cmocka_unit_test(marking_a_pipe),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests(tests, NULL, NULL);

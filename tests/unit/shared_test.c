@@ -8,11 +8,18 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/userfaultfd.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/list.h"
@@ -44,7 +51,7 @@ static struct udxg_shared *make(const struct udxg_shared_class *class)
     return &thing->shared;
 }
 
-/* What a thread that sleeps on sockets does takes its time. */
+/* What a thread that sleeps on pipes does takes its time. */
 static void wait_destroyed(unsigned count)
 {
     for (unsigned i = 0; i < 2000 && atomic_load(&destroyed) != count; i++) usleep(5000);
@@ -266,37 +273,196 @@ static void our_own_end_is_none(void **state)
     udxg_nt_handles_fini(&handles);
 }
 
-/* What somebody does with his end neither lies in ours nor holds it up. */
-static void nothing_can_be_sent_to_us(void **state)
+static const struct udxg_nt_request readable = {.access = 3, .readable = true};
+
+/* Sync files are turned round, and our end is turned round with them. */
+static void of_a_readable_one_too(void **state)
 {
     struct udxg_nt_handles handles;
     struct udxg_shared *shared = make(&resources);
-    char byte = 0, control[CMSG_SPACE(sizeof(int))] = {0};
-    struct iovec part = {&byte, 1};
-    struct msghdr message = {.msg_iov = &part,
-                             .msg_iovlen = 1,
-                             .msg_control = control,
-                             .msg_controllen = sizeof control};
-    struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-    int fd, passed = STDERR_FILENO;
+    int fd;
+
+    (void)state;
+    udxg_nt_handles_init(&handles);
+    assert_int_equal(udxg_nt_share(&handles, 1, &shared, &no_name, &readable, &fd), STATUS_SUCCESS);
+    udxg_shared_close(shared);
+    for (int other = 0; other < 256; other++)
+        assert_int_equal(find(&handles, other, UDXG_SHARED_RESOURCE),
+                         other == fd ? STATUS_SUCCESS : STATUS_INVALID_HANDLE);
+    close(fd);
+    wait_destroyed(1);
+    udxg_nt_handles_fini(&handles);
+}
+
+/* The other descriptor of the same pipe. */
+static int our_end(int fd)
+{
+    struct stat theirs, file;
+
+    assert_int_equal(fstat(fd, &theirs), 0);
+    for (int ours = 0; ours < 256; ours++)
+        if (ours != fd && fstat(ours, &file) == 0 && file.st_dev == theirs.st_dev && file.st_ino == theirs.st_ino)
+            return ours;
+    fail_msg("our end is nowhere");
+    return -1;
+}
+
+/*
+ * Numbers of pipes come again, after some hours of making pipes. Here the handle gets another pipe on our side: what
+ * the client has is then a pipe with the number, and with times, of a handle that it is not.
+ */
+static void the_same_number_is_not_enough(void **state)
+{
+    const struct timespec times[2] = {{1, 2}, {3, 4}};
+    struct udxg_nt_handles handles;
+    struct udxg_shared *shared = make(&resources);
+    int fd, ours, genuine, other[2];
 
     (void)state;
     udxg_nt_handles_init(&handles);
     fd = share(&handles, shared, &no_name);
     udxg_shared_close(shared);
-    header->cmsg_level = SOL_SOCKET;
-    header->cmsg_type = SCM_RIGHTS;
-    header->cmsg_len = CMSG_LEN(sizeof passed);
-    memcpy(CMSG_DATA(header), &passed, sizeof passed);
-    assert_int_equal(sendmsg(fd, &message, MSG_NOSIGNAL), -1);
-    assert_int_equal(errno, EPIPE);
-    assert_int_equal(recv(fd, &byte, 1, 0), -1); /* and it does not block us where we are the client */
+    ours = our_end(fd);
+    genuine = dup(ours);
+    assert_int_equal(pipe(other), 0);
+    assert_int_equal(dup2(other[0], ours), ours);
+    assert_int_equal(futimens(fd, times), 0);
+    assert_int_equal(futimens(ours, times), 0);
+    assert_int_equal(find(&handles, fd, UDXG_SHARED_RESOURCE), STATUS_INVALID_HANDLE);
+    assert_int_equal(dup2(genuine, ours), ours);
+    assert_int_equal(find(&handles, fd, UDXG_SHARED_RESOURCE), STATUS_SUCCESS);
+    close(genuine);
+    close(other[0]);
+    close(other[1]);
+    close(fd);
+    udxg_nt_handles_fini(&handles); /* what it watched has been closed once: the thread may not be told */
+    assert_int_equal(atomic_load(&destroyed), 1);
+}
+
+/* What somebody writes lies there and says nothing. */
+static void writing_to_it_harms_nobody(void **state)
+{
+    struct udxg_nt_handles handles;
+    struct udxg_shared *shared = make(&resources);
+    char bytes[4096] = {0};
+    int fd;
+
+    (void)state;
+    udxg_nt_handles_init(&handles);
+    fd = share(&handles, shared, &no_name);
+    udxg_shared_close(shared);
+    while (write(fd, bytes, sizeof bytes) > 0) assert_int_equal(find(&handles, fd, UDXG_SHARED_RESOURCE), 0);
     assert_int_equal(errno, EAGAIN);
     assert_int_equal(find(&handles, fd, UDXG_SHARED_RESOURCE), STATUS_SUCCESS);
-    shutdown(fd, SHUT_RDWR); /* as good as closed */
-    wait_destroyed(1);
-    assert_int_equal(find(&handles, fd, UDXG_SHARED_RESOURCE), STATUS_INVALID_HANDLE);
     close(fd);
+    wait_destroyed(1);
+    udxg_nt_handles_fini(&handles);
+}
+
+struct stall {
+    int fd;
+    void *page; /* comes when SERVER lets it come */
+    int server;
+};
+
+static void *write_from_it(void *argument)
+{
+    const struct stall *stall = argument;
+
+    (void)!write(stall->fd, stall->page, 1);
+    return NULL;
+}
+
+/* Memory that comes when we let it come; false where the system does not let us. */
+static bool stall_create(struct stall *stall)
+{
+    struct uffdio_api api = {.api = UFFD_API};
+    struct uffdio_register range = {.range.len = 4096, .mode = UFFDIO_REGISTER_MODE_MISSING};
+
+    stall->server = (int)syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
+    if (stall->server < 0) return false;
+    assert_int_equal(ioctl(stall->server, UFFDIO_API, &api), 0);
+    stall->page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    assert_ptr_not_equal(stall->page, MAP_FAILED);
+    range.range.start = (uintptr_t)stall->page;
+    assert_int_equal(ioctl(stall->server, UFFDIO_REGISTER, &range), 0);
+    return true;
+}
+
+static void stall_end(struct stall *stall)
+{
+    struct uffdio_zeropage zero = {.range = {(uintptr_t)stall->page, 4096}};
+
+    assert_int_equal(ioctl(stall->server, UFFDIO_ZEROPAGE, &zero), 0);
+}
+
+/* Who writes from memory that does not come holds the lock of his pipe. We must not need it. */
+static void a_writer_that_hangs_holds_nobody_up(void **state)
+{
+    struct udxg_nt_handles handles;
+    struct udxg_shared *shared;
+    struct stall stall;
+    struct pollfd fault;
+    pthread_t writer;
+    int other[2];
+
+    (void)state;
+    if (!stall_create(&stall)) skip();
+    shared = make(&resources);
+    udxg_nt_handles_init(&handles);
+    assert_int_equal(pipe(other), 0);
+    for (unsigned i = 0; i < 2; i++) {
+        stall.fd = i ? share(&handles, shared, &no_name) : other[1];
+        assert_int_equal(madvise(stall.page, 4096, MADV_DONTNEED), 0);
+        assert_int_equal(pthread_create(&writer, NULL, write_from_it, &stall), 0);
+        fault = (struct pollfd){.fd = stall.server, .events = POLLIN};
+        assert_int_equal(poll(&fault, 1, 10000), 1);
+        assert_int_equal(find(&handles, stall.fd, UDXG_SHARED_RESOURCE), i ? STATUS_SUCCESS : STATUS_INVALID_HANDLE);
+        stall_end(&stall);
+        pthread_join(writer, NULL);
+        close(stall.fd);
+    }
+    close(other[0]);
+    close(stall.server);
+    munmap(stall.page, 4096);
+    udxg_shared_close(shared);
+    wait_destroyed(1);
+    udxg_nt_handles_fini(&handles);
+}
+
+static bool is_readable(int fd)
+{
+    struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
+
+    return poll(&poll_fd, 1, 0) == 1;
+}
+
+static void only_its_own_handle_is_marked(void **state)
+{
+    struct udxg_nt_handles handles;
+    struct udxg_shared *shared = make(&resources), *other = make(&resources);
+    struct udxg_os_pipe_end end;
+    int fd, second;
+
+    (void)state;
+    udxg_nt_handles_init(&handles);
+    assert_int_equal(udxg_nt_share(&handles, 1, &shared, &no_name, &readable, &fd), STATUS_SUCCESS);
+    assert_int_equal(udxg_nt_share(&handles, 1, &other, &no_name, &readable, &second), STATUS_SUCCESS);
+    assert_true(udxg_os_pipe_end(fd, &end));
+    udxg_nt_mark_readable(&handles, end.inode, other);
+    udxg_nt_mark_readable(&handles, 0, shared);
+    assert_false(is_readable(fd));
+    assert_false(is_readable(second));
+    udxg_nt_mark_readable(&handles, end.inode, shared);
+    assert_true(is_readable(fd));
+    assert_false(is_readable(second));
+    assert_int_equal(find(&handles, fd, UDXG_SHARED_RESOURCE), STATUS_SUCCESS);
+    close(fd);
+    close(second);
+    udxg_nt_mark_readable(&handles, end.inode, shared); /* nobody is there to read it */
+    udxg_shared_close(shared);
+    udxg_shared_close(other);
+    wait_destroyed(2);
     udxg_nt_handles_fini(&handles);
 }
 
@@ -387,7 +553,11 @@ int main(void)
         cmocka_unit_test_setup(an_nt_handle_keeps_its_object, reset),
         cmocka_unit_test_setup(an_nt_handle_travels, reset),
         cmocka_unit_test_setup(our_own_end_is_none, reset),
-        cmocka_unit_test_setup(nothing_can_be_sent_to_us, reset),
+        cmocka_unit_test_setup(of_a_readable_one_too, reset),
+        cmocka_unit_test_setup(the_same_number_is_not_enough, reset),
+        cmocka_unit_test_setup(writing_to_it_harms_nobody, reset),
+        cmocka_unit_test_setup(a_writer_that_hangs_holds_nobody_up, reset),
+        cmocka_unit_test_setup(only_its_own_handle_is_marked, reset),
         cmocka_unit_test_setup(the_last_descriptor_can_be_used_again, reset),
         cmocka_unit_test_setup(a_name_goes_with_the_last_close, reset),
         cmocka_unit_test_setup(what_is_open_ends_with_the_kernel, reset),
