@@ -46,16 +46,16 @@ static udxg_status handle(struct udxg_process *process, enum udxg_thunk_id id, v
     udxg_fault_function *fault = atomic_load_explicit(&fault_point, memory_order_acquire);
     udxg_status status;
 
-    if (fault && fault(id, args, &status)) return status;
+    if (fault && fault(process, id, args, &status)) return status;
     if (udxg_inject_call(process->kernel, id, &status)) return status;
     return handlers[id](process, args);
 }
 
-static void told(enum udxg_thunk_id id, const void *copy, udxg_status status)
+static void told(const struct udxg_process *process, enum udxg_thunk_id id, const void *copy, udxg_status status)
 {
     udxg_trace_function *trace = atomic_load_explicit(&trace_point, memory_order_acquire);
 
-    if (trace) trace(id, copy, status);
+    if (trace) trace(process, id, copy, status);
     udxg_stats_call(id, udxg_failed(status));
 }
 
@@ -73,7 +73,7 @@ udxg_status udxg_dispatch(struct udxg_process *process, enum udxg_thunk_id id, c
         return status;
     }
     status = handle(process, id, copy);
-    told(id, copy, status);
+    told(process, id, copy, status);
     return udxg_thunk_leave(&frame, status);
 }
 
@@ -94,7 +94,7 @@ udxg_status udxg_dispatch_message(struct udxg_process *process, enum udxg_thunk_
     if (udxg_failed(status)) return status;
     status = carry(&frame, id, UDXG_CARGO_GIVEN, courier);
     if (!udxg_failed(status)) status = handle(process, id, copy);
-    told(id, copy, status);
+    told(process, id, copy, status);
     if (!udxg_failed(status)) {
         udxg_status carried = carry(&frame, id, UDXG_CARGO_MADE, courier);
         if (!udxg_failed(carried)) carried = carry(&frame, id, UDXG_CARGO_MAPPED, courier);

@@ -28,14 +28,17 @@ udxg_status udxg_dispatch_message(struct udxg_process *process, enum udxg_thunk_
                                   const struct udxg_courier *courier) UDXG_MUST_CHECK;
 
 /*
- * The fault point: when set, it is asked before each handler and may answer in its stead (true, *ret_status).
+ * The fault point: when set, it is asked before each handler, whosever call it is, and may answer in its stead (true,
+ * *ret_status).
  * One at a time; NULL takes it away.
  */
-typedef bool udxg_fault_function(enum udxg_thunk_id id, const void *args, udxg_status *ret_status);
+typedef bool udxg_fault_function(const struct udxg_process *process, enum udxg_thunk_id id, const void *args,
+                                 udxg_status *ret_status);
 void udxg_dispatch_set_fault(udxg_fault_function *fault);
 
 /* The trace point: when set, it is told every call that reached the kernel, with its copied arguments and status. */
-typedef void udxg_trace_function(enum udxg_thunk_id id, const void *args, udxg_status status);
+typedef void udxg_trace_function(const struct udxg_process *process, enum udxg_thunk_id id, const void *args,
+                                 udxg_status status);
 void udxg_dispatch_set_trace(udxg_trace_function *trace);
 
 #endif

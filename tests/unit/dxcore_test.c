@@ -50,9 +50,10 @@ static udxg_status describe(uint32_t index, struct udxg_describe_adapter *ret)
 static enum udxg_thunk_id fail_id;
 static unsigned fail_from, calls;
 
-static bool no_memory(enum udxg_thunk_id id, const void *args, udxg_status *ret_status)
+static bool no_memory(const struct udxg_process *process, enum udxg_thunk_id id, const void *args,
+                      udxg_status *ret_status)
 {
-    (void)args;
+    (void)process, (void)args;
     if (id != fail_id || ++calls < fail_from) return false;
     *ret_status = STATUS_NO_MEMORY;
     return true;
@@ -68,8 +69,10 @@ static void fail_call(enum udxg_thunk_id id, unsigned from)
 
 static int left_open;
 
-static void count_handles(enum udxg_thunk_id id, const void *args, udxg_status status)
+static void count_handles(const struct udxg_process *process, enum udxg_thunk_id id, const void *args,
+                          udxg_status status)
 {
+    (void)process;
     (void)args;
     if (status != STATUS_SUCCESS) return;
     left_open += (id == UDXG_THUNK_OpenAdapterFromLuid) - (id == UDXG_THUNK_CloseAdapter);
