@@ -518,12 +518,13 @@ static udxg_status open_global(struct udxg_process *process, D3DKMT_HANDLE globa
                                uint32_t room_bytes, D3DKMT_HANDLE *ret_handle)
 {
     struct udxg_shared *shared = udxg_global_find(&process->kernel->globals, global, UDXG_SHARED_KEYED_MUTEX);
-    struct keyed_mutex *mutex = udxg_container_of(shared, struct keyed_mutex, shared);
+    struct keyed_mutex *mutex;
     struct opening *opening = NULL;
     uint32_t handle;
     udxg_status status;
 
     if (!shared) return STATUS_INVALID_PARAMETER;
+    mutex = udxg_container_of(shared, struct keyed_mutex, shared);
     status = check_room(mutex, room, room_bytes);
     if (!udxg_failed(status)) status = opening_create(process, mutex, &opening);
     if (udxg_failed(status)) {

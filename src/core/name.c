@@ -44,11 +44,12 @@ static const uint16_t *skip_folder(const uint16_t *units, const uint16_t *end)
 
 static udxg_status read_string(const UNICODE_STRING *string, struct udxg_name *ret_name)
 {
-    const uint16_t *start = string->Buffer, *end = start + string->Length / sizeof *start, *leaf;
+    const uint16_t *start = string->Buffer, *end, *leaf;
 
     if (string->Length % sizeof *start || string->Length / sizeof *start > UDXG_NAME_UNITS)
         return STATUS_OBJECT_NAME_INVALID;
-    if (start == end) return STATUS_SUCCESS; /* as good as none */
+    if (!string->Length) return STATUS_SUCCESS; /* as good as none */
+    end = start + string->Length / sizeof *start;
     leaf = skip_folder(start, end);
     if (!leaf || leaf == end) return STATUS_OBJECT_NAME_INVALID;
     for (const uint16_t *unit = leaf; unit < end; unit++)
