@@ -170,14 +170,16 @@ static const char *serve_grow(struct link *link, const struct wire_request *requ
                               struct wire_ring *ret_ring)
 {
     struct wire_gift gift = {.kind = WIRE_GIFT, .what = WIRE_GIFT_RING};
+    uint32_t room_bytes;
     int fd;
 
     if (request->size_bytes > WIRE_ROOM_AT_MOST) return "a ring that no call needs";
+    room_bytes = wire_ring_room(request->size_bytes); /* what will be given back */
     reply->answer.status = STATUS_NO_MEMORY;
-    if (!udxg_service_charge_ring(link->service, request->size_bytes)) return NULL;
-    reply->answer.status = wire_ring_create(request->size_bytes, ret_ring, &fd);
+    if (!udxg_service_charge_ring(link->service, room_bytes)) return NULL;
+    reply->answer.status = wire_ring_create(room_bytes, ret_ring, &fd);
     if (udxg_failed(reply->answer.status)) {
-        (void)udxg_service_charge_ring(link->service, -(int64_t)request->size_bytes);
+        (void)udxg_service_charge_ring(link->service, -(int64_t)room_bytes);
         return NULL;
     }
     gift.size_bytes = ret_ring->room_bytes;

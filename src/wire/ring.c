@@ -22,9 +22,19 @@
 
 _Static_assert(sizeof(struct wire_header) <= WIRE_HEADER_BYTES, "the header has its place");
 
+static uint64_t file_bytes(uint32_t room_bytes)
+{
+    return udxg_align_up((uint64_t)WIRE_HEADER_BYTES + room_bytes, UDXG_PAGE_SIZE);
+}
+
+uint32_t wire_ring_room(uint32_t room_bytes)
+{
+    return (uint32_t)(file_bytes(room_bytes) - WIRE_HEADER_BYTES);
+}
+
 static udxg_status set_up(int fd, uint32_t room_bytes, struct wire_ring *ret_ring)
 {
-    uint64_t bytes = udxg_align_up((uint64_t)WIRE_HEADER_BYTES + room_bytes, UDXG_PAGE_SIZE);
+    uint64_t bytes = file_bytes(room_bytes);
     void *address;
     udxg_status status = udxg_os_map(fd, 0, bytes, true, &address);
 
@@ -33,14 +43,14 @@ static udxg_status set_up(int fd, uint32_t room_bytes, struct wire_ring *ret_rin
         .header = address,
         .message = (unsigned char *)address + WIRE_HEADER_BYTES,
         .mapped_bytes = bytes,
-        .room_bytes = (uint32_t)(bytes - WIRE_HEADER_BYTES),
+        .room_bytes = wire_ring_room(room_bytes),
     };
     return STATUS_SUCCESS;
 }
 
 udxg_status wire_ring_create(uint32_t room_bytes, struct wire_ring *ret_ring, int *ret_fd)
 {
-    uint64_t bytes = udxg_align_up((uint64_t)WIRE_HEADER_BYTES + room_bytes, UDXG_PAGE_SIZE);
+    uint64_t bytes = file_bytes(room_bytes);
     udxg_status status;
     int fd;
 

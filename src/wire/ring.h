@@ -76,6 +76,8 @@ struct wire_ring {
     uint32_t looked;     /* calls since then */
 };
 
+/* The room of a ring that is made for a message of ROOM_BYTES: whole pages. */
+uint32_t wire_ring_room(uint32_t room_bytes);
 /* A new memory file with room for a message of ROOM_BYTES; the descriptor is the caller's. */
 udxg_status wire_ring_create(uint32_t room_bytes, struct wire_ring *ret_ring, int *ret_fd) UDXG_MUST_CHECK;
 /* Of a descriptor that the daemon has sent, which is trusted. */
