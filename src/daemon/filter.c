@@ -50,9 +50,9 @@ static const int allowed[] = {
     SCMP_SYS(mremap), SCMP_SYS(munmap),
     /* descriptors */
     SCMP_SYS(close), SCMP_SYS(dup), SCMP_SYS(epoll_create1), SCMP_SYS(epoll_ctl), SCMP_SYS(epoll_pwait),
-    SCMP_SYS(epoll_pwait2), SCMP_SYS(epoll_wait), SCMP_SYS(eventfd2), SCMP_SYS(fcntl), SCMP_SYS(fstat), SCMP_SYS(lseek),
-    SCMP_SYS(newfstatat), SCMP_SYS(pipe2), SCMP_SYS(poll), SCMP_SYS(ppoll), SCMP_SYS(pread64), SCMP_SYS(preadv),
-    SCMP_SYS(pwrite64), SCMP_SYS(pwritev), SCMP_SYS(read),
+    SCMP_SYS(epoll_pwait2), SCMP_SYS(epoll_wait), SCMP_SYS(eventfd2), SCMP_SYS(fcntl), SCMP_SYS(fstat),
+    SCMP_SYS(fstatfs), SCMP_SYS(lseek), SCMP_SYS(newfstatat), SCMP_SYS(pipe2), SCMP_SYS(poll), SCMP_SYS(ppoll),
+    SCMP_SYS(pread64), SCMP_SYS(preadv), SCMP_SYS(pwrite64), SCMP_SYS(pwritev), SCMP_SYS(read),
     SCMP_SYS(readlink), /* of /proc/self/fd: what kind of descriptor a client has sent */
     SCMP_SYS(readv), SCMP_SYS(timerfd_create), SCMP_SYS(timerfd_gettime), SCMP_SYS(timerfd_settime), SCMP_SYS(unlink),
     SCMP_SYS(unlinkat), SCMP_SYS(write), SCMP_SYS(writev),
