@@ -65,9 +65,12 @@ struct wire_notice {
     uint32_t kind;
     uint32_t what;  /* enum udxg_notification_kind */
     uint32_t flags;
+    uint32_t reserved; /* 0: between the others there would be bytes of whatever was there before */
     uint64_t bytes;
     uint64_t callback, context; /* the client's */
 };
+
+_Static_assert(sizeof(struct wire_notice) == 4 * sizeof(uint32_t) + 3 * sizeof(uint64_t), "every byte has a name");
 
 struct wire_given {
     uint32_t kind;
