@@ -119,8 +119,7 @@ static bool send_made(struct link *link, struct cargo *cargo, struct wire_reply 
 
     for (unsigned i = 0; i < cargo->made_count; i++) {
         bool inherited = !(fcntl(cargo->made[i], F_GETFD) & FD_CLOEXEC);
-        struct wire_gift gift = {.kind = WIRE_GIFT,
-                                 .what = inherited ? WIRE_GIFT_INHERITABLE : WIRE_GIFT_DESCRIPTOR};
+        struct wire_gift gift = {.kind = WIRE_GIFT, .what = inherited ? WIRE_GIFT_INHERITABLE : WIRE_GIFT_DESCRIPTOR};
         if (udxg_failed(reply->answer.status) || !sent)
             udxg_os_close(cargo->made[i]);
         else
@@ -249,7 +248,9 @@ static void *link_main(void *argument)
     struct link *link = argument;
     struct wire_request request;
 
-    while (wire_ring_await_request(&link->ring, link->service->spinners, &request) && serve(link, &request)) continue;
+    while (wire_ring_await_request(&link->ring, link->service->spinners, &link->service->over, &request) &&
+           serve(link, &request))
+        continue;
     leave(link);
     return NULL;
 }
@@ -319,6 +320,7 @@ udxg_status udxg_link_start(struct udxg_service *service, int *ret_ring_fd, int 
 /* The client may write the word over that tells a thread to end: it is told again. */
 void udxg_links_stop(struct udxg_service *service)
 {
+    atomic_store(&service->over, true);
     udxg_lock(LINKS, &service->lock);
     while (service->link_count) {
         udxg_list_for_each(it, &service->links) wire_ring_close(&udxg_container_of(it, struct link, siblings)->ring);

@@ -24,6 +24,7 @@ struct udxg_service {
     struct udxg_process *process;   /* constant */
     struct wire_spinners *spinners; /* all services'; borrowed, constant */
     int socket_fd, notices_fd;      /* constant */
+    atomic_bool over;               /* no link is to take another request */
     struct udxg_mutex_LINKS lock;
     struct udxg_list links UDXG_GUARDED_BY(LINKS); /* struct link; each takes itself off when it ends */
     uint32_t link_count UDXG_GUARDED_BY(LINKS);

@@ -171,7 +171,8 @@ static void spin_among(struct wire_ring *ring, struct wire_spinners *spinners, u
     atomic_fetch_sub_explicit(&spinners->count, 1, memory_order_relaxed);
 }
 
-bool wire_ring_await_request(struct wire_ring *ring, struct wire_spinners *spinners, struct wire_request *ret_request)
+bool wire_ring_await_request(struct wire_ring *ring, struct wire_spinners *spinners, const atomic_bool *is_over,
+                             struct wire_request *ret_request)
 {
     uint32_t state = atomic_load_explicit(&ring->header->state, memory_order_acquire);
     uint64_t given_up_ns = 0;
@@ -179,9 +180,10 @@ bool wire_ring_await_request(struct wire_ring *ring, struct wire_spinners *spinn
     if (state != WIRE_REQUEST && is_worth_spinning(ring)) spin_among(ring, spinners, state, &given_up_ns);
     if (ring->rest) ring->rest--;
     while ((state = atomic_load_explicit(&ring->header->state, memory_order_acquire)) != WIRE_REQUEST) {
-        if (state == WIRE_CLOSED) return false;
+        if (state == WIRE_CLOSED || atomic_load(is_over)) return false;
         sleep_while(ring, &ring->header->server_sleeps, state, -1);
     }
+    if (atomic_load(is_over)) return false;
     /* A client that was away for long is another matter: it may be at work again now. */
     if (given_up_ns && udxg_os_now_ns() < given_up_ns + AWAY_NS) take_rest(ring);
     *ret_request = *(volatile struct wire_request *)&ring->header->request;

@@ -98,10 +98,17 @@ struct wire_spinners {
     atomic_uint count;
     unsigned most; /* constant */
 };
-/* Waits for the next request; false when the ring was closed. */
-bool wire_ring_await_request(struct wire_ring *ring, struct wire_spinners *spinners, struct wire_request *ret_request);
+/*
+ * Waits for the next request; false when the ring was closed, or *IS_OVER, which the client cannot write over as it can
+ * the word that says so in the ring.
+ */
+bool wire_ring_await_request(struct wire_ring *ring, struct wire_spinners *spinners, const atomic_bool *is_over,
+                             struct wire_request *ret_request);
 void wire_ring_answer(struct wire_ring *ring, const struct wire_reply *reply);
-/* From another thread: whoever waits for a request is told to end, unless the client interferes; repeat it then. */
+/*
+ * From another thread, after *IS_OVER was set: wakes whoever waits for a request. A client may make it sleep again:
+ * repeat it.
+ */
 void wire_ring_close(struct wire_ring *ring);
 
 #endif

@@ -20,6 +20,7 @@ struct pair {
     struct wire_ring server, client;
     struct wire_spinners spinners;
     unsigned served;
+    atomic_bool over;
     bool closed; /* the server saw the end */
 };
 
@@ -45,7 +46,7 @@ static void *serve(void *argument)
 {
     struct pair *pair = argument;
     struct wire_request request;
-    while (wire_ring_await_request(&pair->server, &pair->spinners, &request)) {
+    while (wire_ring_await_request(&pair->server, &pair->spinners, &pair->over, &request)) {
         struct wire_reply reply = {.answer.status = (udxg_status)request.call};
         if (request.call == WIRE_CALL_LEAVE) return NULL;
         for (uint32_t i = 0; i < request.size_bytes; i++) pair->server.message[i]++;
