@@ -21,8 +21,12 @@ static void adapter_release(void *era)
 }
 
 const struct udxg_foreign *udxg_process_memory(const struct udxg_process *process)
+{
     static const struct udxg_foreign here = UDXG_FOREIGN_HERE;
+
     return process->endpoint ? &process->endpoint->memory : &here;
+}
+
 udxg_status udxg_process_create(struct udxg_kernel *kernel, const struct udxg_endpoint *endpoint,
                                 struct udxg_process **ret_process)
 {
