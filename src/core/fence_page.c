@@ -2,8 +2,9 @@
 /*
  * Fence slots in blocks. Invariants: a bit of USED is set exactly while its slot is handed out; a slot that is not
  * reads zero. Blocks are added, never removed before the process goes: a client may still look at a fence page after
- * its fence is gone. Those of one slot that another process has seen are the exception: it may still look at them,
- * too, and must not see the next fence, so they are not used again. Lock: FENCE, and never while anybody is called.
+ * its fence is gone. Those of a fence that is alone and that another process has seen are the exception: it may still
+ * look at them, too, and must not see the next fence, so they are not used again. Lock: FENCE, and never while anybody
+ * is called.
  */
 #include "core/fence_page.h"
 
@@ -17,6 +18,7 @@
 
 #define BLOCK_BYTES 65536u
 #define BLOCK_SLOTS (BLOCK_BYTES / (uint32_t)sizeof(uint64_t))
+#define ALONE_SLOTS 2u /* a native fence has two words */
 
 /* Who has a slot. */
 struct holder {
@@ -31,7 +33,8 @@ struct udxg_fence_block {
     const uint64_t *client_values;  /* the client's, read-only */
     uint64_t gpu_va;
     uint64_t size_bytes;
-    uint32_t slot_count;             /* BLOCK_SLOTS, or 1 */
+    uint32_t slot_count;             /* BLOCK_SLOTS, or ALONE_SLOTS */
+    int fd;                          /* of a fence's that is alone, and of a process elsewhere; -1 */
     atomic_bool seen;                /* by another process */
     uint32_t used_count;             /* FENCE, like the rest */
     uint64_t used[BLOCK_SLOTS / 64]; /* one bit a slot */
@@ -52,6 +55,7 @@ static void block_destroy(struct udxg_fence_block *block)
     if (block->gpu_va) vidmm_va_unmap_system(block->pages->vidmm, block->gpu_va);
     if (block->client_values) udxg_os_unmap((void *)block->client_values, block->size_bytes);
     if (block->values) udxg_os_unmap((void *)block->values, block->size_bytes);
+    udxg_os_close(block->fd);
     free(block);
 }
 
@@ -90,6 +94,11 @@ static void block_written(void *user, uint64_t offset)
     udxg_sync_unref(sync);
 }
 
+static bool is_alone(const struct udxg_fence_block *block)
+{
+    return block->slot_count == ALONE_SLOTS;
+}
+
 static udxg_status block_map(struct udxg_fence_block *block)
 {
     UDXG_AUTO_CLOSE int fd = -1;
@@ -106,10 +115,11 @@ static udxg_status block_map(struct udxg_fence_block *block)
     status = udxg_os_map(fd, 0, block->size_bytes, false, &client_values);
     if (udxg_failed(status)) return status;
     block->client_values = client_values;
-    status =
-        vidmm_va_map_system(block->pages->vidmm, values, block->size_bytes, block_written, block, &block->gpu_va);
+    status = vidmm_va_map_system(block->pages->vidmm, values, block->size_bytes, block_written, block, &block->gpu_va);
     if (udxg_failed(status)) return status;
-    return vidmm_window_add(block->pages->windows, client_values, block->size_bytes, fd, false);
+    if (!is_alone(block)) return vidmm_window_add(block->pages->windows, client_values, block->size_bytes, fd, false);
+    if (vidmm_windows_are_remote(block->pages->windows)) block->fd = udxg_steal_fd(&fd);
+    return STATUS_SUCCESS;
 }
 
 static udxg_status block_create(struct udxg_fence_pages *pages, uint32_t slot_count,
@@ -121,7 +131,8 @@ static udxg_status block_create(struct udxg_fence_pages *pages, uint32_t slot_co
     if (!block) return STATUS_NO_MEMORY;
     block->pages = pages;
     block->slot_count = slot_count;
-    block->size_bytes = slot_count == 1 ? UDXG_PAGE_SIZE : BLOCK_BYTES;
+    block->size_bytes = is_alone(block) ? UDXG_PAGE_SIZE : BLOCK_BYTES;
+    block->fd = -1;
     status = block_map(block);
     if (udxg_failed(status)) {
         block_destroy(block);
@@ -168,7 +179,7 @@ static bool take_any_locked(struct udxg_fence_pages *pages, const struct holder 
     return block;
 }
 
-/* The same of the free blocks of one slot. */
+/* The same of the free blocks for a fence that is alone. */
 static bool take_spare_locked(struct udxg_fence_pages *pages, const struct holder *holder,
                               struct udxg_fence_slot *ret_slot) UDXG_REQUIRES(FENCE)
 {
@@ -206,7 +217,7 @@ udxg_status udxg_fence_slot_get(struct udxg_fence_pages *pages, bool alone, void
         destroy_all(seen);
         if (taken) return STATUS_SUCCESS;
 
-        status = block_create(pages, alone ? 1 : BLOCK_SLOTS, &block);
+        status = block_create(pages, alone ? ALONE_SLOTS : BLOCK_SLOTS, &block);
         if (udxg_failed(status)) return status;
         udxg_lock(FENCE, &pages->lock);
         list = alone ? &pages->spare : &pages->blocks;
@@ -216,13 +227,24 @@ udxg_status udxg_fence_slot_get(struct udxg_fence_pages *pages, bool alone, void
     }
 }
 
-/* A block of one slot that nobody uses. */
+/* The block of a fence that was alone there. */
 static void put_away_locked(struct udxg_fence_pages *pages, struct udxg_fence_block *block) UDXG_REQUIRES(FENCE)
 {
     struct udxg_fence_block **list = atomic_load(&block->seen) ? &pages->seen : &pages->spare;
 
     block->next = *list;
     *list = block;
+}
+
+void udxg_fence_slot_get_beside(const struct udxg_fence_slot *slot, struct udxg_sync *sync,
+                                struct udxg_fence_slot *ret_slot)
+{
+    const struct holder holder = {sync, NULL};
+    struct udxg_fence_pages *pages = slot->block->pages;
+
+    udxg_lock(FENCE, &pages->lock);
+    take_locked(slot->block, &holder, ret_slot);
+    udxg_unlock(FENCE, &pages->lock);
 }
 
 void udxg_fence_slot_put(struct udxg_fence_pages *pages, struct udxg_fence_slot *slot)
@@ -235,25 +257,36 @@ void udxg_fence_slot_put(struct udxg_fence_pages *pages, struct udxg_fence_slot 
     block->holders[slot->index] = (struct holder){0};
     block->used[slot->index / 64] &= ~(1ull << (slot->index % 64));
     block->used_count--;
-    if (block->slot_count == 1) put_away_locked(pages, block);
+    if (is_alone(block) && !block->used_count) put_away_locked(pages, block);
     udxg_unlock(FENCE, &pages->lock);
     slot->block = NULL;
 }
 
 bool udxg_fence_slot_is_alone(const struct udxg_fence_slot *slot)
 {
-    return slot->block && slot->block->slot_count == 1;
+    return slot->block && is_alone(slot->block);
 }
 
-udxg_status udxg_fence_slot_map(const struct udxg_fence_slot *slot, bool process, struct vidmm_process *vidmm,
-                                uint64_t *ret_block_va, uint64_t *ret_va)
+udxg_status udxg_fence_slot_show(const struct udxg_fence_slot *slot, bool other, struct vidmm_windows *windows)
+{
+    struct udxg_fence_block *block = slot->block;
+
+    if (other) atomic_store(&block->seen, true);
+    return vidmm_window_add(windows, block->client_values, block->size_bytes, block->fd, false);
+}
+
+void udxg_fence_slot_hide(const struct udxg_fence_slot *slot, struct vidmm_windows *windows)
+{
+    vidmm_window_remove(windows, slot->block->client_values);
+}
+
+udxg_status udxg_fence_slot_map(const struct udxg_fence_slot *slot, struct vidmm_process *vidmm, uint64_t *ret_block_va,
+                                uint64_t *ret_va)
 {
     struct udxg_fence_block *block = slot->block;
     udxg_status status =
         vidmm_va_map_system(vidmm, (void *)block->values, block->size_bytes, block_written, block, ret_block_va);
 
-    if (udxg_failed(status)) return status;
-    if (process) atomic_store(&block->seen, true);
-    *ret_va = *ret_block_va + slot->index * sizeof(uint64_t);
-    return STATUS_SUCCESS;
+    if (!udxg_failed(status)) *ret_va = *ret_block_va + slot->index * sizeof(uint64_t);
+    return status;
 }

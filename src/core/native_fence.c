@@ -24,15 +24,18 @@ static udxg_status check(UINT engine_affinity, D3DDDI_SYNCHRONIZATIONOBJECT_FLAG
     return is_zero(private_data, D3DDDI_NATIVE_FENCE_PDD_SIZE) ? STATUS_SUCCESS : STATUS_GRAPHICS_DRIVER_MISMATCH;
 }
 
-/* The second word lies in a block of the creator's, which another adapter's engines do not see. */
+/* The second word of one that is not alone may lie in another block, which another adapter's engines do not see. */
 static void report(const struct udxg_sync_opening *opening, D3DDDI_NATIVEFENCEMAPPING *mapping)
 {
     const struct udxg_sync *sync = opening->sync;
 
     memset(mapping, 0, sizeof *mapping);
-    mapping->CurrentValueCpuVa = (void *)sync->slot.cpu;
+    mapping->CurrentValueCpuVa = (void *)opening->cpu;
     mapping->CurrentValueGpuVa = opening->gpu_va;
-    mapping->MonitoredValueGpuVa = opening->own_mapping ? 0 : sync->monitored.gpu_va;
+    if (!opening->own_mapping)
+        mapping->MonitoredValueGpuVa = sync->monitored.gpu_va;
+    else if (udxg_fence_slot_is_alone(&sync->monitored))
+        mapping->MonitoredValueGpuVa = opening->own_mapping + sync->monitored.index * sizeof(uint64_t);
 }
 
 udxg_status thunk_CreateNativeFence(struct udxg_process *process, D3DKMT_CREATENATIVEFENCE *args)

@@ -332,14 +332,27 @@ static udxg_status take_slots(struct udxg_sync *sync, uint64_t value)
     if (udxg_failed(status)) return status;
     atomic_store(sync->slot.value, value);
     if (!sync->native || sync->intra_gpu) return STATUS_SUCCESS;
-    status = udxg_fence_slot_get(&sync->pa->fences, false, NULL, sync, &sync->monitored);
+    if (sync->flags.Shared)
+        udxg_fence_slot_get_beside(&sync->slot, sync, &sync->monitored);
+    else
+        status = udxg_fence_slot_get(&sync->pa->fences, false, NULL, sync, &sync->monitored);
     if (!udxg_failed(status)) atomic_store(sync->monitored.value, UINT64_MAX);
     return status;
 }
 
-/* Only what was never published still has an owner; that one is pinned. */
+/* Ends what the opening's process and its engines were shown. */
+static void opening_hide(struct udxg_sync_opening *opening)
+{
+    if (opening->own_mapping) vidmm_va_unmap_system(opening->child.device->pa->vidmm, opening->own_mapping);
+    if (opening->shown) udxg_fence_slot_hide(&opening->sync->slot, &opening->process->windows);
+    opening->own_mapping = 0;
+    opening->shown = false;
+}
+
+/* Only what was never published still has an owner, which is pinned, and a first opening that is shown. */
 static void sync_free(struct udxg_sync *sync) UDXG_NO_TSA
 {
+    opening_hide(&sync->first);
     udxg_disown_locked(sync);
     if (sync->event_fd >= 0) udxg_process_event_put(sync->pa, sync->event_fd);
     if (sync->pa) {
@@ -360,6 +373,39 @@ static void opening_init(struct udxg_sync_opening *opening, struct udxg_process 
     opening->no_wait = flags.NoWait;
 }
 
+/* Where engines find the word; those of another adapter or process than the creator's map it for themselves. */
+static udxg_status map_word(struct udxg_sync_opening *opening, struct udxg_device *device)
+{
+    struct udxg_sync *sync = opening->sync;
+
+    opening->gpu_va = sync->slot.gpu_va;
+    if (device->pa == sync->pa) return STATUS_SUCCESS;
+    return udxg_fence_slot_map(&sync->slot, device->pa->vidmm, &opening->own_mapping, &opening->gpu_va);
+}
+
+/*
+ * Shows a fence to the opening's process, and to its engines where it has a device. A sync file can take a fence to a
+ * process that it was not made for: there it can be waited for, and not be looked at.
+ */
+static udxg_status opening_show(struct udxg_sync_opening *opening)
+{
+    struct udxg_sync *sync = opening->sync;
+    struct udxg_device *device = opening->child.device;
+    bool alone = udxg_fence_slot_is_alone(&sync->slot);
+    udxg_status status = STATUS_SUCCESS;
+
+    if (!udxg_sync_is_monitored(sync)) return STATUS_SUCCESS;
+    bool other = opening->process->number != sync->creator;
+    if (other && !alone) return STATUS_SUCCESS;
+    if (alone) status = udxg_fence_slot_show(&sync->slot, other, &opening->process->windows);
+    if (udxg_failed(status)) return status;
+    opening->shown = alone;
+    opening->cpu = sync->slot.cpu;
+    if (device) status = map_word(opening, device);
+    if (udxg_failed(status)) opening_hide(opening);
+    return status;
+}
+
 udxg_status udxg_sync_create_any(struct udxg_device *device, const struct udxg_sync_desc *desc,
                                  struct udxg_sync **ret_sync) UDXG_NO_TSA
 {
@@ -374,15 +420,17 @@ udxg_status udxg_sync_create_any(struct udxg_device *device, const struct udxg_s
         opening_init(&sync->first, device->process, sync, desc->flags);
         sync->first.child.device = device; /* referenced once it is published */
         sync->first.creator = true;
+        sync->creator = device->process->number;
         if (desc->owned) udxg_own_locked(sync, device);
     }
     status = take_slots(sync, desc->value);
+    if (!udxg_failed(status) && device) status = opening_show(&sync->first);
     if (udxg_failed(status)) {
         sync_free(sync);
         return status;
     }
     sync->event_fd = desc->type == D3DDDI_CPU_NOTIFICATION ? desc->event_fd : -1;
-    sync->first.gpu_va = desc->flags.NoGPUAccess ? 0 : sync->slot.gpu_va;
+    if (desc->flags.NoGPUAccess) sync->first.gpu_va = 0;
     udxg_shared_init(&sync->shared, &udxg_sync_class, desc->flags.NtSecuritySharing);
     *ret_sync = sync;
     return STATUS_SUCCESS;
@@ -433,24 +481,6 @@ static bool allows(uint32_t access, uint32_t right)
     return access & (right | GENERIC_ALL);
 }
 
-/*
- * Where the engines of another adapter or of another process than the creator's find the word. A sync file can take a
- * fence to a process that it was not made for: there it can be waited for, and not be looked at.
- */
-static udxg_status map_elsewhere(struct udxg_sync_opening *opening, struct udxg_device *device)
-{
-    struct udxg_sync *sync = opening->sync;
-    bool other_process = opening->process != sync->first.process;
-
-    if (device->pa->adapter != sync->pa->adapter && !sync->flags.CrossAdapter) return STATUS_INVALID_PARAMETER;
-    if (!udxg_sync_is_monitored(sync)) return STATUS_SUCCESS;
-    if (other_process && !udxg_fence_slot_is_alone(&sync->slot)) {
-        opening->cpu = NULL;
-        return STATUS_SUCCESS;
-    }
-    return udxg_fence_slot_map(&sync->slot, other_process, device->pa->vidmm, &opening->own_mapping, &opening->gpu_va);
-}
-
 udxg_status udxg_sync_opening_create(struct udxg_process *process, struct udxg_sync *sync,
                                      const struct udxg_sync_open *how,
                                      struct udxg_sync_opening **ret_opening) UDXG_NO_TSA
@@ -465,17 +495,15 @@ udxg_status udxg_sync_opening_create(struct udxg_process *process, struct udxg_s
     opening->no_wait |= !allows(how->access, D3DDDI_SYNC_OBJECT_WAIT);
     udxg_list_init(&opening->link);
     udxg_list_init(&opening->child.link);
-    opening->cpu = sync->slot.cpu;
-    if (device && device->pa != sync->pa)
-        status = map_elsewhere(opening, device);
-    else if (device)
-        opening->gpu_va = sync->slot.gpu_va;
+    opening->child.device = device; /* referenced once it is published */
+    if (device && device->pa->adapter != sync->pa->adapter && !sync->flags.CrossAdapter)
+        status = STATUS_INVALID_PARAMETER;
+    if (!udxg_failed(status)) status = opening_show(opening);
     if (udxg_failed(status)) {
         free(opening);
         return status;
     }
     if (how->flags.NoGPUAccess || sync->flags.NoGPUAccess) opening->gpu_va = 0;
-    opening->child.device = device; /* referenced once it is published */
     udxg_sync_ref(sync);
     /* By its global handle somebody else could still have it for signals, as long as this one is there. */
     opening->watches = how->watches || (opening->no_signal && !sync->shared.global_handle);
@@ -524,7 +552,7 @@ static void opening_free(struct udxg_sync_opening *opening)
 {
     struct udxg_sync *sync = opening->sync;
 
-    if (opening->own_mapping) vidmm_va_unmap_system(opening->child.device->pa->vidmm, opening->own_mapping);
+    opening_hide(opening);
     if (opening != &sync->first) free(opening);
     udxg_sync_unref(sync);
 }
@@ -755,7 +783,7 @@ static void report(const struct udxg_sync *sync, D3DDDI_SYNCHRONIZATIONOBJECTINF
 {
     info->SharedHandle = sync->shared.global_handle;
     if (!udxg_sync_is_monitored(sync)) return;
-    info->MonitoredFence.FenceValueCPUVirtualAddress = (void *)sync->slot.cpu;
+    info->MonitoredFence.FenceValueCPUVirtualAddress = (void *)sync->first.cpu;
     info->MonitoredFence.FenceValueGPUVirtualAddress = sync->first.gpu_va;
 }
 

@@ -32,7 +32,8 @@ struct udxg_sync_opening {
     bool no_signal, no_wait;                     /* by its flags, or for want of the right */
     bool creator;                                /* made with the object */
     bool watches;                                /* no opening of the shared object: it cannot signal */
-    const volatile uint64_t *cpu;                /* where its process reads the value, if it opened it; NULL: nowhere */
+    bool shown;                                  /* to its process, as a page that the fence is alone in */
+    const volatile uint64_t *cpu;                /* where its process reads the value; NULL: nowhere */
     uint64_t gpu_va;                             /* on its adapter; 0: none */
     uint64_t own_mapping;                        /* gpu_va's block, where it is not the object's; 0: none */
     struct udxg_list link UDXG_GUARDED_BY(SYNC); /* in the object's list */
@@ -49,6 +50,7 @@ struct udxg_sync {
     bool native, intra_gpu;           /* a native fence */
     uint32_t maximum;                 /* of a semaphore */
     int event_fd;                     /* of a notification, ours; -1 */
+    uint64_t creator;                 /* the process's number; 0: none */
     struct udxg_process_adapter *pa;  /* of the creator, referenced */
     struct udxg_fence_slot slot;      /* of monitored fences; its value is written under SYNC, and by engines */
     struct udxg_fence_slot monitored; /* of native ones: the smallest value that anybody waits for */

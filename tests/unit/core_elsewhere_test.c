@@ -576,6 +576,52 @@ static void writes_are_watched_by_copy(void **state)
 
 /* ---- fences ---- */
 
+struct fence {
+    D3DKMT_HANDLE handle, global;
+    const volatile UINT64 *value;
+    UINT64 va;
+};
+
+static struct fence create_shared(const struct gpu *g, bool nt)
+{
+    D3DKMT_CREATESYNCHRONIZATIONOBJECT2 args = {.hDevice = g->device, .Info.Type = D3DDDI_MONITORED_FENCE};
+
+    args.Info.Flags.Shared = 1;
+    args.Info.Flags.NtSecuritySharing = nt;
+    DO(g->process, CreateSynchronizationObject2, &args);
+    return (struct fence){args.hSyncObject, args.Info.SharedHandle,
+                          args.Info.MonitoredFence.FenceValueCPUVirtualAddress,
+                          args.Info.MonitoredFence.FenceValueGPUVirtualAddress};
+}
+
+static struct fence open_shared(const struct gpu *g, int fd)
+{
+    D3DKMT_OPENSYNCOBJECTFROMNTHANDLE2 args = {.hNtHandle = (HANDLE)(intptr_t)fd, .hDevice = g->device};
+
+    DO(g->process, OpenSyncObjectFromNtHandle2, &args);
+    return (struct fence){args.hSyncObject, 0, args.MonitoredFence.FenceValueCPUVirtualAddress,
+                          args.MonitoredFence.FenceValueGPUVirtualAddress};
+}
+
+static void close_fence(const struct gpu *g, D3DKMT_HANDLE handle)
+{
+    D3DKMT_DESTROYSYNCHRONIZATIONOBJECT args = {handle};
+
+    DO(g->process, DestroySynchronizationObject, &args);
+}
+
+/* An engine writes VALUE at VA. */
+static void write_word(const struct gpu *g, UINT64 va, UINT64 value)
+{
+    struct {
+        struct udxg_soft_write write;
+        UINT64 value;
+    } command = {{udxg_soft_header(UDXG_SOFT_OP_WRITE, sizeof command), va, 8, 0}, value};
+
+    submit(g, &command, sizeof command);
+    wait_idle(g);
+}
+
 static void fences_of_a_process_are_a_window(void **state)
 {
     struct two *world = start_two();
@@ -592,6 +638,115 @@ static void fences_of_a_process_are_a_window(void **state)
     end_two(world);
 }
 
+/* Each process has a window of the fence's page and an address for its engines, which it may not write beside. */
+static void shared_fences_have_a_page(void **state)
+{
+    struct two *world = start_two();
+    struct fence mine = create_shared(&world->one.gpu, true), theirs;
+    int fd = share_fd(&world->one.gpu, mine.handle, D3DDDI_SYNC_OBJECT_ALL_ACCESS);
+    uint32_t id;
+
+    (void)state;
+    /* So that the two do not lie at the same address. */
+    for (unsigned i = 0; i < 3; i++) make_buffer(&world->two.gpu, SIZE);
+    theirs = open_shared(&world->two.gpu, fd);
+    assert_ptr_equal(mine.value, theirs.value);
+    id = window_of(&world->two, (const void *)theirs.value);
+    assert_int_not_equal(id, window_of(&world->two, (const void *)world->two.gpu.value));
+    const UINT64 *one = see(&world->one, (const void *)mine.value), *two = see(&world->two, (const void *)mine.value);
+    assert_int_equal(world->two.seen[id].window.size_bytes, PAGE);
+    assert_false(world->two.seen[id].could_write);
+    assert_int_not_equal(mine.va, 0);
+    assert_int_not_equal(theirs.va, 0);
+    write_word(&world->one.gpu, mine.va, 3);
+    assert_int_equal(*two, 3);
+    write_word(&world->two.gpu, theirs.va, 7);
+    assert_int_equal(*one, 7);
+    wait_cpu(&world->one.gpu, mine.handle, 7);
+    assert_int_equal(execution_state(&world->two.gpu), D3DKMT_DEVICEEXECUTION_ACTIVE);
+    close_fence(&world->one.gpu, mine.handle);
+    look(&world->one);
+    assert_int_equal(world->one.gone, 1);
+    write_word(&world->two.gpu, theirs.va, 9);
+    assert_int_equal(*two, 9);
+    close_fence(&world->two.gpu, theirs.handle);
+    look(&world->two);
+    assert_int_equal(world->two.gone, 1);
+    close(fd);
+    end_two(world);
+}
+
+/* A fence that is not shared leaves its process by a sync file alone, and then it can be waited for. */
+static void other_fences_are_not_shown(void **state)
+{
+    struct two *world = start_two();
+    D3DKMT_CREATESYNCFILE file = {.hDevice = world->one.gpu.device,
+                                  .hMonitoredFence = world->one.gpu.fence,
+                                  .FenceValue = 1};
+    D3DKMT_OPENSYNCOBJECTFROMSYNCFILE args = {.hDevice = world->two.gpu.device};
+
+    (void)state;
+    DO(world->one.process, CreateSyncFile, &file);
+    args.hSyncFile = file.hSyncFile;
+    DO(world->two.process, OpenSyncObjectFromSyncFile, &args);
+    assert_null(args.FenceValueCPUVirtualAddress);
+    assert_int_equal(args.FenceValueGPUVirtualAddress, 0);
+    assert_int_equal(signal_cpu(&world->one.gpu, world->one.gpu.fence, 1), STATUS_SUCCESS);
+    wait_cpu(&world->two.gpu, args.hSyncObject, 1);
+    close((int)file.hSyncFile);
+    end_two(world);
+}
+
+/* Both words of a native fence lie in its page, and every opener's engines reach both. */
+static void native_fences_have_a_page(void **state)
+{
+    struct two *world = start_two();
+    D3DKMT_CREATENATIVEFENCE args = {.hDevice = world->one.gpu.device};
+    D3DKMT_OPENNATIVEFENCEFROMNTHANDLE theirs = {.hDevice = world->two.gpu.device};
+    const D3DDDI_NATIVEFENCEMAPPING *mine = &args.Info.NativeFenceMapping, *opened = &theirs.NativeFenceMapping;
+
+    (void)state;
+    args.Info.Flags.Shared = args.Info.Flags.NtSecuritySharing = 1;
+    DO(world->one.process, CreateNativeFence, &args);
+    theirs.hNtHandle = (HANDLE)(intptr_t)share_fd(&world->one.gpu, args.hSyncObject, D3DDDI_SYNC_OBJECT_ALL_ACCESS);
+    for (unsigned i = 0; i < 3; i++) make_buffer(&world->two.gpu, SIZE);
+    DO(world->two.process, OpenNativeFenceFromNtHandle, &theirs);
+    const UINT64 *word = see(&world->two, opened->CurrentValueCpuVa);
+    assert_int_equal(world->two.seen[window_of(&world->two, opened->CurrentValueCpuVa)].window.size_bytes, PAGE);
+    assert_int_equal(mine->MonitoredValueGpuVa - mine->CurrentValueGpuVa, 8);
+    assert_int_equal(opened->MonitoredValueGpuVa - opened->CurrentValueGpuVa, 8);
+    write_word(&world->two.gpu, opened->CurrentValueGpuVa, 4);
+    assert_int_equal(word[0], 4);
+    assert_int_equal(word[1], UINT64_MAX); /* nobody waits */
+    write_word(&world->one.gpu, mine->MonitoredValueGpuVa, 6);
+    assert_int_equal(word[1], 6);
+    close((int)(intptr_t)theirs.hNtHandle);
+    end_two(world);
+}
+
+/* In one kernel without endpoints an opener's engines have an address of their own, too. */
+static void fences_of_processes_here(void **state)
+{
+    struct udxg_kernel *kernel = make_kernel("soft-discrete");
+    struct udxg_process *one = make_process(kernel), *two = make_process(kernel);
+    struct gpu creator = open_gpu(one), opener = open_gpu(two);
+    struct fence mine = create_shared(&creator, true), theirs;
+    int fd = share_fd(&creator, mine.handle, D3DDDI_SYNC_OBJECT_ALL_ACCESS);
+
+    (void)state;
+    for (unsigned i = 0; i < 3; i++) create_shared(&opener, false);
+    theirs = open_shared(&opener, fd);
+    write_word(&opener, theirs.va, 5);
+    assert_int_equal(*mine.value, 5);
+    write_word(&creator, mine.va, 6);
+    assert_int_equal(*theirs.value, 6);
+    assert_int_equal(execution_state(&opener), D3DKMT_DEVICEEXECUTION_ACTIVE);
+    close(fd);
+    udxg_process_destroy(one);
+    udxg_process_destroy(two);
+    udxg_kernel_destroy(kernel);
+}
+
 /* ---- limits ---- */
 
 /* With as many windows as there can be nothing more is shared, and nothing is left of what could not be shown. */
@@ -604,6 +759,7 @@ static void too_many_windows(void **state)
     struct vidmm_usage before, after;
     int fd = memory_file(PAGE);
     D3DKMT_HANDLE allocation = 0, resource = 0;
+    D3DKMT_CREATESYNCHRONIZATIONOBJECT2 fence = {.hDevice = world->one.gpu.device, .Info.Type = D3DDDI_MONITORED_FENCE};
     struct udxg_soft_allocation total;
     D3DDDI_OPENALLOCATIONINFO2 info;
     D3DKMT_OPENRESOURCE open = {.hDevice = world->one.gpu.device,
@@ -622,6 +778,8 @@ static void too_many_windows(void **state)
     vidmm_process_usage(world->one.process->adapters[0]->vidmm, &before);
     assert_int_equal(try_create(&world->one.gpu, SIZE, true, &resource, &allocation), STATUS_NO_MEMORY);
     assert_int_equal(CALL(world->one.process, OpenResource2, &open), STATUS_NO_MEMORY);
+    fence.Info.Flags.Shared = fence.Info.Flags.NtSecuritySharing = 1;
+    assert_int_equal(CALL(world->one.process, CreateSynchronizationObject2, &fence), STATUS_NO_MEMORY);
     assert_int_equal(create_over(&world->one.gpu, existing(true, false), (void *)(intptr_t)fd, PAGE, &allocation),
                      STATUS_NO_MEMORY);
     vidmm_process_usage(world->one.process->adapters[0]->vidmm, &after);
@@ -708,6 +866,10 @@ int main(void)
         cmocka_unit_test(sections_are_windows),
         cmocka_unit_test(writes_are_watched_by_copy),
         cmocka_unit_test(fences_of_a_process_are_a_window),
+        cmocka_unit_test(shared_fences_have_a_page),
+        cmocka_unit_test(other_fences_are_not_shown),
+        cmocka_unit_test(native_fences_have_a_page),
+        cmocka_unit_test(fences_of_processes_here),
         cmocka_unit_test(too_many_windows),
         cmocka_unit_test(clients_are_sent_notifications),
     };
