@@ -223,9 +223,8 @@ static void describe_heap(struct creation *c)
 static udxg_status map_section(struct creation *c)
 {
     return udxg_section_create(&c->device->pa->sections, &c->device->process->windows,
-                               (intptr_t)element(c, 0)->pSystemMem,
-                               c->args->pStandardAllocation->ExistingHeapData.Size, c->args->Flags.ReadOnly,
-                               &c->section);
+                               (intptr_t)element(c, 0)->pSystemMem, c->args->pStandardAllocation->ExistingHeapData.Size,
+                               c->args->Flags.ReadOnly, &c->section);
 }
 
 static udxg_status ask(struct creation *c)

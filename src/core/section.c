@@ -35,8 +35,7 @@ static bool enter(struct udxg_section *section)
 static udxg_status map(intptr_t fd, uint64_t size_bytes, bool read_only, struct vidmm_windows *windows,
                        void **ret_address)
 {
-    udxg_status status =
-        udxg_os_map_section(fd, size_bytes, read_only, vidmm_windows_are_remote(windows), ret_address);
+    udxg_status status = udxg_os_map_section(fd, size_bytes, read_only, vidmm_windows_are_remote(windows), ret_address);
 
     if (udxg_failed(status)) return status;
     status = vidmm_window_add(windows, *ret_address, size_bytes, (int)fd, !read_only);

@@ -6,6 +6,7 @@
 #include "core/resource.h"
 #include "core/shared_resource.h"
 #include "vidmm/site.h"
+#include "vidmm/window.h"
 
 udxg_status udxg_sight_open(struct udxg_resource *resource)
 {
@@ -33,11 +34,22 @@ static bool is_own(const struct udxg_allocation *allocation)
     return vidmm_alloc_is_foreign(&memory->vidmm) && memory->pa == allocation->child.device->pa && !memory->origin;
 }
 
+/* Not after the handle that the file was given with is closed. */
+static bool is_window(struct udxg_process *process, const struct udxg_section *section)
+{
+    uint32_t id;
+    uint64_t offset;
+
+    return vidmm_window_find(&process->windows, udxg_section_address(section), &id, &offset);
+}
+
 udxg_status udxg_sight_check(const struct udxg_allocation *allocation)
 {
     const struct udxg_resource *resource = allocation->resource;
+    struct udxg_process *process = allocation->child.device->process;
 
-    if (!allocation->child.device->process->endpoint) return STATUS_SUCCESS;
+    if (!process->endpoint) return STATUS_SUCCESS;
+    if (allocation->memory->section && !is_window(process, allocation->memory->section)) return STATUS_ACCESS_DENIED;
     if (vidmm_alloc_is_foreign(&allocation->memory->vidmm))
         return is_own(allocation) ? STATUS_SUCCESS : STATUS_ACCESS_DENIED;
     return !resource || !resource->shared || resource->shown ? STATUS_SUCCESS : STATUS_ACCESS_DENIED;

@@ -395,7 +395,7 @@ static udxg_status opening_show(struct udxg_sync_opening *opening)
     udxg_status status = STATUS_SUCCESS;
 
     if (!udxg_sync_is_monitored(sync)) return STATUS_SUCCESS;
-    bool other = opening->process->number != sync->creator;
+    bool other = opening->process->entry.serial != sync->creator;
     if (other && !alone) return STATUS_SUCCESS;
     if (alone) status = udxg_fence_slot_show(&sync->slot, other, &opening->process->windows);
     if (udxg_failed(status)) return status;
@@ -420,7 +420,7 @@ udxg_status udxg_sync_create_any(struct udxg_device *device, const struct udxg_s
         opening_init(&sync->first, device->process, sync, desc->flags);
         sync->first.child.device = device; /* referenced once it is published */
         sync->first.creator = true;
-        sync->creator = device->process->number;
+        sync->creator = device->process->entry.serial;
         if (desc->owned) udxg_own_locked(sync, device);
     }
     status = take_slots(sync, desc->value);

@@ -54,8 +54,8 @@ static const int allowed[] = {
     SCMP_SYS(fstatfs), SCMP_SYS(lseek), SCMP_SYS(newfstatat), SCMP_SYS(pipe2), SCMP_SYS(poll), SCMP_SYS(ppoll),
     SCMP_SYS(pread64), SCMP_SYS(preadv), SCMP_SYS(pwrite64), SCMP_SYS(pwritev), SCMP_SYS(read),
     SCMP_SYS(readlink), /* of /proc/self/fd: what kind of descriptor a client has sent */
-    SCMP_SYS(readv), SCMP_SYS(statx), SCMP_SYS(timerfd_create), SCMP_SYS(timerfd_gettime), SCMP_SYS(timerfd_settime), SCMP_SYS(unlink),
-    SCMP_SYS(unlinkat), SCMP_SYS(utimensat), SCMP_SYS(write), SCMP_SYS(writev),
+    SCMP_SYS(readv), SCMP_SYS(statx), SCMP_SYS(timerfd_create), SCMP_SYS(timerfd_gettime), SCMP_SYS(timerfd_settime),
+    SCMP_SYS(unlink), SCMP_SYS(unlinkat), SCMP_SYS(utimensat), SCMP_SYS(write), SCMP_SYS(writev),
     /* sockets that are there; none are made but pairs */
     SCMP_SYS(accept4), SCMP_SYS(getpeername), SCMP_SYS(getsockname), SCMP_SYS(getsockopt), SCMP_SYS(recvfrom),
     SCMP_SYS(recvmmsg), SCMP_SYS(recvmsg), SCMP_SYS(sendmmsg), SCMP_SYS(sendmsg), SCMP_SYS(sendto),
@@ -66,9 +66,9 @@ static const int allowed[] = {
     SCMP_SYS(rt_sigtimedwait), SCMP_SYS(sched_getaffinity), SCMP_SYS(sched_yield), SCMP_SYS(set_robust_list),
     SCMP_SYS(sigaltstack),
     /* time, numbers */
-    SCMP_SYS(clock_getres), SCMP_SYS(clock_gettime), SCMP_SYS(clock_nanosleep), SCMP_SYS(getegid), SCMP_SYS(geteuid),
-    SCMP_SYS(getgid), SCMP_SYS(getrandom), SCMP_SYS(getrusage), SCMP_SYS(gettimeofday), SCMP_SYS(getuid),
-    SCMP_SYS(nanosleep), SCMP_SYS(sysinfo), SCMP_SYS(time), SCMP_SYS(uname)};
+    SCMP_SYS(clock_getres), SCMP_SYS(clock_gettime), SCMP_SYS(clock_nanosleep), SCMP_SYS(getcpu), SCMP_SYS(getegid),
+    SCMP_SYS(geteuid), SCMP_SYS(getgid), SCMP_SYS(getrandom), SCMP_SYS(getrusage), SCMP_SYS(gettimeofday),
+    SCMP_SYS(getuid), SCMP_SYS(nanosleep), SCMP_SYS(sysinfo), SCMP_SYS(time), SCMP_SYS(uname)};
 
 static const int hostile[] = {SCMP_SYS(execve),     SCMP_SYS(execveat),          SCMP_SYS(fork),        SCMP_SYS(vfork),
                               SCMP_SYS(ptrace),     SCMP_SYS(process_vm_writev), SCMP_SYS(bpf),         SCMP_SYS(mount),
