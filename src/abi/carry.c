@@ -20,18 +20,24 @@ static unsigned cargo_bit(const struct udxg_field *field)
     return 1u << (field->direction & UDXG_IN ? UDXG_CARGO_GIVEN : UDXG_CARGO_MADE);
 }
 
+static bool creates(const struct udxg_frame *frame)
+{
+    ptrdiff_t id = frame->thunk - udxg_thunks;
+
+    return id == UDXG_THUNK_CreateAllocation || id == UDXG_THUNK_CreateAllocation2;
+}
+
 /* With ExistingSection, what is an address otherwise is a descriptor: only the struct above says so. */
 static bool has_sections(const struct udxg_frame *frame)
 {
     const D3DKMT_CREATEALLOCATION *args = frame->spans[0].copy;
 
-    return frame->thunk == &udxg_thunks[UDXG_THUNK_CreateAllocation2] && args->Flags.ExistingSection;
+    return creates(frame) && args->Flags.ExistingSection;
 }
 
 static bool is_wanted(const struct udxg_field *field, enum udxg_cargo cargo, bool sections)
 {
-    if (sections && field->kind == UDXG_KIND_ADDRESS && cargo == UDXG_CARGO_GIVEN)
-        return field->offset == offsetof(D3DDDI_ALLOCATIONINFO2, pSystemMem);
+    if (sections && field->kind == UDXG_KIND_ADDRESS && cargo == UDXG_CARGO_GIVEN) return true; /* pSystemMem */
     return cargo_bit(field) & 1u << cargo;
 }
 
@@ -61,7 +67,7 @@ bool udxg_thunk_carries(enum udxg_thunk_id id, enum udxg_cargo cargo)
     unsigned kinds = carried[id];
 
     /* Those that have it in a struct that they lead to. */
-    if (id == UDXG_THUNK_CreateAllocation2) kinds |= 1u << UDXG_CARGO_GIVEN;
+    if (id == UDXG_THUNK_CreateAllocation || id == UDXG_THUNK_CreateAllocation2) kinds |= 1u << UDXG_CARGO_GIVEN;
     if (id == UDXG_THUNK_ShareObjects) kinds |= NtHandle_shape_carries;
     return kinds & 1u << cargo;
 }
@@ -89,7 +95,7 @@ udxg_status udxg_thunk_carry(const struct udxg_frame *frame, enum udxg_cargo car
     bool sections = has_sections(frame);
     udxg_status status = STATUS_SUCCESS;
 
-    if (frame->thunk == &udxg_thunks[UDXG_THUNK_CreateAllocation2] && !sections) return STATUS_SUCCESS;
+    if (creates(frame) && !sections) return STATUS_SUCCESS;
     for (uint32_t i = 0; i < frame->span_count; i++) {
         const struct udxg_span *span = &frame->spans[i];
         unsigned char *copy = span->copy;

@@ -10,6 +10,7 @@
 
 #include "base/os.h"
 #include "base/socket.h"
+#include "core/sight.h"
 #include "wire/packet.h"
 
 /* Descriptors of one call. */
@@ -19,6 +20,7 @@ struct cargo {
     int given[UDXG_SOCKET_DESCRIPTORS];
     unsigned made_count;
     int made[4];
+    bool lost; /* one that should have been among them */
 };
 
 static bool is_over(void *user)
@@ -84,6 +86,7 @@ static udxg_status name_process(uint64_t *value)
 
 static udxg_status take_made(struct cargo *cargo, uint64_t *value)
 {
+    if (cargo->lost) return STATUS_NO_MEMORY;
     if (*value > cargo->made_count) return STATUS_DEVICE_REMOVED;
     *value = (uint64_t)cargo->made[*value - 1];
     return STATUS_SUCCESS;
@@ -93,6 +96,10 @@ static udxg_status take_mapped(struct cargo *cargo, uint64_t *value)
 {
     uint64_t offset = *value & ((UINT64_C(1) << WIRE_OFFSET_BITS) - 1);
 
+    if (*value & UDXG_OWN_ADDRESS) {
+        *value &= ~UDXG_OWN_ADDRESS;
+        return STATUS_SUCCESS;
+    }
     *value = (uintptr_t)udxg_view_address(cargo->link->view, (uint32_t)(*value >> WIRE_OFFSET_BITS), offset, is_over,
                                           cargo->link);
     return *value ? STATUS_SUCCESS : STATUS_DEVICE_REMOVED;
@@ -153,6 +160,11 @@ static udxg_status take_gift(struct cargo *cargo, const struct wire_gift *gift, 
     return status;
 }
 
+static bool is_handle(const struct wire_gift *gift)
+{
+    return gift->what == WIRE_GIFT_DESCRIPTOR || gift->what == WIRE_GIFT_INHERITABLE;
+}
+
 /* A window that cannot be mapped ends the session: without it nothing that the daemon says of it has a meaning. */
 static udxg_status take_gifts(struct cargo *cargo, const struct wire_reply *reply, struct wire_ring *ret_ring)
 {
@@ -162,6 +174,11 @@ static udxg_status take_gifts(struct cargo *cargo, const struct wire_reply *repl
         struct wire_gift gift;
         struct udxg_packet packet;
         status = udxg_socket_receive(cargo->link->socket_fd, &gift, sizeof gift, 0, &packet);
+        if (status == STATUS_NO_MEMORY && is_handle(&gift)) {
+            cargo->lost = true; /* we have no descriptor left for it, and its last copy is closed with that */
+            status = STATUS_SUCCESS;
+            continue;
+        }
         if (udxg_failed(status)) break;
         if (packet.count != 1 || packet.size_bytes != sizeof gift || gift.kind != WIRE_GIFT) {
             udxg_packet_close(&packet);
@@ -218,6 +235,7 @@ udxg_status udxg_link_call(struct udxg_link *link, enum udxg_thunk_id id, struct
 
     cargo.link = link;
     cargo.given_count = cargo.made_count = 0;
+    cargo.lost = false;
     status = carry_all(frame, id, UDXG_CARGO_PROCESS, &cargo);
     if (!udxg_failed(status)) status = carry_all(frame, id, UDXG_CARGO_GIVEN, &cargo);
     if (!udxg_failed(status) && request.size_bytes > link->ring.room_bytes) status = grow(&cargo, request.size_bytes);

@@ -10,6 +10,8 @@
 
 #include "core/adapter.h"
 #include "core/handlers.h"
+#include "core/kernel.h"
+#include "core/process.h"
 #include "ddi/wide.h"
 #include "vidmm/vidmm.h"
 
@@ -273,12 +275,13 @@ static const struct query {
 
 /* ---- the registry, of which there is one value ---- */
 
-/* The folder of the shared object that this code is in: libwsl_compute_helper.so lies there too. */
-static const char *own_folder(char *path, size_t path_bytes)
+/* The folder of the shared object that this code is in, unless the kernel knows better. */
+static const char *own_folder(const struct udxg_kernel *kernel, char *path, size_t path_bytes)
 {
     Dl_info info;
     char *slash;
 
+    if (kernel->libraries) return kernel->libraries;
     if (!dladdr((const void *)own_folder, &info) || !info.dli_fname) return NULL;
     snprintf(path, path_bytes, "%s", info.dli_fname);
     slash = strrchr(path, '/');
@@ -291,7 +294,8 @@ static const char *own_folder(char *path, size_t path_bytes)
  * The driver store path, in the two steps that clients take: with a buffer of the bare struct they learn the
  * size of the value, with one that is that much larger they get it.
  */
-static udxg_status query_registry(struct udxg_adapter *adapter, void *data, uint32_t bytes)
+static udxg_status query_registry(const struct udxg_kernel *kernel, struct udxg_adapter *adapter, void *data,
+                                  uint32_t bytes)
 {
     D3DDDI_QUERYREGISTRY_INFO *info = data;
     const char *folder;
@@ -306,7 +310,7 @@ static udxg_status query_registry(struct udxg_adapter *adapter, void *data, uint
         return info->QueryType < D3DDDI_QUERYREGISTRY_MAX ? STATUS_SUCCESS : STATUS_INVALID_PARAMETER;
     }
     folder = adapter->miniport->driver_store_path ? adapter->miniport->driver_store_path(adapter->mp_adapter) : NULL;
-    if (!folder) folder = own_folder(path, sizeof path);
+    if (!folder) folder = own_folder(kernel, path, sizeof path);
     if (!folder) return STATUS_NOT_SUPPORTED;
     udxg_wide(wide, 4096, folder);
     value_bytes = (uint32_t)(wcslen(wide) * sizeof(WCHAR));
@@ -327,11 +331,12 @@ static bool is_type(KMTQUERYADAPTERINFOTYPE type)
     return type <= KMTQAITYPE_WDDM_3_0_CAPS && type != 14;
 }
 
-static udxg_status ask(struct udxg_adapter *adapter, KMTQUERYADAPTERINFOTYPE type, void *data, uint32_t bytes)
+static udxg_status ask(const struct udxg_kernel *kernel, struct udxg_adapter *adapter, KMTQUERYADAPTERINFOTYPE type,
+                       void *data, uint32_t bytes)
 {
     if (type == KMTQAITYPE_UMDRIVERPRIVATE)
         return adapter->miniport->query_umd_private(adapter->mp_adapter, data, bytes);
-    if (type == KMTQAITYPE_QUERYREGISTRY) return query_registry(adapter, data, bytes);
+    if (type == KMTQAITYPE_QUERYREGISTRY) return query_registry(kernel, adapter, data, bytes);
     for (size_t i = 0; i < sizeof queries / sizeof *queries; i++) {
         if (queries[i].type != type) continue;
         return bytes < queries[i].bytes ? STATUS_INVALID_PARAMETER : queries[i].answer(adapter, data);
@@ -346,5 +351,5 @@ udxg_status thunk_QueryAdapterInfo(struct udxg_process *process, D3DKMT_QUERYADA
 
     if (udxg_failed(status)) return status;
     if (!args->pPrivateDriverData) return STATUS_INVALID_PARAMETER;
-    return ask(adapter, args->Type, args->pPrivateDriverData, args->PrivateDriverDataSize);
+    return ask(process->kernel, adapter, args->Type, args->pPrivateDriverData, args->PrivateDriverDataSize);
 }

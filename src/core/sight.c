@@ -29,9 +29,12 @@ void udxg_sight_close(struct udxg_resource *resource)
 /* It is memory that the process of the opening itself gave. */
 static bool is_own(const struct udxg_allocation *allocation)
 {
-    const struct udxg_memory *memory = allocation->memory;
+    const struct udxg_memory *memory = allocation->memory, *first = memory->origin ? memory->origin : memory;
+    struct udxg_process *process = allocation->child.device->process;
 
-    return vidmm_alloc_is_foreign(&memory->vidmm) && memory->pa == allocation->child.device->pa && !memory->origin;
+    /* It may have been given on another adapter. */
+    return vidmm_alloc_is_foreign(&memory->vidmm) &&
+           atomic_load(&process->adapters[first->pa->adapter->index]) == first->pa;
 }
 
 /* Not after the handle that the file was given with is closed. */

@@ -15,6 +15,7 @@
 #include "base/os.h"
 #include "base/socket.h"
 #include "core/dispatch.h"
+#include "core/sight.h"
 #include "vidmm/window.h"
 #include "wire/packet.h"
 
@@ -53,16 +54,19 @@ static udxg_status put_made(struct cargo *cargo, uint64_t *value)
     return STATUS_SUCCESS;
 }
 
-/* Every address that a handler gives out lies in a window; one that does not is not the client's to see. */
+/*
+ * An address of the client's own memory goes as it is, with its mark (core/sight.h). Every other one lies in a window,
+ * unless the client is just destroying what it asks for.
+ */
 static udxg_status put_mapped(struct cargo *cargo, uint64_t *value)
 {
     uint64_t offset;
     uint32_t id;
 
-    if (vidmm_window_find(&cargo->link->service->process->windows, (const void *)*value, &id, &offset))
-        *value = (uint64_t)id << WIRE_OFFSET_BITS | offset;
-    else
-        *value = 0;
+    if (*value & UDXG_OWN_ADDRESS) return STATUS_SUCCESS;
+    if (!vidmm_window_find(&cargo->link->service->process->windows, (const void *)*value, &id, &offset))
+        return STATUS_INVALID_PARAMETER;
+    *value = (uint64_t)id << WIRE_OFFSET_BITS | offset;
     return STATUS_SUCCESS;
 }
 

@@ -19,6 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/os.h"
 #include "core/kernel.h"
@@ -164,6 +165,28 @@ static int open_listener(const struct arguments *arguments, struct udxg_listener
     return result == UDXG_LISTEN_OK ? EXIT_OK : result == UDXG_LISTEN_DENIED ? EXIT_DENIED : EXIT_FAILED;
 }
 
+/*
+ * Where the libraries lie that clients look for beside the kernel: beside this program in a build folder, else in the
+ * folder of an installation. NULL: nowhere.
+ */
+static char *find_libraries(void)
+{
+    static const char *const from_command[] = {".", UDXG_LIBRARIES_FROM_COMMAND};
+    char self[PATH_MAX], path[2 * PATH_MAX];
+    ssize_t length = readlink("/proc/self/exe", self, sizeof self - 1);
+
+    if (length <= 0) return NULL;
+    self[length] = 0;
+    *strrchr(self, '/') = 0;
+    for (size_t i = 0; i < sizeof from_command / sizeof *from_command; i++) {
+        snprintf(path, sizeof path, "%s/%s/libwsl_compute_helper.so", self, from_command[i]);
+        if (access(path, R_OK)) continue;
+        *strrchr(path, '/') = 0;
+        return realpath(path, NULL);
+    }
+    return NULL;
+}
+
 static int make_kernel(const struct arguments *arguments, struct udxg_kernel **ret_kernel)
 {
     const char *names = arguments->adapter ? arguments->adapter : getenv("UDXG_ADAPTERS");
@@ -237,11 +260,14 @@ static int run(const struct arguments *arguments)
     udxg_sessions_init(&server.sessions);
     udxg_stats_attach(getenv("UDXG_STATS"));
     int exit_status = make_kernel(arguments, &server.kernel);
+    char *libraries = find_libraries();
     if (exit_status == EXIT_OK) {
+        server.kernel->libraries = libraries;
         exit_status = open_listener(arguments, &listener);
         if (exit_status == EXIT_OK) exit_status = serve(arguments, &loop);
         udxg_kernel_destroy(server.kernel);
     }
+    free(libraries);
     udxg_sessions_fini(&server.sessions);
     udxg_loop_fini(&loop);
     return exit_status;

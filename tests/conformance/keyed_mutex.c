@@ -3,6 +3,7 @@
  * Keyed mutexes: creation, opening, keys, timeouts, abandonment, private runtime data, and many waiters. The steps of
  * one thread and of two are what Windows was seen to do.
  */
+#include "endpoint.h"
 #include "gate.h"
 
 #include <pthread.h>
@@ -453,7 +454,8 @@ static void many(void)
         require_u64(LENGTH_OF(threads), queue.count);
         for (unsigned i = 0; i < LENGTH_OF(threads); i++) check_u64(i, queue.served[i]);
     }
-    udxg_case("%u waiters", (unsigned)MANY) {
+    const unsigned many = on_daemon() ? MANY / 10 : MANY; /* each has a thread there, too: there is a limit */
+    udxg_case("%u waiters", many) {
         static pthread_t threads[MANY];
         static bool seen[MANY];
         pthread_attr_t small;
@@ -461,15 +463,15 @@ static void many(void)
         pthread_attr_setstacksize(&small, 128 << 10);
         queue.mutex = create(0, NULL);
         queue.count = 0;
-        for (uintptr_t i = 0; i < MANY; i++)
+        for (uintptr_t i = 0; i < many; i++)
             require_true(pthread_create(&threads[i], &small, take_a_number, (void *)i) == 0);
         require_success(acquire(queue.mutex, 0, &poll, NULL));
         require_success(release(queue.mutex, 1, 0));
-        for (size_t i = 0; i < MANY; i++) pthread_join(threads[i], NULL);
-        check_u64(MANY, queue.count);
+        for (size_t i = 0; i < many; i++) pthread_join(threads[i], NULL);
+        check_u64(many, queue.count);
         for (unsigned i = 0; i < queue.count; i++) seen[queue.served[i]] = true;
         bool all = true;
-        for (unsigned i = 0; i < MANY; i++) all &= seen[i];
+        for (unsigned i = 0; i < many; i++) all &= seen[i];
         check_true(all);
     }
 }
