@@ -67,7 +67,7 @@ static udxg_status aim_at_alloc_locked(const struct vidmm_view *view, const stru
     window->alloc = alloc;
     if (vidmm_alloc_is_moving_locked(alloc)) return STATUS_PENDING;
     uint64_t offset = vidmm_va_offset(node, window->va);
-    window->backing = vidmm_alloc_is_foreign(alloc) ? BACKING_FOREIGN : BACKING_MEMORY;
+    window->backing = vidmm_alloc_is_foreign(alloc) && !alloc->sealed ? BACKING_FOREIGN : BACKING_MEMORY;
     window->foreign = alloc->foreign;
     window->address = (char *)alloc->home + offset;
     if (alloc->place == VIDMM_PLACE_SEGMENT) aim_at_segment_locked(window, offset);

@@ -123,6 +123,12 @@ static uint8_t log2_of(uint64_t power_of_two)
     return power_of_two ? (uint8_t)__builtin_ctzll(power_of_two) : 0;
 }
 
+/* Sections of such a process are sealed: its own could shrink while it is here, which hurts only itself. */
+static bool is_elsewhere(const struct vidmm_process *process)
+{
+    return process->memory.mem_fd != -1;
+}
+
 /* Of memory that is in no pool: whose it is. What an allocation has the home of outlives it, and so does its client. */
 static const struct udxg_foreign *reach_of(const struct vidmm_process *process, const struct vidmm_alloc_desc *desc)
 {
@@ -197,6 +203,7 @@ udxg_status vidmm_alloc_init(struct vidmm_alloc *alloc, struct vidmm_process *pr
         .size_bytes = size_bytes,
         .home = (void *)(uintptr_t)desc->system_memory,
         .foreign = reach_of(process, desc),
+        .sealed = desc->is_section && is_elsewhere(process),
         .flags = desc->flags,
         .supported_segments = desc->supported_segments,
         .preferred = {preferred(desc, 0), preferred(desc, 1), preferred(desc, 2), preferred(desc, 3),
@@ -210,6 +217,7 @@ udxg_status vidmm_alloc_init(struct vidmm_alloc *alloc, struct vidmm_process *pr
     if (desc->home_of) {
         alloc->home = desc->home_of->home;
         alloc->borrowed = desc->home_of->home_range || desc->home_of->borrowed;
+        alloc->sealed = desc->home_of->sealed;
     }
     udxg_list_init(&alloc->link);
     udxg_list_init(&alloc->in_bucket);

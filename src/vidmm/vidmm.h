@@ -207,6 +207,7 @@ struct vidmm_alloc {
     uint8_t alignment_log2;                      /* constant */
     bool read_only;                              /* constant */
     bool borrowed;                               /* the home is one of ours, of another allocation; constant */
+    bool sealed;                                 /* a client's file that cannot shrink: mapped for good; constant */
     uint8_t stripe;                              /* constant */
     /*
      * Whether a binding of it ever had a residency count or a GPU address. Who sets it refers to such a binding in its
