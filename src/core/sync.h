@@ -50,7 +50,7 @@ struct udxg_sync {
     bool native, intra_gpu;           /* a native fence */
     uint32_t maximum;                 /* of a semaphore */
     int event_fd;                     /* of a notification, ours; -1 */
-    uint64_t creator;                 /* the process's number; 0: none */
+    uint64_t creator;                 /* of that process, its serial; 0: none */
     struct udxg_process_adapter *pa;  /* of the creator, referenced */
     struct udxg_fence_slot slot;      /* of monitored fences; its value is written under SYNC, and by engines */
     struct udxg_fence_slot monitored; /* of native ones: the smallest value that anybody waits for */
