@@ -209,7 +209,7 @@ static void rows_that_are_not_there(void **state)
     struct udxg_message message = {bytes, sizeof bytes};
     void *args;
     assert_int_equal(udxg_thunk_enter_message(UDXG_THUNK_COUNT, &message, &frame, &args), STATUS_INVALID_PARAMETER);
-    assert_int_equal(udxg_thunk_enter_message((enum udxg_thunk_id)-1, &message, &frame, &args),
+    assert_int_equal(udxg_thunk_enter_message((enum udxg_thunk_id) - 1, &message, &frame, &args),
                      STATUS_INVALID_PARAMETER);
     for (int id = 0; id < UDXG_THUNK_COUNT; id++) {
         if (udxg_thunks[id].implemented) continue;
@@ -283,6 +283,18 @@ static void sections_are_descriptors(void **state)
     assert_int_equal(udxg_thunk_carry(&passage.kernel, UDXG_CARGO_GIVEN, count_and_replace, &count), STATUS_SUCCESS);
     assert_int_equal(count, 3);
     assert_ptr_equal(((D3DKMT_CREATEALLOCATION *)passage.kernel_args)->pAllocationInfo2[2].pSystemMem, (void *)1007);
+    reply(&passage, STATUS_NO_MEMORY);
+
+    /* The elements of the first version are descriptors just as well. */
+    D3DDDI_ALLOCATIONINFO first = {.pSystemMem = (void *)9};
+    c.args.NumAllocations = 1;
+    c.args.pAllocationInfo = &first;
+    count = 0;
+    send(&passage, UDXG_THUNK_CreateAllocation, &c.args);
+    assert_int_equal(udxg_thunk_carry(&passage.kernel, UDXG_CARGO_GIVEN, count_and_replace, &count), STATUS_SUCCESS);
+    assert_int_equal(count, 1);
+    assert_true(udxg_thunk_carries(UDXG_THUNK_CreateAllocation, UDXG_CARGO_GIVEN));
+    assert_int_not_equal((uintptr_t)((D3DKMT_CREATEALLOCATION *)passage.kernel_args)->pAllocationInfo[0].pSystemMem, 9);
     reply(&passage, STATUS_NO_MEMORY);
 }
 
