@@ -26,15 +26,16 @@ void udxg_sight_close(struct udxg_resource *resource)
     resource->shown = false;
 }
 
-/* It is memory that the process of the opening itself gave. */
-static bool is_own(const struct udxg_allocation *allocation)
+/* The memory whose bytes these are, on whichever adapter. */
+static const struct udxg_memory *source_of(const struct udxg_allocation *allocation)
 {
-    const struct udxg_memory *memory = allocation->memory, *first = memory->origin ? memory->origin : memory;
-    struct udxg_process *process = allocation->child.device->process;
+    return allocation->memory->origin ? allocation->memory->origin : allocation->memory;
+}
 
-    /* It may have been given on another adapter. */
-    return vidmm_alloc_is_foreign(&memory->vidmm) &&
-           atomic_load(&process->adapters[first->pa->adapter->index]) == first->pa;
+/* Whether SOURCE, the memory of a client, is PROCESS's. */
+static bool is_own(const struct udxg_process *process, const struct udxg_memory *source)
+{
+    return source->pa == atomic_load_explicit(&process->adapters[source->pa->adapter->index], memory_order_acquire);
 }
 
 /* Not after the handle that the file was given with is closed. */
@@ -49,13 +50,16 @@ static bool is_window(struct udxg_process *process, const struct udxg_section *s
 udxg_status udxg_sight_check(const struct udxg_allocation *allocation)
 {
     const struct udxg_resource *resource = allocation->resource;
+    const struct udxg_memory *source = source_of(allocation);
     struct udxg_process *process = allocation->child.device->process;
+    bool seen = !resource || !resource->shared || resource->shown;
 
     if (!process->endpoint) return STATUS_SUCCESS;
-    if (allocation->memory->section && !is_window(process, allocation->memory->section)) return STATUS_ACCESS_DENIED;
-    if (vidmm_alloc_is_foreign(&allocation->memory->vidmm))
-        return is_own(allocation) ? STATUS_SUCCESS : STATUS_ACCESS_DENIED;
-    return !resource || !resource->shared || resource->shown ? STATUS_SUCCESS : STATUS_ACCESS_DENIED;
+    if (source->section)
+        seen = is_window(process, source->section);
+    else if (vidmm_alloc_is_foreign(&source->vidmm))
+        seen = is_own(process, source);
+    return seen ? STATUS_SUCCESS : STATUS_ACCESS_DENIED;
 }
 
 void udxg_sight_end(const struct udxg_allocation *allocation)
@@ -68,7 +72,9 @@ void udxg_sight_end(const struct udxg_allocation *allocation)
 
 void *udxg_sight_address(const struct udxg_allocation *allocation, void *home)
 {
-    bool own = allocation->child.device->process->endpoint && is_own(allocation) && !allocation->memory->section;
+    const struct udxg_memory *source = source_of(allocation);
+    bool own = vidmm_alloc_is_foreign(&source->vidmm) && !source->section;
 
-    return own ? (void *)((uintptr_t)home | UDXG_OWN_ADDRESS) : home;
+    if (!allocation->child.device->process->endpoint || !own) return home;
+    return (void *)((uintptr_t)home | UDXG_OWN_ADDRESS);
 }
