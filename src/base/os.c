@@ -440,6 +440,17 @@ bool udxg_os_is_descriptor(int fd)
     return fcntl(fd, F_GETFD) >= 0;
 }
 
+void udxg_os_own_name(char *ret_name, size_t room)
+{
+    int fd = open("/proc/self/comm", O_RDONLY | O_CLOEXEC);
+    ssize_t bytes = fd < 0 ? 0 : read(fd, ret_name, room);
+
+    if (fd >= 0) close(fd);
+    if (bytes < 0) bytes = 0;
+    if (bytes && ret_name[bytes - 1] == '\n') bytes--;
+    memset(ret_name + bytes, 0, room - (size_t)bytes);
+}
+
 bool udxg_os_open_own_memory(int *ret_mem_fd, int *ret_maps_fd)
 {
     *ret_mem_fd = open("/proc/self/mem", O_RDWR | O_CLOEXEC);

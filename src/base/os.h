@@ -101,6 +101,8 @@ udxg_status udxg_os_pipe(int *ret_read, int *ret_write) UDXG_MUST_CHECK;
 bool udxg_os_is_descriptor(int fd);
 /* Descriptors by which another process can reach our memory, and read what is mapped in it; false: we may not. */
 bool udxg_os_open_own_memory(int *ret_mem_fd, int *ret_maps_fd) UDXG_MUST_CHECK;
+/* What the system calls this process, cut to ROOM and filled with zeroes; all zeroes when it does not say. */
+void udxg_os_own_name(char *ret_name, size_t room);
 /* The number of the process that a descriptor of pidfd_open() is for. False: it is none, or that process is gone. */
 bool udxg_os_pidfd_pid(intptr_t fd, uint32_t *ret_pid) UDXG_MUST_CHECK;
 /* FD stays open over an exec. */

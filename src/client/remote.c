@@ -41,6 +41,7 @@ static udxg_status greet(int socket_fd, int *ret_notices_fd)
     int memory[2];
     udxg_status status;
 
+    udxg_os_own_name(hello.name, sizeof hello.name);
     hello.has_memory = udxg_os_open_own_memory(&memory[0], &memory[1]);
     status = udxg_socket_send(socket_fd, &hello, sizeof hello, memory, hello.has_memory ? 2 : 0, true);
     if (hello.has_memory) {

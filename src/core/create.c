@@ -471,7 +471,7 @@ static udxg_status make_global(struct creation *c)
     udxg_status status;
 
     if (!shared || shared->shared.nt_sharing) return STATUS_SUCCESS;
-    status = udxg_global_publish(&c->device->process->kernel->globals, &shared->shared);
+    status = udxg_global_publish(&c->device->process->kernel->globals, c->device->process->owner, &shared->shared);
     if (!udxg_failed(status)) c->global_handle = shared->shared.global_handle;
     return status;
 }

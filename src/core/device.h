@@ -57,11 +57,11 @@ struct udxg_device {
     struct udxg_mutex_DEVICE lock;
     struct udxg_list children[UDXG_HANDLE_TYPE_COUNT] UDXG_GUARDED_BY(DEVICE);
     struct udxg_list timeline UDXG_GUARDED_BY(DEVICE);
-    uint64_t in_flight UDXG_GUARDED_BY(DEVICE); /* packets on the timeline */
-    struct udxg_timeline_entry in_error_marker; /* nothing that ran when the device failed runs any more */
+    uint64_t in_flight UDXG_GUARDED_BY(DEVICE);   /* packets on the timeline */
+    struct udxg_timeline_entry in_error_marker;   /* nothing that ran when the device failed runs any more */
     bool in_error_marked UDXG_GUARDED_BY(DEVICE); /* the marker is on the timeline */
-    pthread_cond_t changed;                     /* with lock: in_flight or somebody's count fell to 0 */
-    struct udxg_ownership ownership;            /* locks for itself */
+    pthread_cond_t changed;                       /* with lock: in_flight or somebody's count fell to 0 */
+    struct udxg_ownership ownership;              /* locks for itself */
     struct udxg_device_error error UDXG_GUARDED_BY(DEVICE);
     atomic_bool in_error; /* error.state is not ACTIVE; set after it, read without the lock */
 };

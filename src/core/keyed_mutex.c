@@ -461,7 +461,7 @@ static udxg_status make(struct udxg_process *process, const struct creation *cre
         udxg_shared_close(&mutex->shared);
         return status;
     }
-    if (!creation->nt_sharing) status = udxg_global_publish(&process->kernel->globals, &mutex->shared);
+    if (!creation->nt_sharing) status = udxg_global_publish(&process->kernel->globals, process->owner, &mutex->shared);
     if (udxg_failed(status)) opening_discard(*ret_opening);
     return status;
 }
@@ -517,7 +517,8 @@ static udxg_status check_room(struct keyed_mutex *mutex, const void *room, uint3
 static udxg_status open_global(struct udxg_process *process, D3DKMT_HANDLE global, const void *room,
                                uint32_t room_bytes, D3DKMT_HANDLE *ret_handle)
 {
-    struct udxg_shared *shared = udxg_global_find(&process->kernel->globals, global, UDXG_SHARED_KEYED_MUTEX);
+    struct udxg_shared *shared =
+        udxg_global_find(&process->kernel->globals, process->owner, global, UDXG_SHARED_KEYED_MUTEX);
     struct keyed_mutex *mutex;
     struct opening *opening = NULL;
     uint32_t handle;

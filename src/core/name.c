@@ -58,8 +58,10 @@ static udxg_status read_string(const UNICODE_STRING *string, struct udxg_name *r
     return STATUS_SUCCESS;
 }
 
-udxg_status udxg_name_read(const OBJECT_ATTRIBUTES *attributes, struct udxg_name *ret_name, bool *ret_inherit)
+udxg_status udxg_name_read(uint32_t owner, const OBJECT_ATTRIBUTES *attributes, struct udxg_name *ret_name,
+                           bool *ret_inherit)
 {
+    ret_name->owner = owner;
     ret_name->count = 0;
     *ret_inherit = false;
     if (!attributes) return STATUS_SUCCESS;

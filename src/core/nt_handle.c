@@ -27,6 +27,7 @@ struct share {
     uint32_t count;                               /* constant, like what follows */
     struct udxg_shared *objects[UDXG_NT_OBJECTS]; /* referenced */
     uint32_t withheld;
+    uint32_t owner;
     uint32_t unit_count;
     uint16_t units[];
 };
@@ -76,6 +77,7 @@ static udxg_status share_create(uint32_t count, struct udxg_shared *const *objec
         udxg_shared_ref(objects[i]);
         share->objects[i] = objects[i];
     }
+    share->owner = name->owner;
     share->unit_count = name->count;
     memcpy(share->units, name->units, name->count * sizeof *name->units);
     *ret_share = share;
@@ -105,7 +107,7 @@ static bool is_open_locked(struct share *share) UDXG_REQUIRES(NT)
 
 static uint64_t hash_name(const struct udxg_name *name)
 {
-    uint64_t hash = UINT64_C(0xcbf29ce484222325); /* FNV-1a */
+    uint64_t hash = UINT64_C(0xcbf29ce484222325) ^ name->owner; /* FNV-1a */
 
     for (uint32_t i = 0; i < name->count; i++) hash = (hash ^ name->units[i]) * UINT64_C(0x100000001b3);
     return hash;
@@ -113,7 +115,8 @@ static uint64_t hash_name(const struct udxg_name *name)
 
 static bool is_named(const struct share *share, const struct udxg_name *name)
 {
-    return share->unit_count == name->count && !memcmp(share->units, name->units, name->count * sizeof *name->units);
+    return share->owner == name->owner && share->unit_count == name->count &&
+           !memcmp(share->units, name->units, name->count * sizeof *name->units);
 }
 
 static struct share *find_name_locked(struct udxg_nt_handles *handles, const struct udxg_name *name) UDXG_REQUIRES(NT)

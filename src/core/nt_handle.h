@@ -29,8 +29,9 @@
 #define UDXG_NT_OBJECTS 3u /* D3DKMT_MAX_OBJECTS_PER_HANDLE */
 #define UDXG_NAME_UNITS 260u
 
-/* The name of a share; no units at all are no name. */
+/* The name of a share; no units at all are no name. Each owner has names of his own: core/process.h. */
 struct udxg_name {
+    uint32_t owner;
     uint32_t count;
     uint16_t units[UDXG_NAME_UNITS]; /* UTF-16 */
 };

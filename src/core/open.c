@@ -65,7 +65,8 @@ static D3DDDI_OPENALLOCATIONINFO *element(const struct buffers *buffers, uint32_
 
 static udxg_status find_global(struct udxg_process *process, uint32_t handle, struct udxg_shared_resource **ret)
 {
-    struct udxg_shared *shared = udxg_global_find(&process->kernel->globals, handle, UDXG_SHARED_RESOURCE);
+    struct udxg_shared *shared =
+        udxg_global_find(&process->kernel->globals, process->owner, handle, UDXG_SHARED_RESOURCE);
 
     if (!shared) return STATUS_INVALID_PARAMETER;
     *ret = udxg_shared_resource_of(shared);

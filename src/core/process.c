@@ -37,6 +37,7 @@ udxg_status udxg_process_create(struct udxg_kernel *kernel, const struct udxg_en
     process->kernel = kernel;
     process->endpoint = endpoint;
     process->pid = endpoint ? endpoint->pid : udxg_os_pid();
+    process->owner = endpoint ? endpoint->uid : UDXG_OWNER_HERE;
     status = udxg_handle_table_init(&process->handles);
     if (udxg_failed(status)) {
         free(process);

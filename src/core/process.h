@@ -31,6 +31,9 @@ struct udxg_notification {
     void *context;
 };
 
+/* The owner of a process that lives here; of one elsewhere it is the uid, which is never this. */
+#define UDXG_OWNER_HERE UINT32_MAX
+
 /* How a process that lives elsewhere is reached. */
 struct udxg_endpoint {
     struct udxg_foreign memory;
@@ -51,18 +54,19 @@ struct udxg_process_adapter {
     struct udxg_sections sections;  /* locks for itself */
     struct udxg_slab births;        /* of struct udxg_birth; locks for itself */
     struct udxg_node_stats nodes[UDXG_MAX_NODES] UDXG_GUARDED_BY(NODE); /* each by the lock of its own engine */
-    struct udxg_slab openings;      /* of struct udxg_allocation, later ones; locks for itself */
+    struct udxg_slab openings;                       /* of struct udxg_allocation, later ones; locks for itself */
     _Atomic uint64_t granted_packets, granted_bytes; /* to deep queues: core/lane.h */
-    atomic_uint events; /* of clients, of which we have descriptors of our own */
-    atomic_uint devices, contexts;  /* there are; for tools */
+    atomic_uint events;                              /* of clients, of which we have descriptors of our own */
+    atomic_uint devices, contexts;                   /* there are; for tools */
 };
 
 struct udxg_process {
-    struct udxg_kernel *kernel;                    /* constant */
-    uint32_t pid;                                  /* the client's; constant; when it has ended, another's */
+    struct udxg_kernel *kernel;           /* constant */
+    uint32_t pid;                         /* the client's; constant; when it has ended, another's */
+    uint32_t owner;                       /* whose names and global handles it shares; constant */
     const struct udxg_endpoint *endpoint; /* borrowed; NULL: it lives here; constant */
     struct vidmm_windows windows;         /* lock for themselves */
-    struct udxg_registry_entry entry; /* in the kernel's list */
+    struct udxg_registry_entry entry;     /* in the kernel's list */
     struct udxg_handle_table handles;
     struct udxg_stalls stalls;                 /* locks for itself */
     struct udxg_registrations registrations;   /* locks for itself */

@@ -83,7 +83,7 @@ udxg_status thunk_ShareObjects(struct udxg_process *process, D3DKMT_SHAREOBJECTS
     struct udxg_shared *objects[UDXG_NT_OBJECTS];
     struct udxg_name name;
     int fd;
-    udxg_status status = udxg_name_read(args->pObjectAttributes, &name, &request.inherit);
+    udxg_status status = udxg_name_read(process->owner, args->pObjectAttributes, &name, &request.inherit);
 
     if (udxg_failed(status)) return status;
     status = get_objects(process, args->ObjectCount, args->ObjectHandleArray, objects, &request.withheld);
@@ -103,7 +103,7 @@ static udxg_status open_name(struct udxg_process *process, const OBJECT_ATTRIBUT
     struct udxg_nt_request request = {.access = spell_out(access)};
     struct udxg_name name;
     int fd;
-    udxg_status status = udxg_name_read(attributes, &name, &request.inherit);
+    udxg_status status = udxg_name_read(process->owner, attributes, &name, &request.inherit);
 
     if (udxg_failed(status)) return status;
     if (!name.count) return STATUS_INVALID_PARAMETER;

@@ -19,6 +19,7 @@ void udxg_shared_init(struct udxg_shared *shared, const struct udxg_shared_class
     atomic_init(&shared->openings, 1);
     shared->nt_sharing = nt_sharing;
     shared->global_handle = 0;
+    shared->owner = 0;
     shared->globals = NULL;
 }
 
@@ -112,10 +113,11 @@ static bool insert(struct udxg_globals *globals, struct udxg_shared *shared, uin
     return fresh;
 }
 
-udxg_status udxg_global_publish(struct udxg_globals *globals, struct udxg_shared *shared)
+udxg_status udxg_global_publish(struct udxg_globals *globals, uint32_t owner, struct udxg_shared *shared)
 {
     uint32_t handle;
 
+    shared->owner = owner;
     for (unsigned i = 0; i < GLOBAL_TRIES && random_handle(&handle); i++)
         if (insert(globals, shared, handle)) return STATUS_SUCCESS;
     return STATUS_NO_MEMORY;
@@ -125,25 +127,26 @@ udxg_status udxg_global_publish(struct udxg_globals *globals, struct udxg_shared
  * The reference comes first: without it the opening could be the last one, and end the object, before it has one of
  * its own. What is in the table has a reference: whoever ends the last opening keeps his until it is out.
  */
-static struct udxg_shared *find_locked(struct udxg_globals *globals, uint32_t handle, enum udxg_shared_kind kind)
-    UDXG_REQUIRES(GLOBAL)
+static struct udxg_shared *find_locked(struct udxg_globals *globals, uint32_t owner, uint32_t handle,
+                                       enum udxg_shared_kind kind) UDXG_REQUIRES(GLOBAL)
 {
     struct udxg_hash_node *node = udxg_hash_find(&globals->table, handle);
     struct udxg_shared *shared = node ? udxg_container_of(node, struct udxg_shared, global_node) : NULL;
 
-    if (!shared || shared->class->kind != kind) return NULL;
+    if (!shared || shared->owner != owner || shared->class->kind != kind) return NULL;
     udxg_shared_ref(shared);
     if (count_unless_zero(&shared->openings)) return shared;
     atomic_fetch_sub(&shared->refs, 1);
     return NULL;
 }
 
-struct udxg_shared *udxg_global_find(struct udxg_globals *globals, uint32_t handle, enum udxg_shared_kind kind)
+struct udxg_shared *udxg_global_find(struct udxg_globals *globals, uint32_t owner, uint32_t handle,
+                                     enum udxg_shared_kind kind)
 {
     struct udxg_shared *shared;
 
     udxg_lock(GLOBAL, &globals->lock);
-    shared = find_locked(globals, handle, kind);
+    shared = find_locked(globals, owner, handle, kind);
     udxg_unlock(GLOBAL, &globals->lock);
     return shared;
 }

@@ -10,7 +10,8 @@
  * neither; never both.
  *
  * A global handle is a random number with its low six bits 2, in a number space of its own: it is not found by
- * counting. Whoever finds one gets an opening, so that what he then opens cannot have lost its handle meanwhile.
+ * counting. Whoever finds one gets an opening, so that what he then opens cannot have lost its handle meanwhile. It is
+ * found by processes of its owner alone (core/process.h), because somebody may count for long.
  *
  * Lock: GLOBAL for the table of global handles; the counts are atomic.
  */
@@ -60,6 +61,7 @@ struct udxg_shared {
     atomic_uint openings;
     bool nt_sharing;                                           /* NT handles may be made; constant */
     uint32_t global_handle;                                    /* 0: none; constant once the object is published */
+    uint32_t owner;                                            /* who finds the global handle; constant with it */
     struct udxg_globals *globals;                              /* where the global handle is; constant with it */
     struct udxg_hash_node global_node UDXG_GUARDED_BY(GLOBAL); /* in globals while global_handle means it */
 };
@@ -90,8 +92,10 @@ void udxg_globals_fini(struct udxg_globals *globals);
  * Gives an object without openings but the caller's its global handle, in shared->global_handle; it can be found
  * from here on. STATUS_NO_MEMORY when there are no numbers left.
  */
-udxg_status udxg_global_publish(struct udxg_globals *globals, struct udxg_shared *shared) UDXG_MUST_CHECK;
-/* The object of that kind behind a global handle, with an opening for the caller; NULL when there is none. */
-struct udxg_shared *udxg_global_find(struct udxg_globals *globals, uint32_t handle, enum udxg_shared_kind kind);
+udxg_status udxg_global_publish(struct udxg_globals *globals, uint32_t owner,
+                                struct udxg_shared *shared) UDXG_MUST_CHECK;
+/* The object of that kind behind a global handle of OWNER's, with an opening for the caller; NULL: there is none. */
+struct udxg_shared *udxg_global_find(struct udxg_globals *globals, uint32_t owner, uint32_t handle,
+                                     enum udxg_shared_kind kind);
 
 #endif

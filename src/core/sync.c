@@ -766,7 +766,7 @@ udxg_status udxg_sync_make(struct udxg_device *device, const struct udxg_sync_de
     if (udxg_failed(status)) return status;
     status = udxg_sync_create_any(device, desc, &sync);
     if (!udxg_failed(status) && desc->flags.Shared && !desc->flags.NtSecuritySharing) {
-        status = udxg_global_publish(&device->process->kernel->globals, &sync->shared);
+        status = udxg_global_publish(&device->process->kernel->globals, device->process->owner, &sync->shared);
         if (udxg_failed(status)) {
             sync->event_fd = -1; /* still the caller's */
             udxg_sync_unref(sync);

@@ -23,7 +23,8 @@ udxg_status udxg_sync_open_shared(struct udxg_process *process, struct udxg_sync
 udxg_status thunk_OpenSynchronizationObject(struct udxg_process *process, D3DKMT_OPENSYNCHRONIZATIONOBJECT *args)
 {
     const struct udxg_sync_open how = {.access = D3DDDI_SYNC_OBJECT_ALL_ACCESS};
-    struct udxg_shared *shared = udxg_global_find(&process->kernel->globals, args->hSharedHandle, UDXG_SHARED_SYNC);
+    struct udxg_shared *shared =
+        udxg_global_find(&process->kernel->globals, process->owner, args->hSharedHandle, UDXG_SHARED_SYNC);
     struct udxg_sync_opening *opening;
     uint32_t handle;
     udxg_status status;

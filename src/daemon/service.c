@@ -8,6 +8,7 @@
 #include "daemon/service.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "abi/thunk.h"
 #include "base/os.h"
@@ -52,17 +53,21 @@ static udxg_status receive_hello(struct udxg_service *service)
 
     if (udxg_failed(status)) return status;
     status = check_hello(&hello, packet.size_bytes);
-    if (udxg_failed(status))
+    if (udxg_failed(status)) {
         udxg_packet_close(&packet);
-    else
-        service->endpoint.memory = take_memory(&hello, &packet);
+        return status;
+    }
+    service->endpoint.memory = take_memory(&hello, &packet);
+    memcpy(service->name, hello.name, sizeof hello.name);
     return status;
 }
 
 static udxg_status send_welcome(struct udxg_service *service, udxg_status greeting)
 {
-    struct wire_welcome welcome = {
-        .kind = WIRE_WELCOME, .version = WIRE_VERSION, .status = greeting, .pid = udxg_os_pid()};
+    struct wire_welcome welcome = {.kind = WIRE_WELCOME,
+                                   .version = WIRE_VERSION,
+                                   .status = greeting,
+                                   .pid = udxg_os_pid()};
     int client_fd;
     udxg_status status;
 
@@ -154,6 +159,7 @@ static const char *serve(struct udxg_service *service, struct udxg_kernel *kerne
 
     if (status == STATUS_DEVICE_REMOVED) return "it hung up before it said anything";
     if (!udxg_failed(status)) status = udxg_process_create(kernel, &service->endpoint, &service->process);
+    if (!udxg_failed(status)) udxg_process_introduce(service->process, service->endpoint.uid, service->name);
     status = send_welcome(service, status);
     if (status == STATUS_GRAPHICS_DRIVER_MISMATCH) return "it is of another release";
     if (udxg_failed(status)) return service->process ? "its socket failed" : "it did not greet";

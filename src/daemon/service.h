@@ -12,6 +12,7 @@
 #include "base/list.h"
 #include "base/lock.h"
 #include "core/process.h"
+#include "wire/packet.h"
 #include "wire/ring.h"
 
 struct udxg_kernel;
@@ -22,6 +23,7 @@ struct udxg_kernel;
 struct udxg_service {
     struct udxg_endpoint endpoint;  /* constant; the process's */
     struct udxg_process *process;   /* constant */
+    char name[WIRE_NAME_CHARS + 1]; /* what the client calls itself; constant from its greeting on */
     struct wire_spinners *spinners; /* all services'; borrowed, constant */
     int socket_fd, notices_fd;      /* constant */
     atomic_bool over;               /* no link is to take another request */

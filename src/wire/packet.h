@@ -37,11 +37,14 @@ enum wire_packet_kind {
     WIRE_GIFT,
 };
 
+#define WIRE_NAME_CHARS 16u /* as the system's own; without a zero where it is full */
+
 struct wire_hello {
     uint32_t kind;
     uint32_t least_version, most_version; /* that the client speaks */
     uint32_t has_memory;                  /* descriptors of its /proc/self/mem and /proc/self/maps come with it */
     uint64_t table;                       /* what its table of calls looks like: udxg_thunk_signature() */
+    char name[WIRE_NAME_CHARS];           /* what it is called, for people; it may say anything */
 };
 
 struct wire_welcome {

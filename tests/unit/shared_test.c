@@ -75,19 +75,20 @@ static void a_global_handle_lives_with_the_openings(void **state)
 
     (void)state;
     udxg_globals_init(&globals);
-    assert_int_equal(udxg_global_publish(&globals, shared), STATUS_SUCCESS);
+    assert_int_equal(udxg_global_publish(&globals, 7, shared), STATUS_SUCCESS);
     handle = shared->global_handle;
     assert_int_equal(handle & 0x3f, 2);
     assert_int_not_equal(handle >> 30, 0);
-    assert_null(udxg_global_find(&globals, handle, UDXG_SHARED_SYNC));
-    assert_null(udxg_global_find(&globals, handle ^ 0x40, UDXG_SHARED_RESOURCE));
+    assert_null(udxg_global_find(&globals, 7, handle, UDXG_SHARED_SYNC));
+    assert_null(udxg_global_find(&globals, 8, handle, UDXG_SHARED_RESOURCE));
+    assert_null(udxg_global_find(&globals, 7, handle ^ 0x40, UDXG_SHARED_RESOURCE));
     udxg_shared_ref(shared);
-    assert_ptr_equal(udxg_global_find(&globals, handle, UDXG_SHARED_RESOURCE), shared);
+    assert_ptr_equal(udxg_global_find(&globals, 7, handle, UDXG_SHARED_RESOURCE), shared);
     udxg_shared_close(shared); /* the maker's */
-    assert_ptr_equal(udxg_global_find(&globals, handle, UDXG_SHARED_RESOURCE), shared);
+    assert_ptr_equal(udxg_global_find(&globals, 7, handle, UDXG_SHARED_RESOURCE), shared);
     udxg_shared_close(shared);
     udxg_shared_close(shared);
-    assert_null(udxg_global_find(&globals, handle, UDXG_SHARED_RESOURCE));
+    assert_null(udxg_global_find(&globals, 7, handle, UDXG_SHARED_RESOURCE));
     assert_int_equal(atomic_load(&destroyed), 0);
     udxg_shared_unref(shared);
     assert_int_equal(atomic_load(&destroyed), 1);
@@ -104,7 +105,7 @@ static void global_handles_do_not_count_up(void **state)
     udxg_globals_init(&globals);
     for (unsigned i = 0; i < 64; i++) {
         shared[i] = make(&syncs);
-        assert_int_equal(udxg_global_publish(&globals, shared[i]), STATUS_SUCCESS);
+        assert_int_equal(udxg_global_publish(&globals, 7, shared[i]), STATUS_SUCCESS);
         for (unsigned k = 0; k < i; k++) {
             uint32_t a = shared[i]->global_handle, b = shared[k]->global_handle;
             assert_int_not_equal(a, b);
@@ -129,7 +130,8 @@ static void *open_and_close(void *argument)
     struct race *race = argument;
 
     while (!atomic_load(&race->over)) {
-        struct udxg_shared *shared = udxg_global_find(&race->globals, atomic_load(&race->handle), UDXG_SHARED_RESOURCE);
+        struct udxg_shared *shared =
+            udxg_global_find(&race->globals, 7, atomic_load(&race->handle), UDXG_SHARED_RESOURCE);
         if (!shared) continue;
         atomic_fetch_add(&race->found, 1);
         udxg_shared_close(shared);
@@ -148,7 +150,7 @@ static void finders_race_with_the_last_close(void **state)
     for (unsigned i = 0; i < 3; i++) pthread_create(&threads[i], NULL, open_and_close, &race);
     for (unsigned i = 0; i < rounds; i++) {
         struct udxg_shared *shared = make(&resources);
-        assert_int_equal(udxg_global_publish(&race.globals, shared), STATUS_SUCCESS);
+        assert_int_equal(udxg_global_publish(&race.globals, 7, shared), STATUS_SUCCESS);
         atomic_store(&race.handle, shared->global_handle);
         udxg_shared_close(shared);
     }
