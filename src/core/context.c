@@ -22,6 +22,7 @@ static void context_destroy(struct udxg_lane *lane)
 
     adapter->miniport->destroy_context(adapter->mp_adapter, lane->mp_context);
     atomic_fetch_sub_explicit(&lane->child.device->pa->contexts, 1, memory_order_relaxed);
+    udxg_account_discharge(lane->child.device->pa->account, UDXG_CHARGE_CONTEXTS, 1);
     udxg_device_remove_child(&lane->child);
     udxg_companion_unref(atomic_load(&context->companion));
     free(context);
@@ -56,9 +57,12 @@ static udxg_status prepare(struct udxg_context *context, struct udxg_device *dev
     context->lane.engine = &adapter->engines[desc->node];
     status = udxg_watchdog_start(&adapter->watchdog);
     if (!udxg_failed(status)) status = udxg_engine_start(context->lane.engine);
+    if (!udxg_failed(status)) status = udxg_account_charge(device->pa->account, UDXG_CHARGE_CONTEXTS, 1);
     if (udxg_failed(status)) return status;
-    return adapter->miniport->create_context(adapter->mp_adapter, device->mp_device, desc->node, desc->private_data,
-                                             desc->private_data_bytes, &context->lane.mp_context);
+    status = adapter->miniport->create_context(adapter->mp_adapter, device->mp_device, desc->node, desc->private_data,
+                                               desc->private_data_bytes, &context->lane.mp_context);
+    if (udxg_failed(status)) udxg_account_discharge(device->pa->account, UDXG_CHARGE_CONTEXTS, 1);
+    return status;
 }
 
 udxg_status udxg_context_create(struct udxg_process *process, const struct udxg_context_desc *desc,

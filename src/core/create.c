@@ -142,29 +142,23 @@ static udxg_status find_resource(struct creation *c)
     return STATUS_SUCCESS;
 }
 
-/* A copy on the heap; true with *ret NULL for nothing. */
-static bool copy_blob(const void *data, uint32_t bytes, void **ret_copy)
-{
-    *ret_copy = NULL;
-    if (!bytes) return true;
-    *ret_copy = malloc(bytes);
-    if (!*ret_copy) return false;
-    memcpy(*ret_copy, data, bytes);
-    return true;
-}
-
 static udxg_status make_resource(struct creation *c) UDXG_NO_TSA
 {
     const D3DKMT_CREATEALLOCATION *args = c->args;
     struct udxg_resource *resource = udxg_resource_create(c->device);
+    struct udxg_account *account = c->device->pa->account;
+    udxg_status status;
 
     if (!resource) return STATUS_NO_MEMORY;
     resource->runtime_data_bytes = args->PrivateRuntimeDataSize;
     resource->private_data_bytes = args->Flags.StandardAllocation ? 0 : args->PrivateDriverDataSize;
-    if (!copy_blob(args->pPrivateRuntimeData, resource->runtime_data_bytes, &resource->runtime_data) ||
-        !copy_blob(args->pPrivateDriverData, resource->private_data_bytes, &resource->private_data)) {
+    status = udxg_kept_create(account, args->pPrivateRuntimeData, resource->runtime_data_bytes, &resource->runtime_data);
+    if (!udxg_failed(status))
+        status = udxg_kept_create(account, args->pPrivateDriverData, resource->private_data_bytes,
+                                  &resource->private_data);
+    if (udxg_failed(status)) {
         udxg_resource_unref(resource);
-        return STATUS_NO_MEMORY;
+        return status;
     }
     c->resource = resource;
     c->made_resource = true;
@@ -513,7 +507,7 @@ static void replace_runtime_data(struct creation *c, void *data, uint32_t bytes)
     resource->runtime_data = data;
     resource->runtime_data_bytes = bytes;
     udxg_unlock(DEVICE, &c->device->lock);
-    free(former);
+    udxg_kept_free(former);
 }
 
 /* The output flag: every byte of the call's allocations is ours and reads zero. */
@@ -583,12 +577,14 @@ static udxg_status run(struct creation *c)
     uint32_t runtime_bytes = c->args->PrivateRuntimeDataSize;
     bool adding = c->args->hResource != 0;
     void *runtime_data = NULL;
-    udxg_status status;
+    udxg_status status = STATUS_SUCCESS;
 
-    if (adding && !copy_blob(c->args->pPrivateRuntimeData, runtime_bytes, &runtime_data)) return STATUS_NO_MEMORY;
+    if (adding)
+        status = udxg_kept_create(c->device->pa->account, c->args->pPrivateRuntimeData, runtime_bytes, &runtime_data);
+    if (udxg_failed(status)) return status;
     status = prepare(c);
     if (udxg_failed(status)) {
-        free(runtime_data);
+        udxg_kept_free(runtime_data);
         undo(c);
     } else {
         if (runtime_data) replace_runtime_data(c, runtime_data, runtime_bytes);

@@ -45,6 +45,7 @@ static void device_destroy(struct udxg_device *device)
     udxg_adapter_remove_device(device); /* first: who finds it on the list may look at it */
     vidmm_device_fini(&device->vidmm);
     if (miniport->destroy_device) miniport->destroy_device(device->adapter->mp_adapter, device->mp_device);
+    udxg_account_discharge(device->pa->account, UDXG_CHARGE_DEVICES, 1);
     udxg_ownership_fini(&device->ownership);
     pthread_cond_destroy(&device->changed);
     udxg_mutex_fini_DEVICE(&device->lock);
@@ -72,14 +73,15 @@ static udxg_status device_create(struct udxg_process *process, struct udxg_proce
 {
     const struct udxg_miniport *miniport = pa->adapter->miniport;
     struct udxg_device *device = calloc(1, sizeof *device);
+    udxg_status status = device ? udxg_account_charge(pa->account, UDXG_CHARGE_DEVICES, 1) : STATUS_NO_MEMORY;
 
-    if (!device) return STATUS_NO_MEMORY;
-    if (miniport->create_device) {
-        udxg_status status = miniport->create_device(pa->adapter->mp_adapter, &device->mp_device);
-        if (udxg_failed(status)) {
-            free(device);
-            return status;
-        }
+    if (!udxg_failed(status) && miniport->create_device) {
+        status = miniport->create_device(pa->adapter->mp_adapter, &device->mp_device);
+        if (udxg_failed(status)) udxg_account_discharge(pa->account, UDXG_CHARGE_DEVICES, 1);
+    }
+    if (udxg_failed(status)) {
+        free(device);
+        return status;
     }
     atomic_init(&device->refs, 1);
     device->process = process;

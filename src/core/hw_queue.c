@@ -77,6 +77,7 @@ static void queue_destroy(struct udxg_lane *lane)
 
     udxg_sync_unref(lane->progress);
     udxg_lane_unref(&queue->context->lane);
+    udxg_account_discharge(lane->child.device->pa->account, UDXG_CHARGE_CONTEXTS, 1);
     udxg_device_remove_child(&lane->child);
     free(queue);
 }
@@ -120,12 +121,18 @@ static udxg_status make_queue(struct udxg_context *context, D3DDDI_CREATEHWQUEUE
 {
     const D3DDDI_SYNCHRONIZATIONOBJECT_FLAGS fence = {.NoSignal = 1};
     const struct udxg_lane *model = &context->lane;
+    struct udxg_account *account = model->child.device->pa->account;
     UDXG_AUTO_FREE struct hw_queue *queue = calloc(1, sizeof *queue);
     udxg_status status;
 
     if (!queue) return STATUS_NO_MEMORY;
-    status = udxg_sync_create(model->child.device, fence, 0, &queue->lane.progress);
+    status = udxg_account_charge(account, UDXG_CHARGE_CONTEXTS, 1);
     if (udxg_failed(status)) return status;
+    status = udxg_sync_create(model->child.device, fence, 0, &queue->lane.progress);
+    if (udxg_failed(status)) {
+        udxg_account_discharge(account, UDXG_CHARGE_CONTEXTS, 1);
+        return status;
+    }
     udxg_sync_expect(queue->lane.progress);
     queue->context = context;
     atomic_fetch_add(&context->lane.refs, 1);

@@ -63,37 +63,36 @@ static void mutex_destroy(struct udxg_shared *shared) UDXG_NO_TSA
     struct keyed_mutex *mutex = udxg_container_of(shared, struct keyed_mutex, shared);
 
     udxg_mutex_fini_KEYED(&mutex->lock);
-    free(mutex->data);
+    udxg_kept_free(mutex->data);
     free(mutex);
 }
 
 static const struct udxg_shared_class keyed_mutex_class;
 
-static udxg_status copy_data(const void *data, uint32_t bytes, void **ret_copy)
-{
-    *ret_copy = NULL;
-    if (!bytes) return STATUS_SUCCESS;
-    *ret_copy = malloc(bytes);
-    if (!*ret_copy) return STATUS_NO_MEMORY;
-    memcpy(*ret_copy, data, bytes);
-    return STATUS_SUCCESS;
-}
+/* How one is to be made. */
+struct creation {
+    uint64_t key;
+    bool nt_sharing;
+    const void *data;
+    uint32_t data_bytes;
+};
 
-static udxg_status mutex_create(uint64_t key, bool nt_sharing, const void *data, uint32_t data_bytes,
+static udxg_status mutex_create(struct udxg_account *account, const struct creation *creation,
                                 struct keyed_mutex **ret_mutex) UDXG_NO_TSA
 {
     struct keyed_mutex *mutex = calloc(1, sizeof *mutex);
-    udxg_status status = mutex ? copy_data(data, data_bytes, &mutex->data) : STATUS_NO_MEMORY;
+    udxg_status status =
+        mutex ? udxg_kept_create(account, creation->data, creation->data_bytes, &mutex->data) : STATUS_NO_MEMORY;
 
     if (udxg_failed(status)) {
         free(mutex);
         return status;
     }
-    udxg_shared_init(&mutex->shared, &keyed_mutex_class, nt_sharing);
+    udxg_shared_init(&mutex->shared, &keyed_mutex_class, creation->nt_sharing);
     udxg_mutex_init_KEYED(&mutex->lock);
     udxg_order_init(&mutex->waiters);
-    mutex->key = key;
-    mutex->data_bytes = data_bytes;
+    mutex->key = creation->key;
+    mutex->data_bytes = creation->data_bytes;
     *ret_mutex = mutex;
     return STATUS_SUCCESS;
 }
@@ -123,7 +122,7 @@ static void adopt_data(struct opening *opening)
         opening->offered = NULL;
     }
     udxg_unlock(KEYED, &mutex->lock);
-    free(opening->offered);
+    udxg_kept_free(opening->offered);
     opening->offered = NULL;
 }
 
@@ -142,7 +141,7 @@ static void opening_unref(struct opening *opening)
 {
     if (atomic_fetch_sub(&opening->refs, 1) != 1) return;
     udxg_shared_unref(&opening->mutex->shared);
-    free(opening->offered);
+    udxg_kept_free(opening->offered);
     free(opening);
 }
 
@@ -442,18 +441,10 @@ udxg_status thunk_DestroyKeyedMutex(struct udxg_process *process, D3DKMT_DESTROY
 
 /* ---- creating ---- */
 
-struct creation {
-    uint64_t key;
-    bool nt_sharing;
-    const void *data;
-    uint32_t data_bytes;
-};
-
 static udxg_status make(struct udxg_process *process, const struct creation *creation, struct opening **ret_opening)
 {
     struct keyed_mutex *mutex;
-    udxg_status status =
-        mutex_create(creation->key, creation->nt_sharing, creation->data, creation->data_bytes, &mutex);
+    udxg_status status = mutex_create(process->account, creation, &mutex);
 
     if (udxg_failed(status)) return status;
     status = opening_create(process, mutex, ret_opening);
@@ -586,14 +577,15 @@ static udxg_status open_beside(struct udxg_shared *shared, const struct udxg_sha
     struct keyed_mutex *mutex = udxg_container_of(shared, struct keyed_mutex, shared);
     struct opening *opening;
     void *copy;
-    udxg_status status = copy_data(opener->runtime_data, opener->runtime_data_bytes, &copy);
+    udxg_status status = udxg_kept_create(opener->device->pa->account, opener->runtime_data,
+                                          opener->runtime_data_bytes, &copy);
 
     if (udxg_failed(status)) return status;
     udxg_shared_open(shared);
     status = opening_create(opener->device->process, mutex, &opening);
     if (udxg_failed(status)) {
         udxg_shared_close(shared);
-        free(copy);
+        udxg_kept_free(copy);
         return status;
     }
     opening->offered = copy;

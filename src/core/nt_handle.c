@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "base/os.h"
+#include "core/account.h"
 
 #define NAP_NS 1000000u
 
@@ -27,6 +28,7 @@ struct share {
     uint32_t count;                               /* constant, like what follows */
     struct udxg_shared *objects[UDXG_NT_OBJECTS]; /* referenced */
     uint32_t withheld;
+    struct udxg_account *account; /* referenced; that the name is charged to; NULL: it has none, or is not charged */
     uint32_t owner;
     uint32_t unit_count;
     uint16_t units[];
@@ -37,8 +39,9 @@ struct nt_handle {
     struct udxg_list link UDXG_GUARDED_BY(NT);    /* in the kernel's list */
     struct udxg_list sibling UDXG_GUARDED_BY(NT); /* in the share's, or in none */
     struct udxg_hash_node by_inode UDXG_GUARDED_BY(NT);
-    struct share *share;         /* kept by being counted; constant, like what follows */
-    struct udxg_os_pipe_end end; /* the client's, without its stamp, which is made for each look-up */
+    struct share *share;          /* kept by being counted; constant, like what follows */
+    struct udxg_account *account; /* referenced; NULL: none */
+    struct udxg_os_pipe_end end;  /* the client's, without its stamp, which is made for each look-up */
     uint32_t access;
     int fd; /* our end */
 };
@@ -60,15 +63,23 @@ void udxg_nt_handles_init(struct udxg_nt_handles *handles) UDXG_NO_TSA
 static void share_free(struct share *share)
 {
     for (uint32_t i = 0; i < share->count; i++) udxg_shared_unref(share->objects[i]);
+    udxg_account_discharge(share->account, UDXG_CHARGE_NAMES, 1);
+    udxg_account_unref(share->account);
     free(share);
 }
 
 static udxg_status share_create(uint32_t count, struct udxg_shared *const *objects, const struct udxg_name *name,
-                                struct share **ret_share) UDXG_NO_TSA
+                                struct udxg_account *account, struct share **ret_share) UDXG_NO_TSA
 {
     struct share *share = malloc(sizeof *share + name->count * sizeof *name->units);
+    struct udxg_account *charged = name->count ? account : NULL;
+    udxg_status status = share ? udxg_account_charge(charged, UDXG_CHARGE_NAMES, 1) : STATUS_NO_MEMORY;
 
-    if (!share) return STATUS_NO_MEMORY;
+    if (udxg_failed(status)) {
+        free(share);
+        return status;
+    }
+    share->account = udxg_account_ref(charged);
     udxg_list_init(&share->handles);
     share->handle_count = 0;
     share->named = false;
@@ -134,6 +145,15 @@ static struct share *find_name_locked(struct udxg_nt_handles *handles, const str
 
 /* ---- handles ---- */
 
+/* Our descriptor is the last that goes but the memory. */
+static void handle_free(struct nt_handle *handle)
+{
+    udxg_account_discharge(handle->account, UDXG_CHARGE_DESCRIPTORS, 1);
+    udxg_account_unref(handle->account);
+    if (handle->fd >= 0) udxg_os_close(handle->fd);
+    free(handle);
+}
+
 /* Takes a handle off everything. True when it was the last of its share, which is the caller's then. */
 static bool unlink_locked(struct udxg_nt_handles *handles, struct nt_handle *handle) UDXG_REQUIRES(NT)
 {
@@ -158,8 +178,7 @@ static void end(struct udxg_nt_handles *handles, struct nt_handle *handle)
     last = unlink_locked(handles, handle);
     udxg_unlock(NT, &handles->lock);
     if (last) share_free(share);
-    udxg_os_close(handle->fd);
-    free(handle);
+    handle_free(handle);
     atomic_fetch_add(&handles->ended, 1);
 }
 
@@ -268,28 +287,45 @@ static udxg_status make_pipe(const struct udxg_nt_request *request, int *ret_our
     return request->readable ? udxg_os_pipe(ret_clients, ret_ours) : udxg_os_pipe(ret_ours, ret_clients);
 }
 
+/* What the client has closed counts no more, whether or not the thread has seen it. */
+static udxg_status charge_descriptor(struct udxg_nt_handles *handles, struct udxg_account *account)
+{
+    udxg_status status;
+    unsigned ended;
+
+    do {
+        ended = atomic_load(&handles->ended);
+        status = udxg_account_charge(account, UDXG_CHARGE_DESCRIPTORS, 1);
+    } while (udxg_failed(status) && end_closed(handles, ended));
+    return status;
+}
+
 /* A handle that nobody knows yet, and the client's descriptor. */
 static udxg_status handle_create(struct udxg_nt_handles *handles, const struct udxg_nt_request *request,
                                  struct nt_handle **ret_handle, int *ret_fd)
 {
     struct nt_handle *handle = malloc(sizeof *handle);
-    udxg_status status;
+    udxg_status status = handle ? charge_descriptor(handles, request->account) : STATUS_NO_MEMORY;
     unsigned ended;
 
-    if (!handle) return STATUS_NO_MEMORY;
+    if (udxg_failed(status)) {
+        free(handle);
+        return status;
+    }
+    handle->account = udxg_account_ref(request->account);
     /* There may be no descriptor left but those that the client has closed already. */
     do {
         ended = atomic_load(&handles->ended);
         status = make_pipe(request, &handle->fd, ret_fd);
     } while (udxg_failed(status) && end_closed(handles, ended));
     if (udxg_failed(status)) {
-        free(handle);
+        handle->fd = -1;
+        handle_free(handle);
         return status;
     }
     if (!udxg_os_pipe_end(*ret_fd, &handle->end)) { /* somebody closes descriptors that are not his */
-        udxg_os_close(handle->fd);
         udxg_os_close(*ret_fd);
-        free(handle);
+        handle_free(handle);
         return STATUS_NO_MEMORY;
     }
     if (request->inherit) udxg_os_make_inheritable(*ret_fd);
@@ -337,7 +373,7 @@ udxg_status udxg_nt_share(struct udxg_nt_handles *handles, uint32_t count, struc
     struct nt_handle *handle;
     struct share *share;
     int fd;
-    udxg_status status = share_create(count, objects, name, &share);
+    udxg_status status = share_create(count, objects, name, request->account, &share);
 
     if (udxg_failed(status)) return status;
     share->withheld = request->withheld;
@@ -351,9 +387,8 @@ udxg_status udxg_nt_share(struct udxg_nt_handles *handles, uint32_t count, struc
     if (!udxg_failed(status)) link_locked(handles, handle, share);
     udxg_unlock(NT, &handles->lock);
     if (udxg_failed(status)) {
-        udxg_os_close(handle->fd);
         udxg_os_close(fd);
-        free(handle);
+        handle_free(handle);
         share_free(share);
         return status;
     }
@@ -387,9 +422,8 @@ udxg_status udxg_nt_open_name(struct udxg_nt_handles *handles, const struct udxg
     status = join_name_locked(handles, name, kind, handle);
     udxg_unlock(NT, &handles->lock);
     if (udxg_failed(status)) {
-        udxg_os_close(handle->fd);
         udxg_os_close(fd);
-        free(handle);
+        handle_free(handle);
         return status;
     }
     status = watch_handle(handles, handle, fd);

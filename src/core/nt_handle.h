@@ -26,6 +26,8 @@
 #include "base/status.h"
 #include "core/shared.h"
 
+struct udxg_account;
+
 #define UDXG_NT_OBJECTS 3u /* D3DKMT_MAX_OBJECTS_PER_HANDLE */
 #define UDXG_NAME_UNITS 260u
 
@@ -60,6 +62,7 @@ struct udxg_nt_request {
     uint32_t withheld; /* of a share: access that neither this handle nor one by name is given */
     bool inherit;      /* it stays open over an exec */
     bool readable;     /* the client has the reading end of the pipe, and we can mark it */
+    struct udxg_account *account; /* that its descriptor, and the name of a share, are charged to; NULL: none */
 };
 
 /*

@@ -23,6 +23,7 @@ static void queue_completed(void *user, uint64_t value)
 
 static void queue_destroy(struct udxg_paging_queue *queue)
 {
+    udxg_account_discharge(queue->account, UDXG_CHARGE_PAGING_QUEUES, 1);
     if (queue->vidmm) vidmm_queue_destroy(queue->vidmm);
     udxg_sync_unref(queue->sync);
     free(queue);
@@ -36,6 +37,12 @@ static udxg_status queue_create(struct udxg_device *device, int priority, struct
     udxg_status status;
 
     if (!queue) return STATUS_NO_MEMORY;
+    status = udxg_account_charge(device->pa->account, UDXG_CHARGE_PAGING_QUEUES, 1);
+    if (udxg_failed(status)) {
+        free(queue);
+        return status;
+    }
+    queue->account = device->pa->account;
     status = udxg_sync_create(device, flags, 0, &queue->sync);
     if (!udxg_failed(status))
         status = vidmm_queue_create(&device->vidmm, priority, queue_completed, queue, &queue->vidmm);

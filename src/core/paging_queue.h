@@ -11,6 +11,7 @@ struct udxg_paging_queue {
     struct udxg_child child;
     struct vidmm_queue *vidmm; /* constant */
     struct udxg_sync *sync;    /* referenced; constant */
+    struct udxg_account *account; /* that it is charged to; borrowed from its device; constant; NULL: none */
 };
 
 /* The queue behind a handle, pinned. STATUS_INVALID_PARAMETER, STATUS_DEVICE_REMOVED. */

@@ -38,11 +38,14 @@ udxg_status udxg_process_create(struct udxg_kernel *kernel, const struct udxg_en
     process->endpoint = endpoint;
     process->pid = endpoint ? endpoint->pid : udxg_os_pid();
     process->owner = endpoint ? endpoint->uid : UDXG_OWNER_HERE;
-    status = udxg_handle_table_init(&process->handles);
+    status = udxg_account_create(endpoint ? endpoint->limits : NULL, &process->account);
+    if (!udxg_failed(status)) status = udxg_handle_table_init(&process->handles);
     if (udxg_failed(status)) {
+        udxg_account_unref(process->account);
         free(process);
         return status;
     }
+    if (process->account) udxg_handle_table_limit(&process->handles, endpoint->limits->handles);
     process->handles.release[UDXG_HANDLE_ADAPTER] = adapter_release;
     process->handles.release[UDXG_HANDLE_DEVICE] = udxg_device_release;
     process->handles.release[UDXG_HANDLE_RESOURCE] = udxg_resource_release;
@@ -74,6 +77,7 @@ void udxg_process_adapter_unref(struct udxg_process_adapter *pa)
     udxg_slab_fini(&pa->births);
     udxg_slab_fini(&pa->openings);
     if (pa->vidmm) vidmm_process_destroy(pa->vidmm);
+    udxg_account_unref(pa->account);
     free(pa);
 }
 
@@ -112,16 +116,21 @@ void udxg_process_destroy(struct udxg_process *process)
     udxg_registrations_fini(&process->registrations);
     udxg_stalls_fini(&process->stalls);
     vidmm_windows_fini(&process->windows);
+    udxg_account_unref(process->account);
     udxg_mutex_fini_PROCESS(&process->lock);
     free(process);
 }
 
 udxg_status udxg_process_event_get(struct udxg_process_adapter *pa, HANDLE event, int *ret_fd)
 {
-    udxg_status status = STATUS_NO_MEMORY;
+    udxg_status status = udxg_account_charge(pa->account, UDXG_CHARGE_DESCRIPTORS, 1);
 
+    if (udxg_failed(status)) return status;
+    status = STATUS_NO_MEMORY;
     if (atomic_fetch_add(&pa->events, 1) < UDXG_MAX_EVENTS) status = udxg_os_event_dup((intptr_t)event, ret_fd);
-    if (udxg_failed(status)) atomic_fetch_sub(&pa->events, 1);
+    if (!udxg_failed(status)) return status;
+    atomic_fetch_sub(&pa->events, 1);
+    udxg_account_discharge(pa->account, UDXG_CHARGE_DESCRIPTORS, 1);
     return status;
 }
 
@@ -130,6 +139,7 @@ void udxg_process_event_put(struct udxg_process_adapter *pa, int fd)
     if (fd < 0) return;
     udxg_os_close(fd);
     atomic_fetch_sub(&pa->events, 1);
+    udxg_account_discharge(pa->account, UDXG_CHARGE_DESCRIPTORS, 1);
 }
 
 static udxg_status process_adapter_create(struct udxg_process *process, struct udxg_adapter *adapter,
@@ -148,7 +158,8 @@ static udxg_status process_adapter_create(struct udxg_process *process, struct u
     }
     atomic_init(&pa->refs, 1);
     pa->adapter = adapter;
-    udxg_sections_init(&pa->sections);
+    pa->account = udxg_account_ref(process->account);
+    udxg_sections_init(&pa->sections, pa->account);
     udxg_fence_pages_init(&pa->fences, pa->vidmm, &process->windows);
     udxg_slab_init(&pa->births, sizeof(struct udxg_birth));
     udxg_slab_init(&pa->openings, sizeof(struct udxg_allocation));

@@ -8,6 +8,7 @@
 
 #include "base/foreign.h"
 #include "base/slab.h"
+#include "core/account.h"
 #include "core/adapter.h"
 #include "core/fence_page.h"
 #include "core/kernel.h"
@@ -38,6 +39,7 @@ struct udxg_notification {
 struct udxg_endpoint {
     struct udxg_foreign memory;
     uint32_t pid, uid;
+    const struct udxg_limits *limits; /* borrowed; NULL: none */
     /* Called without locks. Sends a notification; never blocks, may drop what a later one repeats. */
     void (*notify)(const struct udxg_endpoint *endpoint, const struct udxg_notification *notification);
 };
@@ -49,6 +51,7 @@ struct udxg_endpoint {
 struct udxg_process_adapter {
     atomic_uint refs;               /* the process, every device, every shared resource of its memory */
     struct udxg_adapter *adapter;   /* constant */
+    struct udxg_account *account;   /* the process's, referenced; constant; NULL: none */
     struct vidmm_process *vidmm;    /* constant */
     struct udxg_fence_pages fences; /* locks for itself */
     struct udxg_sections sections;  /* locks for itself */
@@ -65,6 +68,7 @@ struct udxg_process {
     uint32_t pid;                         /* the client's; constant; when it has ended, another's */
     uint32_t owner;                       /* whose names and global handles it shares; constant */
     const struct udxg_endpoint *endpoint; /* borrowed; NULL: it lives here; constant */
+    struct udxg_account *account;         /* referenced; constant; NULL: none */
     struct vidmm_windows windows;         /* lock for themselves */
     struct udxg_registry_entry entry;     /* in the kernel's list */
     struct udxg_handle_table handles;

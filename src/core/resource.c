@@ -44,8 +44,8 @@ void udxg_resource_unref(struct udxg_resource *resource) UDXG_NO_TSA
     leave(resource);
     if (resource->shared) udxg_shared_unref(&resource->shared->shared);
     udxg_device_remove_child(&resource->child);
-    free(resource->runtime_data);
-    free(resource->private_data);
+    udxg_kept_free(resource->runtime_data);
+    udxg_kept_free(resource->private_data);
     free(resource);
 }
 

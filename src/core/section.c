@@ -8,10 +8,12 @@
 #include <stdlib.h>
 
 #include "base/os.h"
+#include "core/account.h"
 #include "vidmm/window.h"
 
-void udxg_sections_init(struct udxg_sections *sections) UDXG_NO_TSA
+void udxg_sections_init(struct udxg_sections *sections, struct udxg_account *account) UDXG_NO_TSA
 {
+    sections->account = account;
     udxg_mutex_init_SECTION(&sections->lock);
     sections->mapped = (struct udxg_range_tree){0};
 }
@@ -48,8 +50,12 @@ udxg_status udxg_section_create(struct udxg_sections *sections, struct vidmm_win
 {
     struct udxg_section *section = calloc(1, sizeof *section);
     void *address;
-    udxg_status status = section ? map(fd, size_bytes, read_only, windows, &address) : STATUS_NO_MEMORY;
+    udxg_status status = section ? udxg_account_charge(sections->account, UDXG_CHARGE_SECTIONS, 1) : STATUS_NO_MEMORY;
 
+    if (!udxg_failed(status)) {
+        status = map(fd, size_bytes, read_only, windows, &address);
+        if (udxg_failed(status)) udxg_account_discharge(sections->account, UDXG_CHARGE_SECTIONS, 1);
+    }
     if (udxg_failed(status)) {
         free(section);
         return status;
@@ -63,6 +69,7 @@ udxg_status udxg_section_create(struct udxg_sections *sections, struct vidmm_win
         return STATUS_SUCCESS;
     }
     udxg_section_hide(section);
+    udxg_account_discharge(sections->account, UDXG_CHARGE_SECTIONS, 1);
     udxg_os_unmap(address, size_bytes); /* somebody has unmapped what is not his, and the place was given again */
     free(section);
     return STATUS_NO_MEMORY;
@@ -85,6 +92,7 @@ void udxg_section_destroy(struct udxg_section *section)
     udxg_range_tree_remove(&sections->mapped, &section->range);
     udxg_unlock(SECTION, &sections->lock);
     udxg_os_unmap(udxg_section_address(section), section->range.size);
+    udxg_account_discharge(sections->account, UDXG_CHARGE_SECTIONS, 1);
     free(section);
 }
 

@@ -14,10 +14,12 @@
 #include "base/status.h"
 #include "range/tree.h"
 
+struct udxg_account;
 struct vidmm_windows;
 
 /* Embeddable: those of a process on an adapter. Zero it, but for the lock. */
 struct udxg_sections {
+    struct udxg_account *account; /* that they are charged to; borrowed; constant; NULL: none */
     struct udxg_mutex_SECTION lock;
     struct udxg_range_tree mapped UDXG_GUARDED_BY(SECTION); /* struct udxg_section */
 };
@@ -28,7 +30,8 @@ struct udxg_section {
     struct udxg_range_node range;   /* start and size are constant; the rest: SECTION */
 };
 
-void udxg_sections_init(struct udxg_sections *sections);
+/* ACCOUNT is borrowed until the end; NULL: none. */
+void udxg_sections_init(struct udxg_sections *sections, struct udxg_account *account);
 /* Nothing may be mapped. */
 void udxg_sections_fini(struct udxg_sections *sections);
 

@@ -79,7 +79,7 @@ static uint32_t spell_out(uint32_t access)
 
 udxg_status thunk_ShareObjects(struct udxg_process *process, D3DKMT_SHAREOBJECTS *args)
 {
-    struct udxg_nt_request request = {.access = spell_out(args->DesiredAccess)};
+    struct udxg_nt_request request = {.access = spell_out(args->DesiredAccess), .account = process->account};
     struct udxg_shared *objects[UDXG_NT_OBJECTS];
     struct udxg_name name;
     int fd;
@@ -100,7 +100,7 @@ udxg_status thunk_ShareObjects(struct udxg_process *process, D3DKMT_SHAREOBJECTS
 static udxg_status open_name(struct udxg_process *process, const OBJECT_ATTRIBUTES *attributes, uint32_t access,
                              enum udxg_shared_kind kind, HANDLE *ret_handle)
 {
-    struct udxg_nt_request request = {.access = spell_out(access)};
+    struct udxg_nt_request request = {.access = spell_out(access), .account = process->account};
     struct udxg_name name;
     int fd;
     udxg_status status = udxg_name_read(process->owner, attributes, &name, &request.inherit);

@@ -23,8 +23,9 @@ static void destroy(struct udxg_shared *shared) UDXG_NO_TSA
         adapter->miniport->destroy_allocation(adapter->mp_adapter, 0, NULL, resource->mp_resource);
     while ((link = udxg_list_pop(&resource->grants))) free(udxg_container_of(link, struct grant, link));
     udxg_mutex_fini_GRANT(&resource->grant_lock);
-    free(resource->runtime_data);
-    free(resource->private_data);
+    udxg_kept_free(resource->runtime_data);
+    udxg_kept_free(resource->private_data);
+    udxg_account_discharge(resource->pa->account, UDXG_CHARGE_DATA, resource->total_data_bytes);
     vidmm_site_unref(resource->site);
     udxg_process_adapter_unref(resource->pa);
     free(resource);
@@ -38,9 +39,13 @@ udxg_status udxg_shared_resource_create(struct udxg_process_adapter *pa, uint32_
 {
     struct udxg_shared_resource *resource =
         calloc(1, sizeof *resource + count * sizeof *resource->memories + total_data_bytes);
-    udxg_status status = STATUS_SUCCESS;
+    udxg_status status =
+        resource ? udxg_account_charge(pa->account, UDXG_CHARGE_DATA, total_data_bytes) : STATUS_NO_MEMORY;
 
-    if (!resource) return STATUS_NO_MEMORY;
+    if (udxg_failed(status)) {
+        free(resource);
+        return status;
+    }
     udxg_shared_init(&resource->shared, &resources, nt_sharing);
     udxg_mutex_init_GRANT(&resource->grant_lock);
     udxg_list_init(&resource->grants);

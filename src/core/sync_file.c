@@ -99,7 +99,9 @@ static udxg_status file_create(struct udxg_process *process, struct udxg_sync *s
 /* Makes the descriptor, and has it marked when the time comes. */
 static udxg_status give_out(struct udxg_process *process, struct sync_file *file, int *ret_fd)
 {
-    const struct udxg_nt_request request = {.access = D3DDDI_SYNC_OBJECT_WAIT, .readable = true};
+    const struct udxg_nt_request request = {.access = D3DDDI_SYNC_OBJECT_WAIT,
+                                            .readable = true,
+                                            .account = process->account};
     const struct udxg_name no_name = {0};
     struct udxg_shared *objects[] = {&file->shared};
     struct udxg_os_pipe_end end;

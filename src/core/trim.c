@@ -114,6 +114,7 @@ static struct registration *take_of_device(struct udxg_registrations *registrati
 static void end(struct registration *registration, bool wait)
 {
     vidmm_unregister(&registration->vidmm, wait);
+    udxg_account_discharge(registration->device->pa->account, UDXG_CHARGE_REGISTRATIONS, 1);
     udxg_device_unref(registration->device);
     free(registration);
 }
@@ -129,13 +130,18 @@ void udxg_registrations_drop(struct udxg_registrations *registrations, struct ud
 static udxg_status add(struct udxg_device *device, uint32_t kind, const struct vidmm_listener *listener,
                        void **ret_handle)
 {
+    struct udxg_account *account = device->pa->account;
     struct registration *registration;
     udxg_status status;
 
     if (!listener->callback) return STATUS_INVALID_PARAMETER;
     registration = calloc(1, sizeof *registration);
     if (!registration) return STATUS_NO_MEMORY;
-    status = vidmm_register(&registration->vidmm, &device->vidmm, kind, listener);
+    status = udxg_account_charge(account, UDXG_CHARGE_REGISTRATIONS, 1);
+    if (!udxg_failed(status)) {
+        status = vidmm_register(&registration->vidmm, &device->vidmm, kind, listener);
+        if (udxg_failed(status)) udxg_account_discharge(account, UDXG_CHARGE_REGISTRATIONS, 1);
+    }
     if (udxg_failed(status)) {
         free(registration);
         return status;

@@ -122,6 +122,7 @@ udxg_status udxg_handle_table_init(struct udxg_handle_table *table)
     table->chunks = directory;
     table->chunk_stripes = (uint8_t *)(table->chunks + CHUNK_LIMIT);
     udxg_mutex_init_SLOTS(&table->lock);
+    table->slot_limit = UDXG_HANDLE_INDEX_LIMIT;
     for (unsigned i = 0; i < UDXG_STRIPES; i++) {
         udxg_mutex_init_HANDLE(&table->stripes[i].lock);
         udxg_lock(HANDLE, &table->stripes[i].lock);
@@ -129,6 +130,13 @@ udxg_status udxg_handle_table_init(struct udxg_handle_table *table)
         udxg_unlock(HANDLE, &table->stripes[i].lock);
     }
     return STATUS_SUCCESS;
+}
+
+void udxg_handle_table_limit(struct udxg_handle_table *table, uint32_t slots)
+{
+    uint64_t limit = ((uint64_t)slots + UDXG_HANDLE_CHUNK - 1) / UDXG_HANDLE_CHUNK * UDXG_HANDLE_CHUNK;
+
+    table->slot_limit = limit < UDXG_HANDLE_INDEX_LIMIT ? (uint32_t)limit : UDXG_HANDLE_INDEX_LIMIT;
 }
 
 /* ---- a stripe's queue of free slots ---- */
@@ -224,7 +232,7 @@ static struct udxg_handle_slot *find_memory_locked(struct udxg_handle_table *tab
 static bool grow_locked(struct udxg_handle_table *table, unsigned stripe) UDXG_REQUIRES(SLOTS)
 {
     uint32_t first = table->slot_count, last = first + UDXG_HANDLE_CHUNK - 1;
-    if (first == UDXG_HANDLE_INDEX_LIMIT) return false;
+    if (first >= table->slot_limit) return false;
     struct udxg_handle_slot *chunk = find_memory_locked(table);
     if (!chunk) return false;
 
@@ -246,7 +254,7 @@ static bool grow_locked(struct udxg_handle_table *table, unsigned stripe) UDXG_R
 static udxg_status reserve_locked(struct udxg_handle_table *table, unsigned stripe, uint32_t count,
                                   uint32_t *ret_handles) UDXG_REQUIRES(SLOTS)
 {
-    uint64_t wanted = (uint64_t)count + UDXG_HANDLE_SPARE, possible = UDXG_HANDLE_INDEX_LIMIT - table->slot_count;
+    uint64_t wanted = (uint64_t)count + UDXG_HANDLE_SPARE, possible = table->slot_limit - table->slot_count;
     for (unsigned i = 0; i < UDXG_STRIPES; i++) possible += count_free(&table->stripes[i]);
     if (count > possible) return STATUS_NO_MEMORY;
     while (count_free(&table->stripes[stripe]) < wanted && grow_locked(table, stripe)) continue;

@@ -67,6 +67,7 @@ struct udxg_handle_table {
     _Atomic(struct udxg_handle_slot *) *chunks; /* the directory is constant, its entries are set once */
     uint8_t *chunk_stripes;                     /* whose queue a chunk's slots go to; set before the chunk is */
     struct udxg_mutex_SLOTS lock;
+    uint32_t slot_limit;                        /* constant once there are several threads */
     uint32_t slot_count UDXG_GUARDED_BY(SLOTS); /* slots that exist, free or not */
     struct udxg_handle_stripe stripes[UDXG_STRIPES];
 };
@@ -74,6 +75,9 @@ struct udxg_handle_table {
 udxg_status udxg_handle_table_init(struct udxg_handle_table *table) UDXG_MUST_CHECK;
 /* Closes whatever is still open, then frees the slots. No other thread may use the table. A zeroed one is fine. */
 void udxg_handle_table_fini(struct udxg_handle_table *table);
+
+/* The table never has more than SLOTS, rounded up to whole chunks. Before it is used. */
+void udxg_handle_table_limit(struct udxg_handle_table *table, uint32_t slots);
 
 /* Takes COUNT numbers, ascending where slots are fresh. STATUS_NO_MEMORY when the table cannot grow. */
 udxg_status udxg_handle_reserve_in(struct udxg_handle_table *table, unsigned stripe, uint32_t count,

@@ -332,6 +332,7 @@ static void take_done_locked(struct vidmm_adapter *adapter, struct vidmm_queue *
     udxg_list_remove(&op->link);
     if (op->migrating_bytes) end_migration_locked(queue, op);
     queue->queued -= op->room;
+    queue->device->process->queued -= op->room;
     for (uint32_t i = 0; i < op->count; i++)
         if (op->bindings[i]) op->bindings[i]->queued--;
     udxg_list_remove(&queue->busy_link);
@@ -544,6 +545,7 @@ struct vidmm_paging_op *vidmm_paging_op_create_locked(struct vidmm_queue *queue,
 {
     struct vidmm_adapter *adapter = queue->device->process->adapter;
     if (queue->queued + count > VIDMM_QUEUE_MAX_BINDINGS) return NULL;
+    if (queue->device->process->queued + count > VIDMM_QUEUES_MAX_BINDINGS) return NULL;
     if (!adapter->pager.started && !start_locked(adapter)) return NULL;
     struct vidmm_paging_op *op = malloc(sizeof *op + (size_t)count * sizeof op->bindings[0]);
     if (op) *op = (struct vidmm_paging_op){.room = count};
@@ -561,6 +563,7 @@ uint64_t vidmm_paging_op_queue_locked(struct vidmm_queue *queue, struct vidmm_pa
     struct vidmm_pager *pager = &queue->device->process->adapter->pager;
     op->fence_value = ++queue->last_fence_value;
     queue->queued += op->room;
+    queue->device->process->queued += op->room;
     if (udxg_list_empty(&queue->ops)) udxg_list_append(&pager->busy[queue->rank], &queue->busy_link);
     udxg_list_append(&queue->ops, &op->link);
     vidmm_pager_kick_locked(queue->device->process->adapter);

@@ -22,6 +22,7 @@
 
 enum { VIDMM_QUEUE_PRIORITIES = 3 };
 #define VIDMM_QUEUE_MAX_BINDINGS (UINT64_C(1) << 20) /* that the operations of one queue name */
+#define VIDMM_QUEUES_MAX_BINDINGS (UINT64_C(1) << 22) /* and of all queues of a process */
 
 struct vidmm_paging_op {
     struct udxg_list link; /* in its queue */

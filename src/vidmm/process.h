@@ -33,6 +33,7 @@ struct vidmm_process {
     struct vidmm_stock stocks[UDXG_STRIPES];                             /* lock for themselves */
     struct vidmm_offers offers UDXG_GUARDED_BY(VIDMM);
     bool suspended UDXG_GUARDED_BY(VIDMM), wakes UDXG_GUARDED_BY(VIDMM); /* wakes: until a device wants to run */
+    uint64_t queued UDXG_GUARDED_BY(VIDMM);                /* bindings that operations of its queues name */
     struct vidmm_counters counters UDXG_GUARDED_BY(VIDMM); /* of what it has created, but for what stocks count */
 };
 

@@ -5,6 +5,9 @@
  */
 #include "core_fixture.h"
 
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+
 static void drop(const struct udxg_endpoint *endpoint, const struct udxg_notification *notification)
 {
     (void)endpoint;
@@ -143,12 +146,335 @@ static void descriptors_cross(void **state)
     udxg_kernel_destroy(kernel);
 }
 
+/* ---- limits ---- */
+
+/* A client that may have N of everything, with a device; the last of each is tried below. */
+struct narrow {
+    struct udxg_kernel *kernel;
+    struct udxg_endpoint endpoint;
+    struct udxg_limits limits;
+    struct udxg_process *process;
+    struct gpu g;
+};
+
+static void narrow_open(struct narrow *narrow)
+{
+    *narrow = (struct narrow){.kernel = make_kernel("soft-discrete"), .endpoint = endpoint_of(1)};
+    narrow->limits = udxg_client_limits;
+    narrow->endpoint.limits = &narrow->limits;
+    narrow->process = make_client(narrow->kernel, &narrow->endpoint);
+    narrow->g = open_gpu(narrow->process);
+}
+
+/* All that was charged came back with what it was for. */
+static void narrow_close(struct narrow *narrow)
+{
+    struct udxg_account *account = udxg_account_ref(narrow->process->account);
+
+    udxg_process_destroy(narrow->process);
+    udxg_kernel_destroy(narrow->kernel);
+    for (unsigned i = 0; i < UDXG_CHARGE_COUNT; i++) assert_int_equal(atomic_load(&account->used[i]), 0);
+    assert_int_equal(atomic_load(&account->refs), 1);
+    udxg_account_unref(account);
+}
+
+/* From here on MORE of that kind, beside those that are there. */
+static void allow(struct narrow *narrow, enum udxg_charge what, uint64_t more)
+{
+    narrow->limits.most[what] = atomic_load(&narrow->process->account->used[what]) + more;
+}
+
+/* One of both. */
+static void destroy_memory(const struct gpu *g, D3DKMT_HANDLE resource, D3DKMT_HANDLE allocation)
+{
+    D3DKMT_DESTROYALLOCATION2 args = {.hDevice = g->device, .hResource = resource};
+
+    if (allocation) args.phAllocationList = &allocation;
+    args.AllocationCount = allocation != 0;
+    DO(g->process, DestroyAllocation2, &args);
+}
+
+static void devices_have_a_limit(void **state)
+{
+    struct narrow narrow;
+    D3DKMT_CREATEDEVICE args = {0};
+    D3DKMT_DESTROYDEVICE destroy = {0};
+    uint32_t handles;
+
+    (void)state;
+    narrow_open(&narrow);
+    args.hAdapter = narrow.g.adapter;
+    allow(&narrow, UDXG_CHARGE_DEVICES, 1);
+    DO(narrow.process, CreateDevice, &args);
+    destroy.hDevice = args.hDevice;
+    handles = udxg_handle_count(&narrow.process->handles);
+    assert_int_equal(CALL(narrow.process, CreateDevice, &args), STATUS_NO_MEMORY);
+    assert_int_equal(udxg_handle_count(&narrow.process->handles), handles);
+    DO(narrow.process, DestroyDevice, &destroy);
+    DO(narrow.process, CreateDevice, &args);
+    narrow_close(&narrow);
+}
+
+static void contexts_and_queues_have_a_limit(void **state)
+{
+    struct narrow narrow;
+    D3DKMT_CREATECONTEXTVIRTUAL args = {.Flags.HwQueueSupported = 1};
+    D3DKMT_CREATEHWQUEUE queue = {0};
+    D3DKMT_DESTROYCONTEXT destroy = {0};
+
+    (void)state;
+    narrow_open(&narrow);
+    args.hDevice = narrow.g.device;
+    allow(&narrow, UDXG_CHARGE_CONTEXTS, 2);
+    DO(narrow.process, CreateContextVirtual, &args);
+    destroy.hContext = queue.hHwContext = args.hContext;
+    DO(narrow.process, CreateHwQueue, &queue);
+    assert_int_equal(CALL(narrow.process, CreateHwQueue, &queue), STATUS_NO_MEMORY);
+    assert_int_equal(CALL(narrow.process, CreateContextVirtual, &args), STATUS_NO_MEMORY);
+    DO(narrow.process, DestroyHwQueue, &(D3DKMT_DESTROYHWQUEUE){queue.hHwQueue});
+    DO(narrow.process, CreateContextVirtual, &args);
+    DO(narrow.process, DestroyContext, &destroy);
+    DO(narrow.process, CreateContextVirtual, &args);
+    narrow_close(&narrow);
+}
+
+static void paging_queues_have_a_limit(void **state)
+{
+    struct narrow narrow;
+    D3DKMT_CREATEPAGINGQUEUE args = {0};
+
+    (void)state;
+    narrow_open(&narrow);
+    args.hDevice = narrow.g.device;
+    allow(&narrow, UDXG_CHARGE_PAGING_QUEUES, 1);
+    DO(narrow.process, CreatePagingQueue, &args);
+    assert_int_equal(CALL(narrow.process, CreatePagingQueue, &args), STATUS_NO_MEMORY);
+    DO(narrow.process, DestroyPagingQueue, &(D3DDDI_DESTROYPAGINGQUEUE){.hPagingQueue = args.hPagingQueue});
+    DO(narrow.process, CreatePagingQueue, &args);
+    narrow_close(&narrow);
+}
+
+/* What is closed counts no more at once, whether or not anybody has seen it. */
+static void descriptors_have_a_limit(void **state)
+{
+    struct narrow narrow;
+    D3DKMT_HANDLE global, fence;
+    int fd, other;
+
+    (void)state;
+    narrow_open(&narrow);
+    fence = share_fence(&narrow.g, true, &global);
+    allow(&narrow, UDXG_CHARGE_DESCRIPTORS, 1);
+    for (unsigned i = 0; i < 100; i++) {
+        assert_int_equal(share_named(&narrow.g, fence, &fd), STATUS_SUCCESS);
+        assert_int_equal(open_named(narrow.process, &other), STATUS_NO_MEMORY);
+        close(fd);
+    }
+    narrow_close(&narrow);
+}
+
+static void names_have_a_limit(void **state)
+{
+    struct narrow narrow;
+    D3DKMT_HANDLE global, fence;
+    int fd, other;
+
+    (void)state;
+    narrow_open(&narrow);
+    fence = share_fence(&narrow.g, true, &global);
+    allow(&narrow, UDXG_CHARGE_NAMES, 0);
+    assert_int_equal(share_named(&narrow.g, fence, &fd), STATUS_NO_MEMORY);
+    allow(&narrow, UDXG_CHARGE_NAMES, 1);
+    assert_int_equal(share_named(&narrow.g, fence, &fd), STATUS_SUCCESS);
+    assert_int_equal(open_named(narrow.process, &other), STATUS_SUCCESS); /* the same name */
+    close(other);
+    close(fd);
+    narrow_close(&narrow);
+}
+
+static udxg_status wait_with_event(const struct gpu *g, int event_fd)
+{
+    UINT64 value = 1;
+    D3DKMT_WAITFORSYNCHRONIZATIONOBJECTFROMCPU args = {.hDevice = g->device,
+                                                       .ObjectCount = 1,
+                                                       .ObjectHandleArray = &g->fence,
+                                                       .FenceValueArray = &value,
+                                                       .hAsyncEvent = (HANDLE)(intptr_t)event_fd};
+
+    return CALL(g->process, WaitForSynchronizationObjectFromCpu, &args);
+}
+
+static void events_count_as_descriptors(void **state)
+{
+    struct narrow narrow;
+    int event_fd = eventfd(0, EFD_CLOEXEC);
+    uint64_t count;
+
+    (void)state;
+    narrow_open(&narrow);
+    allow(&narrow, UDXG_CHARGE_DESCRIPTORS, 1);
+    assert_int_equal(wait_with_event(&narrow.g, event_fd), STATUS_SUCCESS);
+    assert_int_equal(wait_with_event(&narrow.g, event_fd), STATUS_NO_MEMORY);
+    assert_int_equal(signal_cpu(&narrow.g, narrow.g.fence, 1), STATUS_SUCCESS);
+    assert_int_equal(read(event_fd, &count, sizeof count), sizeof count);
+    assert_int_equal(count, 1);
+    close(event_fd);
+    narrow_close(&narrow);
+}
+
+static udxg_status create_with_section(const struct gpu *g, int fd, D3DKMT_HANDLE *ret_allocation)
+{
+    D3DKMT_CREATESTANDARDALLOCATION standard = {.Type = D3DKMT_STANDARDALLOCATIONTYPE_EXISTINGHEAP,
+                                                .ExistingHeapData = {.Size = 65536}};
+    D3DDDI_ALLOCATIONINFO2 info = {.hSection = (HANDLE)(intptr_t)fd};
+    D3DKMT_CREATEALLOCATION args = {.hDevice = g->device,
+                                    .NumAllocations = 1,
+                                    .pAllocationInfo2 = &info,
+                                    .pStandardAllocation = &standard};
+    udxg_status status;
+
+    args.Flags.ExistingSection = args.Flags.StandardAllocation = args.Flags.CreateResource = 1;
+    status = CALL(g->process, CreateAllocation2, &args);
+    if (!udxg_failed(status)) *ret_allocation = args.hResource;
+    return status;
+}
+
+static void sections_have_a_limit(void **state)
+{
+    struct narrow narrow;
+    D3DKMT_HANDLE resource = 0;
+    int fd = memfd_create("section", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+    (void)state;
+    assert_int_equal(ftruncate(fd, 65536), 0);
+    narrow_open(&narrow);
+    allow(&narrow, UDXG_CHARGE_SECTIONS, 1);
+    assert_int_equal(create_with_section(&narrow.g, fd, &resource), STATUS_SUCCESS);
+    assert_int_equal(create_with_section(&narrow.g, fd, &resource), STATUS_NO_MEMORY);
+    destroy_memory(&narrow.g, resource, 0);
+    assert_int_equal(create_with_section(&narrow.g, fd, &resource), STATUS_SUCCESS);
+    close(fd);
+    narrow_close(&narrow);
+}
+
+static void registrations_have_a_limit(void **state)
+{
+    struct narrow narrow;
+    D3DKMT_REGISTERBUDGETCHANGENOTIFICATION args = {.Callback = (PFND3DKMT_BUDGETCHANGENOTIFICATIONCALLBACK)1};
+
+    (void)state;
+    narrow_open(&narrow);
+    args.hDevice = narrow.g.device;
+    allow(&narrow, UDXG_CHARGE_REGISTRATIONS, 1);
+    DO(narrow.process, RegisterBudgetChangeNotification, &args);
+    assert_int_equal(CALL(narrow.process, RegisterBudgetChangeNotification, &args), STATUS_NO_MEMORY);
+    DO(narrow.process, UnregisterBudgetChangeNotification,
+       &(D3DKMT_UNREGISTERBUDGETCHANGENOTIFICATION){.Handle = args.Handle});
+    DO(narrow.process, RegisterBudgetChangeNotification, &args);
+    narrow_close(&narrow);
+}
+
+static udxg_status create_with_data(const struct gpu *g, void *data, UINT bytes, D3DKMT_HANDLE *ret_resource)
+{
+    D3DKMT_CREATEALLOCATION args = {.hDevice = g->device,
+                                    .PrivateRuntimeDataSize = bytes,
+                                    .pPrivateRuntimeData = data};
+    udxg_status status;
+
+    args.Flags.CreateResource = 1;
+    status = CALL(g->process, CreateAllocation2, &args);
+    if (!udxg_failed(status)) *ret_resource = args.hResource;
+    return status;
+}
+
+static void data_have_a_limit(void **state)
+{
+    struct narrow narrow;
+    D3DKMT_HANDLE resource = 0;
+    char data[4096] = {0};
+    uint32_t handles;
+
+    (void)state;
+    narrow_open(&narrow);
+    allow(&narrow, UDXG_CHARGE_DATA, 6000);
+    assert_int_equal(create_with_data(&narrow.g, data, sizeof data, &resource), STATUS_SUCCESS);
+    handles = udxg_handle_count(&narrow.process->handles);
+    assert_int_equal(create_with_data(&narrow.g, data, sizeof data, &resource), STATUS_NO_MEMORY);
+    assert_int_equal(udxg_handle_count(&narrow.process->handles), handles);
+    assert_int_equal(create_with_data(&narrow.g, data, 1904, &resource), STATUS_SUCCESS);
+    assert_int_equal(create_with_data(&narrow.g, data, 1, &resource), STATUS_NO_MEMORY);
+    destroy_memory(&narrow.g, resource, 0);
+    assert_int_equal(create_with_data(&narrow.g, data, 1904, &resource), STATUS_SUCCESS);
+    narrow_close(&narrow);
+}
+
+static void handles_have_a_limit(void **state)
+{
+    struct udxg_limits limits = udxg_client_limits;
+    struct udxg_endpoint endpoint = endpoint_of(1);
+    struct udxg_kernel *kernel = make_kernel("soft-discrete");
+    struct udxg_process *process;
+    D3DKMT_HANDLE handle, last = 0;
+    struct gpu g;
+    unsigned count = 0;
+
+    (void)state;
+    limits.handles = 1;
+    endpoint.limits = &limits;
+    process = make_client(kernel, &endpoint);
+    g = open_gpu(process);
+    while (try_create(&g, 4096, false, NULL, &handle) == STATUS_SUCCESS) {
+        last = handle;
+        assert_true(++count <= UDXG_HANDLE_CHUNK);
+    }
+    assert_true(count > UDXG_HANDLE_CHUNK / 2);
+    assert_int_equal(try_create(&g, 4096, false, NULL, &handle), STATUS_NO_MEMORY);
+    destroy_memory(&g, 0, last);
+    assert_int_equal(try_create(&g, 4096, false, NULL, &handle), STATUS_SUCCESS);
+    assert_null(udxg_handle_table_check(&process->handles));
+    udxg_process_destroy(process);
+    udxg_kernel_destroy(kernel);
+}
+
+/* A handle that another process keeps is the dead one's to the end. */
+static void what_outlives_a_process_is_charged_to_it(void **state)
+{
+    struct narrow narrow;
+    struct udxg_account *account;
+    D3DKMT_HANDLE global;
+    int fd;
+
+    (void)state;
+    narrow_open(&narrow);
+    assert_int_equal(share_named(&narrow.g, share_fence(&narrow.g, true, &global), &fd), STATUS_SUCCESS);
+    account = udxg_account_ref(narrow.process->account);
+    udxg_process_destroy(narrow.process);
+    assert_int_equal(atomic_load(&account->used[UDXG_CHARGE_DESCRIPTORS]), 1);
+    assert_int_equal(atomic_load(&account->used[UDXG_CHARGE_NAMES]), 1);
+    close(fd);
+    udxg_kernel_destroy(narrow.kernel);
+    for (unsigned i = 0; i < UDXG_CHARGE_COUNT; i++) assert_int_equal(atomic_load(&account->used[i]), 0);
+    assert_int_equal(atomic_load(&account->refs), 1);
+    udxg_account_unref(account);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(names_belong_to_a_user),
         cmocka_unit_test(global_handles_belong_to_a_user),
         cmocka_unit_test(descriptors_cross),
+        cmocka_unit_test(devices_have_a_limit),
+        cmocka_unit_test(contexts_and_queues_have_a_limit),
+        cmocka_unit_test(paging_queues_have_a_limit),
+        cmocka_unit_test(descriptors_have_a_limit),
+        cmocka_unit_test(names_have_a_limit),
+        cmocka_unit_test(events_count_as_descriptors),
+        cmocka_unit_test(sections_have_a_limit),
+        cmocka_unit_test(registrations_have_a_limit),
+        cmocka_unit_test(data_have_a_limit),
+        cmocka_unit_test(handles_have_a_limit),
+        cmocka_unit_test(what_outlives_a_process_is_charged_to_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
