@@ -21,7 +21,8 @@ const char *udxg_version(void);
  * Takes an adapter away, as surprise removal does: from here on calls that may say so return STATUS_DEVICE_REMOVED,
  * while destroying and closing still work. Every device of it, of whatever process, is D3DKMT_DEVICEEXECUTION_STOPPED,
  * and video memory loses its contents. STATUS_INVALID_PARAMETER for a LUID that is none. For tests of what a client
- * does then.
+ * does then: a udxgd takes this call and the next two only with --allow-disturbance, and answers STATUS_ACCESS_DENIED
+ * otherwise.
  */
 NTSTATUS udxg_stop_adapter(LUID adapter);
 

@@ -16,6 +16,7 @@ udxg_status thunk_StopAdapter(struct udxg_process *process, struct udxg_stop_ada
 {
     struct udxg_adapter *adapter = udxg_kernel_find_adapter(process->kernel, args->AdapterLuid);
 
+    if (!udxg_process_may_disturb(process)) return STATUS_ACCESS_DENIED;
     if (!adapter) return STATUS_INVALID_PARAMETER;
     udxg_adapter_stop(adapter);
     return STATUS_SUCCESS;
@@ -25,6 +26,7 @@ udxg_status thunk_StartAdapter(struct udxg_process *process, struct udxg_start_a
 {
     struct udxg_adapter *adapter = udxg_kernel_find_adapter(process->kernel, args->AdapterLuid);
 
+    if (!udxg_process_may_disturb(process)) return STATUS_ACCESS_DENIED;
     return adapter ? udxg_adapter_start(adapter) : STATUS_INVALID_PARAMETER;
 }
 

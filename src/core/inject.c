@@ -127,6 +127,7 @@ udxg_status thunk_Inject(struct udxg_process *process, struct udxg_inject_text *
 {
     struct udxg_inject_rules rules = {0};
 
+    if (!udxg_process_may_disturb(process)) return STATUS_ACCESS_DENIED;
     if (args->TextBytes && args->pText[args->TextBytes - 1]) return STATUS_INVALID_PARAMETER;
     if (args->TextBytes && udxg_inject_parse(args->pText, UDXG_INJECT_ALL, &rules)) return STATUS_INVALID_PARAMETER;
     return udxg_inject_set(process->kernel, &rules);

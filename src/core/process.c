@@ -167,6 +167,11 @@ static udxg_status process_adapter_create(struct udxg_process *process, struct u
     return STATUS_SUCCESS;
 }
 
+bool udxg_process_may_disturb(const struct udxg_process *process)
+{
+    return !process->endpoint || process->kernel->clients_disturb;
+}
+
 udxg_status udxg_process_adapter_get(struct udxg_process *process, struct udxg_adapter *adapter,
                                      struct udxg_process_adapter **ret)
 {

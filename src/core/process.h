@@ -97,6 +97,9 @@ void udxg_process_destroy(struct udxg_process *process);
 
 /* How the addresses that the client gives are reached; borrowed. */
 const struct udxg_foreign *udxg_process_memory(const struct udxg_process *process);
+/* Whether it may do what harms the others on purpose: it is the only one, or the kernel says so. */
+bool udxg_process_may_disturb(const struct udxg_process *process);
+
 /* Borrowed: it lives as long as PROCESS at least. */
 udxg_status udxg_process_adapter_get(struct udxg_process *process, struct udxg_adapter *adapter,
                                      struct udxg_process_adapter **ret) UDXG_MUST_CHECK;

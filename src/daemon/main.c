@@ -43,6 +43,7 @@ enum {
     KEY_LEVEL = 'l',
     KEY_IDLE = 'e',
     KEY_OTHERS = 256,
+    KEY_DISTURB,
     KEY_READY
 };
 
@@ -50,7 +51,7 @@ struct arguments {
     const char *socket, *adapter, *inject;
     enum udxg_log_level level;
     uint32_t idle_exit_s;
-    bool other_users;
+    bool other_users, disturb;
     int ready_fd; /* -1: nobody asked */
 };
 
@@ -65,6 +66,8 @@ static const struct argp_option options[] = {
     {"log-level", KEY_LEVEL, "LEVEL", 0, "What to write on stderr: error, warning, info (the default) or debug", 0},
     {"idle-exit", KEY_IDLE, "SECONDS", 0, "End when there was no session for so long", 0},
     {"allow-other-users", KEY_OTHERS, NULL, 0, "Serve any user that reaches the socket, not our own alone", 0},
+    {"allow-disturbance", KEY_DISTURB, NULL, 0,
+     "Let clients take adapters away and make calls fail, for all: for tests", 0},
     {"ready-fd", KEY_READY, "FD", 0,
      "When clients can connect, write the path of the socket and a newline to FD and "
      "close it",
@@ -113,6 +116,9 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
         return 0;
     case KEY_OTHERS:
         arguments->other_users = true;
+        return 0;
+    case KEY_DISTURB:
+        arguments->disturb = true;
         return 0;
     case KEY_READY:
         arguments->ready_fd = (int)parse_number(argument, INT_MAX, "ready-fd", state);
@@ -226,6 +232,7 @@ static int serve(const struct arguments *arguments, struct udxg_loop *loop)
 
     udxg_ready_init(&ready, arguments->ready_fd);
     udxg_guard_confine(loop->listener);
+    loop->server->kernel->clients_disturb = arguments->disturb;
     udxg_status status = udxg_kernel_inject(loop->server->kernel, arguments->inject, error, sizeof(error));
     if (!udxg_failed(status)) status = udxg_loop_listen(loop);
     if (!udxg_failed(status)) {

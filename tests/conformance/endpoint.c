@@ -26,7 +26,7 @@ static void run_daemon(int ready_fd)
     snprintf(number, sizeof number, "%d", ready_fd);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     execl(getenv("UDXG_TEST_UDXGD"), "udxgd", "--socket", socket_path, "--ready-fd", number, "--log-level", "error",
-          (char *)NULL);
+          "--allow-disturbance", (char *)NULL);
     _exit(127);
 }
 
