@@ -7,7 +7,8 @@
 #   make install    DESTDIR and PREFIX are honoured
 #   make asan       the tests again, under AddressSanitizer and UndefinedBehaviorSanitizer
 #   make tsan       the tests again, under ThreadSanitizer
-#   make soak       a million random calls against a model of the memory manager, with several over-commits
+#   make soak       a million random calls against a model of the memory manager, with several over-commits; then ten
+#                   thousand clients of a daemon that are killed, and ten minutes of sixty-four that are not
 #   make docs       docs/thunks.md and docs/wire.md anew, from the table of calls
 #   make clean
 #
@@ -70,6 +71,9 @@ soak: build
 	    $(BUILD)/tests/property/property --steps 250000 --over $$over --threads $$threads --processes $$processes \
 	        --profile tests/property/small.ini $(SOAK) || exit 1; \
 	done
+	@UDXG_TEST_CLIENT=$(BUILD)/tests/kill/kill_client $(BUILD)/tests/kill/kill --kills 10000 --seed $$(date +%s)
+	@UDXG_TEST_UDXGD=$(BUILD)/udxgd UDXG_ADAPTERS=tests/stress/daemon.ini \
+	    $(BUILD)/tests/stress/daemon_stress --seconds 600 --seed $$(date +%s)
 
 docs: build
 	@$(BUILD)/tools/thunks_dump markdown >$(BUILD)/thunks.md
