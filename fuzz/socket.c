@@ -24,7 +24,11 @@ static void send_any(struct peer *peer, struct fuzz_input *input)
 /* The greeting with changes: words of it are XORed. */
 static void send_nearly_hello(struct peer *peer, struct fuzz_input *input)
 {
-    struct wire_hello hello = {WIRE_HELLO, WIRE_VERSION, WIRE_VERSION, 1, udxg_thunk_signature()};
+    struct wire_hello hello = {.kind = WIRE_HELLO,
+                               .least_version = WIRE_VERSION,
+                               .most_version = WIRE_VERSION,
+                               .has_memory = 1,
+                               .table = udxg_thunk_signature()};
     uint8_t how = fuzz_byte(input), where = fuzz_byte(input);
 
     ((unsigned char *)&hello)[where % sizeof hello] ^= fuzz_byte(input);

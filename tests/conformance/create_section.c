@@ -3,6 +3,7 @@
  * ExistingSection: a standard allocation over a memory file, whose descriptor is the section handle. The caller may
  * close its descriptor as soon as the call is back.
  */
+#include "endpoint.h"
 #include "gate.h"
 
 #include "creation.h"
@@ -59,7 +60,19 @@ static int reopen(int fd, int flags)
     return again;
 }
 
+static int seal(int fd, int seals)
+{
+    require_true(fcntl(fd, F_ADD_SEALS, seals) == 0);
+    return fd;
+}
+
+/* Through such a descriptor a daemon cannot seal the file against shrinking, so it takes only what is sealed already. */
 static int read_only(void)
+{
+    return reopen(seal(memory_file(), F_SEAL_SHRINK), O_RDONLY);
+}
+
+static int read_only_unsealed(void)
 {
     return reopen(memory_file(), O_RDONLY);
 }
@@ -67,12 +80,6 @@ static int read_only(void)
 static int write_only(void)
 {
     return reopen(memory_file(), O_WRONLY);
-}
-
-static int seal(int fd, int seals)
-{
-    require_true(fcntl(fd, F_ADD_SEALS, seals) == 0);
-    return fd;
 }
 
 static int sealed_size(void)
@@ -168,6 +175,7 @@ static const struct {
     {"larger than Size", larger, STATUS_SUCCESS, STATUS_SUCCESS},
     {"sealed in its size", sealed_size, STATUS_SUCCESS, STATUS_SUCCESS},
     {"opened read-only", read_only, STATUS_INVALID_PARAMETER, STATUS_SUCCESS},
+    {"opened read-only, and not sealed", read_only_unsealed, STATUS_INVALID_PARAMETER, STATUS_SUCCESS},
     {"opened write-only", write_only, STATUS_INVALID_PARAMETER, STATUS_INVALID_PARAMETER},
     {"opened as a path", path_only, STATUS_INVALID_PARAMETER, STATUS_INVALID_PARAMETER},
     {"sealed against writing", sealed_write, STATUS_INVALID_PARAMETER, STATUS_SUCCESS},
@@ -194,7 +202,8 @@ static void which_files(void)
                 udxg_case("v%d/%s%s", version, files[i].name, flag ? ", ReadOnly" : "") {
                     struct creation creation;
                     int fd = files[i].make();
-                    NTSTATUS want = flag ? files[i].want_read_only : files[i].want;
+                    bool unsealed = on_daemon() && files[i].make == read_only_unsealed;
+                    NTSTATUS want = flag && !unsealed ? files[i].want_read_only : files[i].want;
                     creation_section(&creation, version, device, fd_handle(fd), BYTES);
                     if (flag) add_flags(&creation, READ_ONLY);
                     if (want == STATUS_SUCCESS)
@@ -428,7 +437,7 @@ static void in_use(void)
     udxg_case("ReadOnly: the CPU reads and cannot write") {
         int fd = memory_file();
         fill_file(fd, BYTES, 0x2b);
-        D3DKMT_HANDLE allocation = section(&gpu, reopen(dup(fd), O_RDONLY), BYTES, READ_ONLY);
+        D3DKMT_HANDLE allocation = section(&gpu, reopen(dup(seal(fd, F_SEAL_SHRINK)), O_RDONLY), BYTES, READ_ONLY);
         uint64_t *data = (uint64_t *)lock(gpu.device, allocation);
         check_true(filled_with(data, BYTES, 0x2b));
         check_true(!is_writable(data));
@@ -455,6 +464,15 @@ static void in_use(void)
         creation_succeeds(&creation);
         memset(lock(gpu.device, creation.info2[0].hAllocation), 0x17, BYTES);
         check_true(filled_with(mine, BYTES, 0x17));
+    }
+    if (on_daemon()) {
+        udxg_case("the file cannot be cut while it is in use") {
+            int fd = memory_file();
+            D3DKMT_HANDLE allocation = section(&gpu, fd, BYTES, 0);
+            check_true(ftruncate(fd, 0) != 0);
+            check_status(STATUS_SUCCESS, destroy_allocation(gpu.device, allocation));
+        }
+        return;
     }
     udxg_case("the file is cut while it is in use: a fault, not a crash") {
         struct gpu own;

@@ -3,6 +3,7 @@
  * Engines that do not come back in time, on an adapter with little patience: who is told to stop, who is lost with
  * whom, who is not, and how to go on. Removal by hand, too, where it differs from removed.c: coming back.
  */
+#include "endpoint.h"
 #include "gate.h"
 #include "queue.h"
 
@@ -19,14 +20,14 @@ static const struct udxg_soft_command nop = {UDXG_SOFT_OP_NOP, sizeof(struct udx
 
 static void open_hasty(struct gpu *gpu)
 {
-    setenv("UDXG_ADAPTERS", PROFILES "/hasty.ini", 1);
+    endpoint_set("UDXG_ADAPTERS", PROFILES "/hasty.ini");
     gpu_open(gpu);
 }
 
 /* Where an engine that was told to stop has two minutes for it. */
 static void open_lenient(struct gpu *gpu)
 {
-    setenv("UDXG_ADAPTERS", PROFILES "/lenient.ini", 1);
+    endpoint_set("UDXG_ADAPTERS", PROFILES "/lenient.ini");
     gpu_open(gpu);
 }
 
