@@ -235,7 +235,7 @@ bool udxg_os_is_sealed_readonly(int fd)
 
 udxg_status udxg_os_seal_readonly(int fd)
 {
-    if (fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_FUTURE_WRITE) != 0) return udxg_os_status(errno);
+    if (fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE) != 0) return udxg_os_status(errno);
     return STATUS_SUCCESS;
 }
 
