@@ -67,6 +67,16 @@ static unsigned count_descriptors(void)
     return count;
 }
 
+static void list_descriptors(void)
+{
+    for (int fd = 0; fd < 1024; fd++) {
+        char name[64], what[256];
+        snprintf(name, sizeof name, "/proc/self/fd/%d", fd);
+        ssize_t length = readlink(name, what, sizeof what - 1);
+        if (length > 0) fprintf(stderr, "%d %.*s\n", fd, (int)length, what);
+    }
+}
+
 /* What the service had is gone; NT handles, which a thread of the kernel closes, a moment later. */
 static void check_descriptors(void)
 {
@@ -76,6 +86,7 @@ static void check_descriptors(void)
         return;
     }
     for (unsigned i = 0; i < 2000 && count_descriptors() > settled_descriptors + ONCE; i++) usleep(1000);
+    if (count_descriptors() > settled_descriptors + ONCE) list_descriptors();
     FUZZ_NEED(count_descriptors() <= settled_descriptors + ONCE);
 }
 

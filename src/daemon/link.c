@@ -112,7 +112,8 @@ static bool send_windows(struct link *link, struct wire_reply *reply)
         sent = send_gift(link, &gift, window.fd);
         reply->answer.gifts++;
     }
-    while (reply->answer.gone_count < WIRE_GONE && vidmm_window_take_gone(windows, &reply->gone[reply->answer.gone_count]))
+    while (reply->answer.gone_count < WIRE_GONE &&
+           vidmm_window_take_gone(windows, &reply->gone[reply->answer.gone_count]))
         reply->answer.gone_count++;
     return sent;
 }
@@ -159,7 +160,10 @@ static const char *serve_call(struct link *link, const struct wire_request *requ
     cargo.link = link;
     cargo.given.count = cargo.made_count = 0;
     if (request->size_bytes > link->ring.room_bytes) return "a message larger than the ring";
-    if (!receive_given(link, request, &cargo)) return "descriptors that were not sent";
+    if (!receive_given(link, request, &cargo)) {
+        udxg_packet_close(&cargo.given); /* it may have been another packet */
+        return "descriptors that were not sent";
+    }
     reply->answer.status =
         udxg_dispatch_message(link->service->process, (enum udxg_thunk_id)request->call, &message, &courier);
     udxg_packet_close(&cargo.given);

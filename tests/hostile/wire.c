@@ -163,6 +163,25 @@ static void announced_and_not_sent(void)
     NEED(raw_is_over(world.session.socket_fd, 10000));
 }
 
+/* Another packet than the one that was announced ends the session, and what was in it goes with that. */
+static void another_packet_with_descriptors(void)
+{
+    for (unsigned i = 0; i < 20; i++) {
+        struct raw_world world;
+        struct wire_given given = {i % 2 ? WIRE_GIFT : WIRE_GIVEN, 16};
+        int descriptors[16];
+        NTSTATUS status;
+        for (unsigned j = 0; j < 16; j++) descriptors[j] = 0;
+        raw_make(&world);
+        NEED(raw_send(world.link.socket_fd, &given, i % 2 ? sizeof given : 3, descriptors, 16));
+        raw_ask(&world.link, UDXG_THUNK_CloseAdapter, 16, 16);
+        NEED(!raw_await(&world.link, &status, 10000));
+        NEED(raw_is_over(world.session.socket_fd, 10000));
+        raw_drop(&world.link);
+        raw_close(&world.session);
+    }
+}
+
 /* Until no more go in; the daemon never looks at them, and they go with the client. */
 static void sent_and_not_announced(void)
 {
@@ -547,6 +566,7 @@ const struct hostile_test wire_tests[] = {
     {14, "parser", parser},
     {14, "larger_than_the_ring", larger_than_the_ring},
     {0, "announced_and_not_sent", announced_and_not_sent},
+    {7, "another_packet_with_descriptors", another_packet_with_descriptors},
     {0, "sent_and_not_announced", sent_and_not_announced},
     {0, "wrong_kinds", wrong_kinds},
     {2, "memory_of_wrong_kinds", memory_of_wrong_kinds},
