@@ -29,8 +29,10 @@ static udxg_status why_not; /* with making: the status that the making failed wi
 
 static void before_fork(void)
 {
-    struct udxg_remote *remote = atomic_load(&the_remote);
+    struct udxg_remote *remote;
 
+    pthread_mutex_lock(&making); /* so that no half of one is in the child, nor a session that outlives us there */
+    remote = atomic_load(&the_remote);
     if (remote) udxg_remote_lock(remote);
 }
 
@@ -39,6 +41,7 @@ static void after_fork(void)
     struct udxg_remote *remote = atomic_load(&the_remote);
 
     if (remote) udxg_remote_unlock(remote);
+    pthread_mutex_unlock(&making);
 }
 
 /* In the child of a fork: what the parent had is the parent's. */
@@ -112,17 +115,25 @@ static udxg_status make(struct udxg_process **ret_process)
     return status;
 }
 
+static bool fork_hooked; /* constant once it has been tried */
+
+static void hook_forks(void)
+{
+    fork_hooked = pthread_atfork(before_fork, after_fork, forget) == 0;
+}
+
 static udxg_status make_once(void)
 {
-    static bool fork_hooked;
+    static pthread_once_t hooking = PTHREAD_ONCE_INIT;
     struct udxg_process *process = NULL;
     struct udxg_remote *remote = NULL;
     udxg_status status;
 
+    /* First: who holds the mutex in a fork that nobody has hooked holds it in the child for ever. */
+    pthread_once(&hooking, hook_forks);
     pthread_mutex_lock(&making);
     status = why_not;
     if (!atomic_load(&the_process) && !atomic_load(&the_remote) && !udxg_failed(status)) {
-        if (!fork_hooked) fork_hooked = pthread_atfork(before_fork, after_fork, forget) == 0;
         udxg_stats_attach(getenv("UDXG_STATS"));
         status = fork_hooked ? join_daemon(&remote) : STATUS_NO_MEMORY;
         if (!udxg_failed(status) && !remote) status = make(&process);

@@ -7,6 +7,7 @@
  * The compiler checks the prototypes: each is declared again here, and a declaration that differs from the one
  * in the public headers does not compile.
  */
+#include "abi/control.h"
 #include "client/client.h"
 
 #define EXPORT __attribute__((visibility("default")))
@@ -52,24 +53,22 @@ EXPORT NTSTATUS APIENTRY D3DKMTGetPresentQueueEvent(D3DKMT_HANDLE hAdapter, HAND
     return udxg_call(UDXG_THUNK_GetPresentQueueEvent, &args);
 }
 
-struct priority_class_args {
-    HANDLE process;
-    D3DKMT_SCHEDULINGPRIORITYCLASS value;
-    D3DKMT_SCHEDULINGPRIORITYCLASS *ret_value;
-};
-
 EXPORT NTSTATUS APIENTRY D3DKMTGetProcessSchedulingPriorityClass(HANDLE hProcess,
                                                                  D3DKMT_SCHEDULINGPRIORITYCLASS *pPriority)
 {
+    struct udxg_process_class args = {.Process = hProcess};
+    NTSTATUS status;
+
     if (!pPriority) return STATUS_INVALID_PARAMETER;
-    struct priority_class_args args = {.process = hProcess, .ret_value = pPriority};
-    return udxg_call(UDXG_THUNK_GetProcessSchedulingPriorityClass, &args);
+    status = udxg_call(UDXG_THUNK_GetProcessSchedulingPriorityClass, &args);
+    if (status == STATUS_SUCCESS) *pPriority = args.Class;
+    return status;
 }
 
 EXPORT NTSTATUS APIENTRY D3DKMTSetProcessSchedulingPriorityClass(HANDLE hProcess,
                                                                  D3DKMT_SCHEDULINGPRIORITYCLASS Priority)
 {
-    struct priority_class_args args = {.process = hProcess, .value = Priority};
+    struct udxg_process_class args = {.Process = hProcess, .Class = Priority};
     return udxg_call(UDXG_THUNK_SetProcessSchedulingPriorityClass, &args);
 }
 

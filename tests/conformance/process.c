@@ -5,7 +5,11 @@
  */
 #include "fixture.h"
 
+#include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -220,11 +224,230 @@ static void ends(void)
     }
 }
 
+/* ---------------------------------------------------------------------------------------- fork and exec */
+
+/* How a child ends that runs BODY: true when it exits with success in time. */
+static bool child_does_well(bool (*body)(void *), void *user)
+{
+    int status = 0;
+    fflush(stdout);
+    pid_t pid = fork();
+    if (pid == 0) {
+        alarm(20);
+        _exit(body(user) ? EXIT_SUCCESS : 42);
+    }
+    return pid > 0 && waitpid(pid, &status, 0) == pid && WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SUCCESS;
+}
+
+/* Whatever the parent had a handle of is not there, whichever way it is named. */
+static bool knows_no_handle(const struct gpu *gpu)
+{
+    D3DKMT_DESTROYDEVICE device = {gpu->device};
+    D3DKMT_CLOSEADAPTER adapter = {gpu->adapter};
+    D3DKMT_DESTROYCONTEXT context = {gpu->context};
+    D3DKMT_DESTROYSYNCHRONIZATIONOBJECT fence = {gpu->done.handle};
+    return D3DKMTDestroyContext(&context) == STATUS_INVALID_PARAMETER &&
+           D3DKMTDestroySynchronizationObject(&fence) == STATUS_INVALID_PARAMETER &&
+           D3DKMTDestroyDevice(&device) == STATUS_INVALID_PARAMETER &&
+           D3DKMTCloseAdapter(&adapter) == STATUS_INVALID_PARAMETER;
+}
+
+static bool has_a_life(void)
+{
+    struct gpu own;
+    struct worker worker = {.gpu = &own};
+    gpu_open(&own);
+    return one_life(&worker, 1) && one_life(&worker, 2);
+}
+
+static bool begins_anew(void *gpu)
+{
+    return knows_no_handle((const struct gpu *)gpu) && has_a_life();
+}
+
+static bool begins_anew_twice(void *gpu)
+{
+    return begins_anew(gpu) && child_does_well(begins_anew, gpu) && has_a_life();
+}
+
+static bool does_nothing(void *unused)
+{
+    (void)unused;
+    return true;
+}
+
+static bool lives(void *unused)
+{
+    (void)unused;
+    return has_a_life();
+}
+
+struct busy {
+    struct gpu gpu;
+    bool stop;
+    unsigned wrong;
+};
+
+static void *be_busy(void *arg)
+{
+    struct busy *busy = (struct busy *)arg;
+    struct worker worker = {.gpu = &busy->gpu};
+    for (unsigned round = 0; !__atomic_load_n(&busy->stop, __ATOMIC_ACQUIRE); round++)
+        if (!one_life(&worker, round)) __atomic_fetch_add(&busy->wrong, 1, __ATOMIC_RELAXED);
+    return NULL;
+}
+
+static void forks(void)
+{
+    struct busy busy = {0};
+    struct gpu *gpu = &busy.gpu;
+    gpu_open(gpu);
+    struct gpu_buffer buffer = create_gpu_buffer(gpu, KIB(64));
+    memset(lock(gpu->device, buffer.allocation), 0x5a, KIB(64));
+    udxg_case("a child knows nothing of its parent's, and has a process of its own") {
+        check_true(child_does_well(begins_anew, gpu));
+        check_true(child_does_well(begins_anew_twice, gpu));
+    }
+    udxg_case("the parent goes on as before") {
+        check_true(filled_with(lock(gpu->device, buffer.allocation), KIB(64), 0x5a));
+        check_true(child_does_well(does_nothing, NULL));
+        check_true(filled_with(lock(gpu->device, buffer.allocation), KIB(64), 0x5a));
+        struct udxg_soft_fill fill = udxg_soft_fill_command(buffer.va, KIB(64), 7);
+        check_status(STATUS_SUCCESS, submit(gpu, &fill, sizeof(fill)));
+        gpu_finish(gpu);
+        check_true(*(const uint32_t *)lock(gpu->device, buffer.allocation) == 7);
+    }
+    udxg_case("one thread forks while others are in calls") {
+        pthread_t workers[THREADS];
+        for (int i = 0; i < THREADS; i++) require_true(pthread_create(&workers[i], NULL, be_busy, &busy) == 0);
+        for (int i = 0; i < 20; i++) check_true(child_does_well(i & 1 ? lives : does_nothing, NULL));
+        __atomic_store_n(&busy.stop, true, __ATOMIC_RELEASE);
+        for (int i = 0; i < THREADS; i++) pthread_join(workers[i], NULL);
+        check_u64(0, busy.wrong);
+    }
+}
+
+/* Threads that make their first calls while the first one forks: some child is made in the middle of a greeting. */
+static void *first_call(void *arg)
+{
+    (void)arg;
+    return open_adapter() ? NULL : arg;
+}
+
+static bool greets_and_forks(void *arg)
+{
+    pthread_t thread;
+    void *failed = NULL;
+    if (pthread_create(&thread, NULL, first_call, arg) != 0) return false;
+    bool good = true;
+    for (int i = 0; i < 4; i++) good = child_does_well(lives, NULL) && good;
+    pthread_join(thread, &failed);
+    return good && !failed;
+}
+
+static void forks_early(void)
+{
+    udxg_case("a fork in the middle of the first call") {
+        for (int i = 0; i < 10; i++) check_true(child_does_well(greets_and_forks, &i));
+    }
+}
+
+/* A process that opens a GPU, and then is CAT, which lives until its standard input ends. */
+static pid_t start(void (*become)(int input), int *ret_input)
+{
+    int input[2], ready[2];
+    char byte = 0;
+    require_true(pipe2(input, O_CLOEXEC) == 0 && pipe2(ready, O_CLOEXEC) == 0);
+    fflush(stdout);
+    pid_t pid = fork();
+    require_true(pid >= 0);
+    if (pid == 0) {
+        struct gpu gpu;
+        alarm(30);
+        close(input[1]);
+        gpu_open(&gpu);
+        create_gpu_buffer(&gpu, KIB(64));
+        if (write(ready[1], "r", 1) != 1) _exit(42);
+        become(input[0]);
+        _exit(42);
+    }
+    close(ready[1]);
+    close(input[0]);
+    require_true(read(ready[0], &byte, 1) == 1);
+    close(ready[0]);
+    *ret_input = input[1];
+    return pid;
+}
+
+static void exec_cat(int input)
+{
+    dup2(input, STDIN_FILENO);
+    execlp("cat", "cat", (char *)NULL);
+}
+
+/* Its children inherit what it has, use none of it, and live on when it is gone. */
+static void leave_children(int input)
+{
+    char *const arguments[] = {"cat", NULL};
+    posix_spawn_file_actions_t actions;
+    pid_t spawned;
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_adddup2(&actions, input, STDIN_FILENO);
+    if (posix_spawnp(&spawned, "cat", &actions, NULL, arguments, environ) != 0) _exit(42);
+    if (fork() == 0) {
+        char byte;
+        alarm(30);
+        while (read(input, &byte, 1) > 0) continue;
+        _exit(EXIT_SUCCESS);
+    }
+    kill(getpid(), SIGKILL);
+}
+
+static bool is_listed(pid_t wanted)
+{
+    ULONG list[64];
+    D3DKMT_ENUMPROCESSES args = {.AdapterLuid = first_luid(), .Buffer = list, .BufferCount = LENGTH_OF(list)};
+    require_success(D3DKMTEnumProcesses(&args));
+    for (uint64_t i = 0; i < args.BufferCount; i++)
+        if (list[i] == (ULONG)wanted) return true;
+    return false;
+}
+
+static bool vanishes(pid_t pid)
+{
+    for (int i = 0; i < 10000; i++) {
+        if (!is_listed(pid)) return true;
+        usleep(1000);
+    }
+    return false;
+}
+
+/* In-process there is nobody else to see it. */
+static void execs(void)
+{
+    int input, status = 0;
+    udxg_case("exec drops all") {
+        pid_t pid = start(exec_cat, &input);
+        check_true(vanishes(pid));
+        check_u64(0, (uint64_t)waitpid(pid, &status, WNOHANG));
+        close(input);
+        require_true(waitpid(pid, &status, 0) == pid);
+        check_true(WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SUCCESS);
+    }
+    udxg_case("a process ends though its children live, spawned or forked") {
+        pid_t pid = start(leave_children, &input);
+        check_true(vanishes(pid));
+        close(input);
+        require_true(waitpid(pid, &status, 0) == pid);
+        check_true(WIFSIGNALED(status));
+    }
+}
+
 int main(int argc, char **argv)
 {
     static const struct udxg_test tests[] = {
-        {"thread", ON_EACH, threads},
-        {"ends", ON_EACH, ends},
+        {"thread", ON_EACH, threads},         {"ends", ON_EACH, ends},  {"forks", ON_EACH, forks},
+        {"forks_early", ON_UMA, forks_early}, {"execs", ON_UMA, execs},
     };
     return conformance_main(argc, argv, tests, LENGTH_OF(tests));
 }
