@@ -10,6 +10,12 @@
 
 #include <udxg/udxg.h>
 
+/* Of two calls of the system's, whose parameters are not one struct. */
+struct udxg_process_class {
+    HANDLE Process;
+    D3DKMT_SCHEDULINGPRIORITYCLASS Class;
+};
+
 struct udxg_stop_adapter {
     LUID AdapterLuid;
 };

@@ -12,6 +12,7 @@
 #include "core/device.h"
 #include "core/handlers.h"
 #include "core/keyed_mutex.h"
+#include "core/priority_class.h"
 #include "core/resource.h"
 #include "core/sync.h"
 
@@ -59,6 +60,7 @@ udxg_status udxg_process_create(struct udxg_kernel *kernel, const struct udxg_en
     udxg_registrations_init(&process->registrations);
     udxg_mutex_init_PROCESS(&process->lock);
     vidmm_windows_init(&process->windows, endpoint != NULL);
+    udxg_priority_class_init(process);
     udxg_registry_add(process);
     *ret_process = process;
     return STATUS_SUCCESS;
@@ -177,16 +179,18 @@ udxg_status udxg_process_adapter_get(struct udxg_process *process, struct udxg_a
 {
     struct udxg_process_adapter *pa = atomic_load_explicit(&process->adapters[adapter->index], memory_order_acquire);
     udxg_status status = STATUS_SUCCESS;
+    bool made = false;
 
     if (!pa) {
         udxg_lock(PROCESS, &process->lock);
         pa = atomic_load(&process->adapters[adapter->index]);
         if (!pa) {
             status = process_adapter_create(process, adapter, &pa);
-            if (!udxg_failed(status))
-                atomic_store_explicit(&process->adapters[adapter->index], pa, memory_order_release);
+            made = !udxg_failed(status);
+            if (made) atomic_store_explicit(&process->adapters[adapter->index], pa, memory_order_release);
         }
         udxg_unlock(PROCESS, &process->lock);
+        if (made) udxg_priority_class_apply(process, pa);
     }
     if (!udxg_failed(status)) *ret = pa;
     return status;

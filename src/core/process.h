@@ -64,13 +64,14 @@ struct udxg_process_adapter {
 };
 
 struct udxg_process {
-    struct udxg_kernel *kernel;           /* constant */
-    uint32_t pid;                         /* the client's; constant; when it has ended, another's */
-    uint32_t owner;                       /* whose names and global handles it shares; constant */
-    const struct udxg_endpoint *endpoint; /* borrowed; NULL: it lives here; constant */
-    struct udxg_account *account;         /* referenced; constant; NULL: none */
-    struct vidmm_windows windows;         /* lock for themselves */
-    struct udxg_registry_entry entry;     /* in the kernel's list */
+    struct udxg_kernel *kernel;                        /* constant */
+    uint32_t pid;                                      /* the client's; constant; when it has ended, another's */
+    uint32_t owner;                                    /* whose names and global handles it shares; constant */
+    const struct udxg_endpoint *endpoint;              /* borrowed; NULL: it lives here; constant */
+    struct udxg_account *account;                      /* referenced; constant; NULL: none */
+    struct vidmm_windows windows;                      /* lock for themselves */
+    uint32_t priority_class UDXG_GUARDED_BY(REGISTRY); /* D3DKMT_SCHEDULINGPRIORITYCLASS */
+    struct udxg_registry_entry entry;                  /* in the kernel's list */
     struct udxg_handle_table handles;
     struct udxg_stalls stalls;                 /* locks for itself */
     struct udxg_registrations registrations;   /* locks for itself */

@@ -74,8 +74,8 @@ bool udxg_registry_has(struct udxg_kernel *kernel, uint32_t pid, bool (*is_wante
     bool found = false;
 
     udxg_lock(REGISTRY, &kernel->registry.lock);
-    udxg_list_for_each(it, &kernel->registry.entries)
-        if (process_of(it)->pid == pid && is_wanted(user, process_of(it)->entry.serial)) found = true;
+    udxg_list_for_each(it, &kernel->registry.entries) if (process_of(it)->pid == pid &&
+                                                          is_wanted(user, process_of(it)->entry.serial)) found = true;
     udxg_unlock(REGISTRY, &kernel->registry.lock);
     return found;
 }
@@ -190,6 +190,26 @@ udxg_status udxg_process_by_handle(struct udxg_process *process, HANDLE handle, 
     if (udxg_failed(udxg_check_process_handle(handle)) && !pid_of(process, handle, &pid)) return STATUS_INVALID_HANDLE;
     *ret_is_caller = pid == process->pid;
     return *ret_is_caller || find(process, pid, ret_other) ? STATUS_SUCCESS : STATUS_INVALID_PARAMETER;
+}
+
+udxg_status udxg_registry_with(struct udxg_process *process, HANDLE handle,
+                               void (*work)(struct udxg_process *meant, void *user), void *user)
+{
+    struct udxg_registry *registry = &process->kernel->registry;
+    struct udxg_process *meant = NULL;
+    uint32_t pid = process->pid;
+
+    if (udxg_failed(udxg_check_process_handle(handle)) && !pid_of(process, handle, &pid)) return STATUS_INVALID_HANDLE;
+    udxg_lock(REGISTRY, &registry->lock);
+    if (pid == process->pid) {
+        meant = process;
+    } else {
+        udxg_list_for_each(it, &registry->entries) if (!meant && process_of(it)->pid == pid &&
+                                                       may_see_locked(process, process_of(it))) meant = process_of(it);
+    }
+    if (meant) work(meant, user);
+    udxg_unlock(REGISTRY, &registry->lock);
+    return meant ? STATUS_SUCCESS : STATUS_INVALID_PARAMETER;
 }
 
 /* An adapter is used by who has, or had, a device on it, or has asked for its memory there. */

@@ -91,4 +91,11 @@ bool udxg_registry_has(struct udxg_kernel *kernel, uint32_t pid, bool (*is_wante
 udxg_status udxg_process_by_handle(struct udxg_process *process, HANDLE handle, bool *ret_is_caller,
                                    struct udxg_present *ret_other) UDXG_MUST_CHECK;
 
+/*
+ * Has WORK, which may take the locks below, done with the process that is meant while it cannot go. The statuses are
+ * those of udxg_process_by_handle().
+ */
+udxg_status udxg_registry_with(struct udxg_process *process, HANDLE handle,
+                               void (*work)(struct udxg_process *meant, void *user), void *user) UDXG_MUST_CHECK;
+
 #endif

@@ -159,7 +159,7 @@ udxg_status vidmm_budget_join_locked(struct vidmm_process *process)
     struct vidmm_adapter *adapter = process->adapter;
     udxg_status status = vidmm_fair_reserve(&adapter->fair, adapter->process_count + 1);
     if (udxg_failed(status)) return status;
-    process->weight = 1;
+    process->weight = VIDMM_FAIR_WEIGHT_USUAL;
     for (unsigned group = 0; group < VIDMM_GROUP_COUNT; group++) {
         process->override_bytes[group] = VIDMM_NO_OVERRIDE;
         process->asked_bytes[group] = NEVER;

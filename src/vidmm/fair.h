@@ -19,7 +19,7 @@
 
 #include "base/status.h"
 
-enum { VIDMM_FAIR_WEIGHT_MAX = 64 };
+enum { VIDMM_FAIR_WEIGHT_USUAL = 8, VIDMM_FAIR_WEIGHT_MAX = 64 };
 
 struct vidmm_claim {
     uint64_t reserved_bytes; /* of all claims together: at most the total */

@@ -125,7 +125,7 @@ udxg_status vidmm_process_reserve_budget(struct vidmm_process *process, enum vid
 #define VIDMM_NO_OVERRIDE UINT64_MAX
 /* Makes BUDGET the current budget, less only where the maximum is less; it goes before the reservation. */
 void vidmm_process_set_budget(struct vidmm_process *process, enum vidmm_group group, uint64_t budget_bytes);
-/* The process's part of what several want: 1, as at first, to 64, for what is in the foreground. */
+/* The process's part of what several want: 1 to 64, 8 at first. */
 udxg_status vidmm_process_set_weight(struct vidmm_process *process, uint32_t weight) UDXG_MUST_CHECK;
 
 struct vidmm_usage {

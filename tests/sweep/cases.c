@@ -2,8 +2,11 @@
 /* See cases.h. The functions are in the order of the table. */
 #include "cases.h"
 
+
 #include <string.h>
 #include <unistd.h>
+
+#include "abi/control.h"
 
 #define WITH(type) type *args = arguments
 
@@ -74,6 +77,12 @@ static void change_video_memory_reservation(struct world *world, void *arguments
 {
     WITH(D3DKMT_CHANGEVIDEOMEMORYRESERVATION);
     args->hAdapter = world->adapter;
+}
+
+static void priority_class(struct world *world, void *arguments)
+{
+    WITH(struct udxg_process_class);
+    args->Class = D3DKMT_SCHEDULINGPRIORITYCLASS_NORMAL;
 }
 
 static void escape_segments(struct world *world, void *arguments)
@@ -1153,6 +1162,8 @@ const struct sweep_case sweep_cases[] = {
     CASE(QueryAdapterInfo, "", query_adapter_info),
     CASE(QueryVideoMemoryInfo, "", query_video_memory_info),
     CASE(ChangeVideoMemoryReservation, "", change_video_memory_reservation),
+    CASE(GetProcessSchedulingPriorityClass, "", priority_class),
+    CASE(SetProcessSchedulingPriorityClass, "", priority_class),
     CASE(Escape, "segments", escape_segments),
     CASE(FlushHeapTransitions, "", adapter_alone),
     CASE(QueryClockCalibration, "", adapter_alone),

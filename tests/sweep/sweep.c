@@ -22,6 +22,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "abi/control.h"
 #include "abi/shape.h"
 #include "abi/thunk.h"
 #include "cases.h"
@@ -55,6 +56,18 @@ static NTSTATUS call_ShareObjects(void *arguments)
     const D3DKMT_SHAREOBJECTS *args = arguments;
     return D3DKMTShareObjects(args->ObjectCount, args->ObjectHandleArray, args->pObjectAttributes, args->DesiredAccess,
                               args->pSharedNtHandle);
+}
+
+static NTSTATUS call_GetProcessSchedulingPriorityClass(void *arguments)
+{
+    struct udxg_process_class *args = arguments;
+    return D3DKMTGetProcessSchedulingPriorityClass(args->Process, &args->Class);
+}
+
+static NTSTATUS call_SetProcessSchedulingPriorityClass(void *arguments)
+{
+    const struct udxg_process_class *args = arguments;
+    return D3DKMTSetProcessSchedulingPriorityClass(args->Process, args->Class);
 }
 
 static call_function *const callers[UDXG_THUNK_COUNT] = {

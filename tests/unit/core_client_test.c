@@ -8,6 +8,10 @@
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 
+#include "abi/carry.h"
+#include "abi/control.h"
+#include "vidmm/process.h"
+
 static void drop(const struct udxg_endpoint *endpoint, const struct udxg_notification *notification)
 {
     (void)endpoint;
@@ -143,6 +147,68 @@ static void descriptors_cross(void **state)
     close(fd);
     udxg_process_destroy(mine);
     udxg_process_destroy(theirs);
+    udxg_kernel_destroy(kernel);
+}
+
+/* ---- priority classes ---- */
+
+static uint32_t weight_of(struct udxg_process *process)
+{
+    struct vidmm_process *vidmm = atomic_load(&process->adapters[0])->vidmm;
+    uint32_t weight;
+
+    udxg_lock(VIDMM, &vidmm->adapter->lock);
+    weight = vidmm->weight;
+    udxg_unlock(VIDMM, &vidmm->adapter->lock);
+    return weight;
+}
+
+static udxg_status set_class(struct udxg_process *process, const struct udxg_endpoint *of, unsigned class)
+{
+    struct udxg_process_class args = {.Class = (D3DKMT_SCHEDULINGPRIORITYCLASS) class};
+
+    if (of) args.Process = (HANDLE)(uintptr_t)(UDXG_PROCESS_BY_NUMBER | of->pid);
+    return CALL(process, SetProcessSchedulingPriorityClass, &args);
+}
+
+static unsigned class_of(struct udxg_process *process, const struct udxg_endpoint *of)
+{
+    struct udxg_process_class args = {0};
+
+    if (of) args.Process = (HANDLE)(uintptr_t)(UDXG_PROCESS_BY_NUMBER | of->pid);
+    DO(process, GetProcessSchedulingPriorityClass, &args);
+    return (unsigned)args.Class;
+}
+
+/* What has been made, and what is made later, on an adapter; of oneself, and of others of the same user. */
+static void a_class_is_a_weight(void **state)
+{
+    const struct udxg_endpoint at[] = {endpoint_of(1), endpoint_of(2), endpoint_of(1)};
+    struct udxg_kernel *kernel = make_kernel("soft-discrete");
+    struct udxg_process *mine = make_client(kernel, &at[0]), *theirs = make_client(kernel, &at[1]),
+                        *too = make_client(kernel, &at[2]);
+
+    (void)state;
+    (void)open_gpu(mine);
+    assert_int_equal(class_of(mine, NULL), D3DKMT_SCHEDULINGPRIORITYCLASS_NORMAL);
+    assert_int_equal(weight_of(mine), 8);
+    assert_int_equal(set_class(mine, NULL, D3DKMT_SCHEDULINGPRIORITYCLASS_HIGH), STATUS_SUCCESS);
+    assert_int_equal(weight_of(mine), 32);
+    assert_int_equal(set_class(mine, &at[2], D3DKMT_SCHEDULINGPRIORITYCLASS_IDLE), STATUS_SUCCESS);
+    (void)open_gpu(too);
+    assert_int_equal(weight_of(too), 2);
+    assert_int_equal(class_of(mine, &at[2]), D3DKMT_SCHEDULINGPRIORITYCLASS_IDLE);
+    assert_int_equal(class_of(too, &at[0]), D3DKMT_SCHEDULINGPRIORITYCLASS_HIGH);
+
+    assert_int_equal(set_class(theirs, &at[0], D3DKMT_SCHEDULINGPRIORITYCLASS_IDLE), STATUS_INVALID_PARAMETER);
+    assert_int_equal(set_class(mine, NULL, D3DKMT_SCHEDULINGPRIORITYCLASS_REALTIME), STATUS_ACCESS_DENIED);
+    assert_int_equal(set_class(mine, NULL, 6), STATUS_INVALID_PARAMETER);
+    assert_int_equal(set_class(mine, NULL, UINT32_MAX), STATUS_INVALID_PARAMETER);
+    assert_int_equal(weight_of(mine), 32);
+    udxg_process_destroy(mine);
+    assert_int_equal(set_class(too, &at[0], D3DKMT_SCHEDULINGPRIORITYCLASS_IDLE), STATUS_INVALID_PARAMETER);
+    udxg_process_destroy(theirs);
+    udxg_process_destroy(too);
     udxg_kernel_destroy(kernel);
 }
 
@@ -376,9 +442,7 @@ static void registrations_have_a_limit(void **state)
 
 static udxg_status create_with_data(const struct gpu *g, void *data, UINT bytes, D3DKMT_HANDLE *ret_resource)
 {
-    D3DKMT_CREATEALLOCATION args = {.hDevice = g->device,
-                                    .PrivateRuntimeDataSize = bytes,
-                                    .pPrivateRuntimeData = data};
+    D3DKMT_CREATEALLOCATION args = {.hDevice = g->device, .PrivateRuntimeDataSize = bytes, .pPrivateRuntimeData = data};
     udxg_status status;
 
     args.Flags.CreateResource = 1;
@@ -464,6 +528,7 @@ int main(void)
         cmocka_unit_test(names_belong_to_a_user),
         cmocka_unit_test(global_handles_belong_to_a_user),
         cmocka_unit_test(descriptors_cross),
+        cmocka_unit_test(a_class_is_a_weight),
         cmocka_unit_test(devices_have_a_limit),
         cmocka_unit_test(contexts_and_queues_have_a_limit),
         cmocka_unit_test(paging_queues_have_a_limit),

@@ -144,7 +144,7 @@ static void little_usages_add_up(void **state)
     commit(&two.b, &mine, STEP / 4);
     assert_int_equal(budget_of(&two.a).budget_bytes, TOTAL - STEP);
     /* an event of any other kind counts what is there */
-    assert_int_equal(vidmm_process_set_weight(two.b.process, 2), STATUS_SUCCESS);
+    assert_int_equal(vidmm_process_set_weight(two.b.process, 16), STATUS_SUCCESS);
     assert_int_equal(budget_of(&two.a).budget_bytes, TOTAL - STEP - STEP / 4);
     thing_destroy(&mine);
     for (unsigned i = 0; i < 4; i++) {
@@ -284,7 +284,7 @@ static void weights_count_where_there_is_not_enough(void **state)
     two_open(&two);
     assert_int_equal(vidmm_process_set_weight(two.a.process, 0), STATUS_INVALID_PARAMETER);
     assert_int_equal(vidmm_process_set_weight(two.a.process, 65), STATUS_INVALID_PARAMETER);
-    assert_int_equal(vidmm_process_set_weight(two.a.process, 3), STATUS_SUCCESS);
+    assert_int_equal(vidmm_process_set_weight(two.a.process, 24), STATUS_SUCCESS);
     assert_int_equal(budget_of(&two.a).budget_bytes, TOTAL);
     assert_int_equal(budget_of(&two.b).budget_bytes, TOTAL);
     commit(&two.a, &mine, 8 * MIB);
@@ -292,7 +292,7 @@ static void weights_count_where_there_is_not_enough(void **state)
     commit(&two.b, &others, 8 * MIB);
     assert_int_equal(budget_of(&two.a).budget_bytes, 6 * MIB);
     assert_int_equal(budget_of(&two.b).budget_bytes, 2 * MIB);
-    assert_int_equal(vidmm_process_set_weight(two.a.process, 1), STATUS_SUCCESS);
+    assert_int_equal(vidmm_process_set_weight(two.a.process, 8), STATUS_SUCCESS);
     assert_int_equal(budget_of(&two.a).budget_bytes, 4 * MIB);
     assert_heard(&two, 2, 2);
     assert_int_equal(two.trims.trim_bytes, 4 * MIB);
