@@ -34,6 +34,18 @@ static NTSTATUS call_ShareObjects(void *arguments)
                               args->pSharedNtHandle);
 }
 
+static NTSTATUS call_GetProcessSchedulingPriorityClass(void *arguments)
+{
+    struct udxg_process_class *args = arguments;
+    return D3DKMTGetProcessSchedulingPriorityClass(args->Process, &args->Class);
+}
+
+static NTSTATUS call_SetProcessSchedulingPriorityClass(void *arguments)
+{
+    const struct udxg_process_class *args = arguments;
+    return D3DKMTSetProcessSchedulingPriorityClass(args->Process, args->Class);
+}
+
 static call_function *const callers[UDXG_THUNK_COUNT] = {
 #define THUNK(number, id, constness) [UDXG_THUNK_##id] = call_##id,
 #define THUNK_END

@@ -82,6 +82,7 @@ static void change_video_memory_reservation(struct world *world, void *arguments
 static void priority_class(struct world *world, void *arguments)
 {
     WITH(struct udxg_process_class);
+    (void)world;
     args->Class = D3DKMT_SCHEDULINGPRIORITYCLASS_NORMAL;
 }
 
