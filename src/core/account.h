@@ -4,9 +4,9 @@
  * elsewhere have an account: who fills the kernel in his own process harms himself. Every function takes NULL for those
  * who have none, and lets them have what they want.
  *
- * Memory is limited by commit, packets by core/lane.h, addresses by the vidmm, rings and links by daemon/service.h; here
- * is the rest. Something is charged before it is made, by whoever makes it, and given back by whoever frees it, which may
- * be after the process has ended: hence an account is counted.
+ * Memory is limited by commit, packets by core/lane.h, addresses by the vidmm, rings and links by daemon/service.h;
+ * here is the rest. Something is charged before it is made, by whoever makes it, and given back by whoever frees it,
+ * which may be after the process has ended: hence an account is counted.
  *
  * Locks: none.
  */

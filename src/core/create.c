@@ -152,7 +152,8 @@ static udxg_status make_resource(struct creation *c) UDXG_NO_TSA
     if (!resource) return STATUS_NO_MEMORY;
     resource->runtime_data_bytes = args->PrivateRuntimeDataSize;
     resource->private_data_bytes = args->Flags.StandardAllocation ? 0 : args->PrivateDriverDataSize;
-    status = udxg_kept_create(account, args->pPrivateRuntimeData, resource->runtime_data_bytes, &resource->runtime_data);
+    status =
+        udxg_kept_create(account, args->pPrivateRuntimeData, resource->runtime_data_bytes, &resource->runtime_data);
     if (!udxg_failed(status))
         status = udxg_kept_create(account, args->pPrivateDriverData, resource->private_data_bytes,
                                   &resource->private_data);

@@ -178,7 +178,8 @@ const char *udxg_service_run(struct udxg_kernel *kernel, struct wire_spinners *s
     const char *why;
 
     if (!service) return "there is no memory for it";
-    service->endpoint = (struct udxg_endpoint){.memory = UDXG_FOREIGN_NONE, .pid = pid, .uid = uid, .limits = &udxg_client_limits, .notify = notify};
+    service->endpoint = (struct udxg_endpoint){
+        .memory = UDXG_FOREIGN_NONE, .pid = pid, .uid = uid, .limits = &udxg_client_limits, .notify = notify};
     service->spinners = spinners;
     service->socket_fd = socket_fd;
     service->notices_fd = -1;

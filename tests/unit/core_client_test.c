@@ -212,6 +212,59 @@ static void a_class_is_a_weight(void **state)
     udxg_kernel_destroy(kernel);
 }
 
+/* ---- fences of two ---- */
+
+static void open_and_end(struct udxg_kernel *kernel, const struct udxg_endpoint *endpoint, const struct gpu *of,
+                         D3DKMT_HANDLE fence, DWORD access)
+{
+    struct udxg_process *process = make_client(kernel, endpoint);
+    struct gpu g = open_gpu(process);
+    D3DKMT_OPENSYNCOBJECTFROMNTHANDLE2 open = {.hDevice = g.device};
+    HANDLE handle;
+    D3DKMT_SHAREOBJECTS share = {.ObjectCount = 1,
+                                 .ObjectHandleArray = &fence,
+                                 .DesiredAccess = access,
+                                 .pSharedNtHandle = &handle};
+
+    DO(of->process, ShareObjects, &share);
+    open.hNtHandle = handle;
+    open.Flags.NoSignal = access == D3DDDI_SYNC_OBJECT_WAIT;
+    DO(process, OpenSyncObjectFromNtHandle2, &open);
+    close((int)(intptr_t)handle);
+    udxg_process_destroy(process);
+}
+
+/*
+ * What ends with its process ends as a device in error: a fence that it may signal is at its end, also for those who
+ * could signal it too, unless it was made to stay; one that it may only wait for is not.
+ */
+static void a_process_ends_the_fences_that_it_may_signal(void **state)
+{
+    const struct udxg_endpoint at[] = {endpoint_of(1), endpoint_of(1), endpoint_of(1), endpoint_of(1)};
+    struct udxg_kernel *kernel = make_kernel("soft-discrete");
+    struct udxg_process *living = make_client(kernel, &at[0]);
+    struct gpu g = open_gpu(living);
+    const volatile UINT64 *value, *staying_value;
+    D3DDDI_SYNCHRONIZATIONOBJECT_FLAGS flags = {.Shared = 1, .NtSecuritySharing = 1};
+    D3DKMT_HANDLE fence = create_fence(&g, flags, &value, NULL), staying;
+
+    (void)state;
+    flags.NoSignalMaxValueOnTdr = 1;
+    staying = create_fence(&g, flags, &staying_value, NULL);
+    open_and_end(kernel, &at[1], &g, fence, D3DDDI_SYNC_OBJECT_WAIT);
+    assert_int_equal(*value, 0);
+    assert_int_equal(signal_cpu(&g, fence, 5), STATUS_SUCCESS);
+    assert_int_equal(*value, 5);
+    open_and_end(kernel, &at[2], &g, staying, GENERIC_ALL);
+    assert_int_equal(*staying_value, 0);
+    assert_int_equal(signal_cpu(&g, staying, 6), STATUS_SUCCESS);
+    assert_int_equal(*staying_value, 6);
+    open_and_end(kernel, &at[3], &g, fence, GENERIC_ALL);
+    assert_true(*value == UINT64_MAX);
+    udxg_process_destroy(living);
+    udxg_kernel_destroy(kernel);
+}
+
 /* ---- limits ---- */
 
 /* A client that may have N of everything, with a device; the last of each is tried below. */
@@ -529,6 +582,7 @@ int main(void)
         cmocka_unit_test(global_handles_belong_to_a_user),
         cmocka_unit_test(descriptors_cross),
         cmocka_unit_test(a_class_is_a_weight),
+        cmocka_unit_test(a_process_ends_the_fences_that_it_may_signal),
         cmocka_unit_test(devices_have_a_limit),
         cmocka_unit_test(contexts_and_queues_have_a_limit),
         cmocka_unit_test(paging_queues_have_a_limit),
