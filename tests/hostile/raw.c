@@ -100,10 +100,7 @@ bool raw_is_over(int fd, int timeout_ms)
 
 struct wire_hello raw_hello(void)
 {
-    return (struct wire_hello){.kind = WIRE_HELLO,
-                               .least_version = WIRE_VERSION,
-                               .most_version = WIRE_VERSION,
-                               .table = udxg_thunk_signature()};
+    return (struct wire_hello){WIRE_HELLO, WIRE_VERSION, WIRE_VERSION, 0, udxg_thunk_signature(), ""};
 }
 
 void raw_open(struct raw_session *session)

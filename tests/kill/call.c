@@ -25,6 +25,7 @@ typedef NTSTATUS call_function(void *args);
 #define THUNK_END
 #define THUNK_ODD(number, id)
 #define CONTROL(id)
+#include "abi/control.h"
 #include "abi/thunks.def"
 
 static NTSTATUS call_ShareObjects(void *arguments)
