@@ -21,6 +21,8 @@
 #include "miniport/miniports.h"
 #include "wire/packet.h"
 
+#define HOOK_TRIES 64
+
 /* For the making. No class of base/lock_order.h: it is outermost and held by nobody else. */
 static pthread_mutex_t making = PTHREAD_MUTEX_INITIALIZER;
 static _Atomic(struct udxg_process *) the_process; /* at most one of the two */
@@ -115,27 +117,40 @@ static udxg_status make(struct udxg_process **ret_process)
     return status;
 }
 
-static bool fork_hooked; /* constant once it has been tried */
+static atomic_bool fork_hooked;
 
+static void try_hook(void)
+{
+    atomic_store(&fork_hooked, pthread_atfork(before_fork, after_fork, forget) == 0);
+}
+
+/*
+ * Once, and once more each time that there was no memory for it, up to a limit. No mutex can guard it: who holds one in
+ * a fork that nobody has hooked holds it in the child for ever; pthread_once() knows of forks.
+ */
 static void hook_forks(void)
 {
-    fork_hooked = pthread_atfork(before_fork, after_fork, forget) == 0;
+    static pthread_once_t tries[] = {[0 ... HOOK_TRIES - 1] = PTHREAD_ONCE_INIT};
+    static atomic_uint next;
+    unsigned number = atomic_load(&next);
+
+    if (number == HOOK_TRIES || atomic_load(&fork_hooked)) return;
+    pthread_once(&tries[number], try_hook);
+    if (!atomic_load(&fork_hooked)) atomic_compare_exchange_strong(&next, &number, number + 1);
 }
 
 static udxg_status make_once(void)
 {
-    static pthread_once_t hooking = PTHREAD_ONCE_INIT;
     struct udxg_process *process = NULL;
     struct udxg_remote *remote = NULL;
     udxg_status status;
 
-    /* First: who holds the mutex in a fork that nobody has hooked holds it in the child for ever. */
-    pthread_once(&hooking, hook_forks);
+    hook_forks(); /* before the mutex is taken, which a fork would leave taken */
     pthread_mutex_lock(&making);
     status = why_not;
     if (!atomic_load(&the_process) && !atomic_load(&the_remote) && !udxg_failed(status)) {
         udxg_stats_attach(getenv("UDXG_STATS"));
-        status = fork_hooked ? join_daemon(&remote) : STATUS_NO_MEMORY;
+        status = atomic_load(&fork_hooked) ? join_daemon(&remote) : STATUS_NO_MEMORY;
         if (!udxg_failed(status) && !remote) status = make(&process);
         atomic_store_explicit(&the_remote, remote, memory_order_release);
         atomic_store_explicit(&the_process, process, memory_order_release);

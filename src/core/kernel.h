@@ -22,7 +22,7 @@ struct udxg_miniport;
 struct udxg_kernel {
     uint32_t adapter_count;                              /* constant */
     struct udxg_adapter *adapters[UDXG_KERNEL_ADAPTERS]; /* constant */
-    const char *libraries; /* the folder of libwsl_compute_helper.so; NULL: where our code is; set before clients come */
+    const char *libraries; /* where libwsl_compute_helper.so lies; NULL: beside our code; set before clients come */
     struct udxg_nt_handles nt_handles;                   /* locks for itself */
     struct udxg_inject inject;                           /* locks for itself */
     struct udxg_globals globals;                         /* locks for itself */

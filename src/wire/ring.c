@@ -163,7 +163,8 @@ bool wire_ring_await_reply(struct wire_ring *ring, bool (*is_over)(void *user), 
 /* ---- the daemon's side ---- */
 
 /* When it was given up, in *RET_GIVEN_UP_NS; 0: it was enough, or there was no turn. */
-static void spin_among(struct wire_ring *ring, struct wire_spinners *spinners, uint32_t value, uint64_t *ret_given_up_ns)
+static void spin_among(struct wire_ring *ring, struct wire_spinners *spinners, uint32_t value,
+                       uint64_t *ret_given_up_ns)
 {
     *ret_given_up_ns = 0;
     if (atomic_fetch_add_explicit(&spinners->count, 1, memory_order_relaxed) < spinners->most && !spin(ring, value))

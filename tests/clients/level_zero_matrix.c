@@ -4,13 +4,18 @@
  * in command lists, fences, events, images, sharing by IPC handle. An ordinary Level Zero program; it knows
  * nothing of udxg.
  *
- *     level_zero_matrix [--leak] [--ipc] [SIZE...]    sizes are 4096, 64K, 1M, 1G
+ *     level_zero_matrix [--leak] [--ipc] [--two] [SIZE...]    sizes are 4096, 64K, 1M, 1G
+ *     level_zero_matrix --ipc-peer HANDLE                     the other process of --two
  *
  * Command lists are those of the copy engine where there is one, and what needs them is skipped where there
  * is none, since there copies are shader kernels. With --leak nothing is released before the process exits,
  * with --ipc memory is also opened by an IPC handle, and exported and imported.
  */
+#include <fcntl.h>
+#include <spawn.h>
 #include <stdint.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <level_zero/ze_api.h>
 
@@ -29,6 +34,7 @@ static struct {
     bool one_memory; /* the device has none of its own */
     bool leak;
     bool ipc;
+    bool two;           /* with another process; they need a daemon */
     const char *failed; /* the first call or comparison of a check that failed */
     ze_result_t error;
     char reason[160];
@@ -508,6 +514,95 @@ static void ipc_shows_the_same_bytes(void)
     report("memory shared by IPC handle", 0);
 }
 
+/* ---- between two processes ---- */
+
+/*
+ * An IPC handle names a descriptor of its maker's, which programs hand on beside it; here it is inherited. The other
+ * process gets the handle's bytes as digits.
+ */
+static void write_handle(const ze_ipc_mem_handle_t *handle, char digits[2 * sizeof *handle + 1])
+{
+    for (size_t i = 0; i < sizeof *handle; i++) snprintf(digits + 2 * i, 3, "%02x", (unsigned char)handle->data[i]);
+}
+
+static void read_handle(const char *digits, ze_ipc_mem_handle_t *handle)
+{
+    for (size_t i = 0; i < sizeof *handle; i++) {
+        unsigned byte = 0;
+        if (sscanf(digits + 2 * i, "%2x", &byte) != 1) return;
+        handle->data[i] = (char)byte;
+    }
+}
+
+static int descriptor_of(const ze_ipc_mem_handle_t *handle)
+{
+    int fd;
+    memcpy(&fd, handle->data, sizeof fd);
+    return fd;
+}
+
+/* The other process: what is there is pattern 21, what it leaves is pattern 22. */
+static void open_and_answer(const char *digits)
+{
+    ze_ipc_mem_handle_t handle = {{0}};
+    uint64_t *host = host_memory(65536), *back = host_memory(65536);
+    ze_command_list_handle_t list = new_list(), answer = new_list();
+    void *theirs = NULL;
+
+    read_handle(digits, &handle);
+    paint(host, 65536, 22);
+    if (CALL(zeMemOpenIpcHandle, ze.context, ze.device, handle, 0, &theirs)) {
+        copy(list, back, theirs, 65536);
+        finish(list);
+        expect(painted(back, 65536, 21), "the other process sees other bytes");
+        copy(answer, theirs, host, 65536);
+        finish(answer);
+        CALL(zeMemCloseIpcHandle, ze.context, theirs);
+    }
+    release(host);
+    release(back);
+    report("memory of another process, by IPC handle", 0);
+}
+
+static bool run_other(const ze_ipc_mem_handle_t *handle)
+{
+    char digits[2 * sizeof *handle + 1];
+    char *const arguments[] = {"level_zero_matrix", "--ipc-peer", digits, NULL};
+    posix_spawn_file_actions_t actions;
+    int status = -1;
+    pid_t child;
+
+    write_handle(handle, digits);
+    fcntl(descriptor_of(handle), F_SETFD, 0);
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_adddup2(&actions, STDERR_FILENO, STDOUT_FILENO); /* its TAP is not ours */
+    if (posix_spawn(&child, "/proc/self/exe", &actions, NULL, arguments, environ) == 0) waitpid(child, &status, 0);
+    posix_spawn_file_actions_destroy(&actions);
+    return status == 0;
+}
+
+static void two_processes_share(void)
+{
+    void *mine = device_memory(65536);
+    uint64_t *host = host_memory(65536), *back = host_memory(65536);
+    ze_command_list_handle_t list = new_list(), again = new_list();
+    ze_ipc_mem_handle_t handle = {{0}};
+
+    paint(host, 65536, 21);
+    copy(list, mine, host, 65536);
+    finish(list);
+    if (CALL(zeMemGetIpcHandle, ze.context, mine, &handle)) {
+        expect(run_other(&handle), "the other process has failed");
+        copy(again, back, mine, 65536);
+        finish(again);
+        expect(painted(back, 65536, 22), "what the other process wrote is not there");
+    }
+    release(mine);
+    release(host);
+    release(back);
+    report("memory shared with another process by IPC handle", 0);
+}
+
 /* Device memory that can be exported, and what says how. */
 static void *exportable_memory(size_t bytes, ze_external_memory_type_flags_t type)
 {
@@ -524,7 +619,8 @@ static void *exportable_memory(size_t bytes, ze_external_memory_type_flags_t typ
 static int exported(const void *memory, ze_external_memory_type_flags_t type)
 {
     ze_external_memory_export_fd_t export_fd = {.stype = ZE_STRUCTURE_TYPE_EXTERNAL_MEMORY_EXPORT_FD,
-                                                .flags = type, .fd = -1};
+                                                .flags = type,
+                                                .fd = -1};
     ze_memory_allocation_properties_t properties = {.stype = ZE_STRUCTURE_TYPE_MEMORY_ALLOCATION_PROPERTIES,
                                                     .pNext = &export_fd};
 
@@ -534,7 +630,8 @@ static int exported(const void *memory, ze_external_memory_type_flags_t type)
 static void *imported(int fd, size_t bytes, ze_external_memory_type_flags_t type)
 {
     ze_external_memory_import_fd_t import_fd = {.stype = ZE_STRUCTURE_TYPE_EXTERNAL_MEMORY_IMPORT_FD,
-                                                .flags = type, .fd = fd};
+                                                .flags = type,
+                                                .fd = fd};
     ze_device_mem_alloc_desc_t description = {.stype = ZE_STRUCTURE_TYPE_DEVICE_MEM_ALLOC_DESC, .pNext = &import_fd};
     void *memory = NULL;
 
@@ -654,6 +751,7 @@ static void without_size(void)
         ipc_shows_the_same_bytes();
         imports_show_the_same_bytes();
     }
+    if (ze.two) two_processes_share();
 }
 
 static void close_device(void)
@@ -672,10 +770,16 @@ int main(int argc, char **argv)
     for (int i = 1; i < argc; i++) {
         ze.leak |= strcmp(argv[i], "--leak") == 0;
         ze.ipc |= strcmp(argv[i], "--ipc") == 0;
+        ze.two |= strcmp(argv[i], "--two") == 0;
     }
     if (!open_device()) {
         printf("1..0 # SKIP no Level Zero GPU device\n");
         return 0;
+    }
+    if (argc == 3 && strcmp(argv[1], "--ipc-peer") == 0) {
+        open_and_answer(argv[2]);
+        close_device();
+        return tap_finish();
     }
     for (int i = 1; i < argc; i++) {
         size_t bytes = tap_size(argv[i]);

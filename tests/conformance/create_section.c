@@ -66,7 +66,7 @@ static int seal(int fd, int seals)
     return fd;
 }
 
-/* Through such a descriptor a daemon cannot seal the file against shrinking, so it takes only what is sealed already. */
+/* Through such a descriptor a daemon cannot seal the file against shrinking: it takes only what is sealed already. */
 static int read_only(void)
 {
     return reopen(seal(memory_file(), F_SEAL_SHRINK), O_RDONLY);
