@@ -152,6 +152,24 @@ static void addresses_inside_of_a_buffer(void **state)
     assert_ptr_equal(info.pPrivateDriverData, total + 24);
 }
 
+/* What is only written is zero before: neither the sender's bytes nor what was in our memory. */
+static void outputs_begin_as_zeros(void **state)
+{
+    (void)state;
+    static struct passage passage;
+    D3DDDI_OPENALLOCATIONINFO2 infos[3] = {0}, zeros[3];
+    D3DKMT_OPENRESOURCE args = {.hDevice = 0x40000040,
+                                .hGlobalShare = 0x40000082,
+                                .NumAllocations = 3,
+                                .pOpenAllocationInfo2 = infos};
+    memset(&passage, 0x77, sizeof passage);
+    memset(zeros, 0, sizeof zeros);
+    send(&passage, UDXG_THUNK_OpenResource2, &args);
+    const D3DKMT_OPENRESOURCE *seen = passage.kernel_args;
+    assert_memory_equal(seen->pOpenAllocationInfo2, zeros, sizeof zeros);
+    reply(&passage, STATUS_NO_MEMORY);
+}
+
 /* Every size but the right one is refused, whatever the bytes are. */
 static void sizes_are_exact(void **state)
 {
@@ -312,6 +330,7 @@ int main(void)
         cmocka_unit_test(a_failure_writes_nothing),
         cmocka_unit_test(no_address_of_the_kernel_leaves),
         cmocka_unit_test(addresses_inside_of_a_buffer),
+        cmocka_unit_test(outputs_begin_as_zeros),
         cmocka_unit_test(sizes_are_exact),
         cmocka_unit_test(any_bytes_are_safe),
         cmocka_unit_test(rows_that_are_not_there),

@@ -113,6 +113,20 @@ static void closing_ends_a_sleeper(void **state)
     unmake(&pair);
 }
 
+/* A client can write over the word that says so, but not over what the server knows. */
+static void an_end_that_cannot_be_written_over(void **state)
+{
+    (void)state;
+    struct pair pair;
+    struct wire_request request;
+    make(&pair, 4096);
+    atomic_store(&pair.over, true);
+    wire_ring_close(&pair.server);
+    wire_ring_ask(&pair.client, &(struct wire_request){.call = 1});
+    assert_false(wire_ring_await_request(&pair.server, &pair.spinners, &pair.over, &request));
+    unmake(&pair);
+}
+
 static void a_dead_server_is_noticed(void **state)
 {
     (void)state;
@@ -176,6 +190,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(turns),
         cmocka_unit_test(closing_ends_a_sleeper),
+        cmocka_unit_test(an_end_that_cannot_be_written_over),
         cmocka_unit_test(a_dead_server_is_noticed),
         cmocka_unit_test(nonsense_is_served_or_ends),
         cmocka_unit_test(the_memory_cannot_be_taken_away),
