@@ -9,11 +9,13 @@
 #   make tsan       the tests again, under ThreadSanitizer
 #   make soak       a million random calls against a model of the memory manager, with several over-commits; then ten
 #                   thousand clients of a daemon that are killed, and ten minutes of sixty-four that are not
+#   make controls   takes checks out of the daemon, one at a time, and sees the hostile tests fail
 #   make docs       docs/thunks.md and docs/wire.md anew, from the table of calls
 #   make clean
 #
 # BUILD names the build folder, MESON_ARGS goes to meson setup, SUITES picks suites for check
-# (unit, cli, ...), BENCH has options for bench, SOAK for the test of soak (--seed, --steps, ...: see its source).
+# (unit, cli, ...), BENCH has options for bench, SOAK for the test of soak (--seed, --steps, ...: see its source),
+# CONTROLS names some of the controls (tests/hostile/controls.py).
 
 BUILD ?= build
 PREFIX ?= /usr/local
@@ -21,12 +23,13 @@ MESON_ARGS ?=
 SUITES ?=
 BENCH ?=
 SOAK ?=
+CONTROLS ?=
 
 # Debian's folder for libraries, which meson only knows where dpkg-dev is installed.
 multiarch := $(shell $(CC) -print-multiarch 2>/dev/null)
 meson_flags := --prefix=$(PREFIX) $(if $(multiarch),--libdir=lib/$(multiarch)) -Dwerror=true
 
-.PHONY: all build setup demo check bench install asan tsan soak docs clean
+.PHONY: all build setup demo check bench install asan tsan soak controls docs clean
 
 all: build
 
@@ -74,6 +77,9 @@ soak: build
 	@UDXG_TEST_CLIENT=$(BUILD)/tests/kill/kill_client $(BUILD)/tests/kill/kill --kills 10000 --seed $$(date +%s)
 	@UDXG_TEST_UDXGD=$(BUILD)/udxgd UDXG_ADAPTERS=tests/stress/daemon.ini \
 	    $(BUILD)/tests/stress/daemon_stress --seconds 600 --seed $$(date +%s)
+
+controls:
+	@tests/hostile/controls.py $(CONTROLS)
 
 docs: build
 	@$(BUILD)/tools/thunks_dump markdown >$(BUILD)/thunks.md
