@@ -103,12 +103,12 @@ def build(folder, targets):
 def hostile(folder, test):
     """Whether the test passes, and what was said."""
     if "/" in test:
-        run = subprocess.run([folder / "build" / test], capture_output=True, text=True, timeout=180)
+        run = subprocess.run([folder / "build" / test], capture_output=True, text=True, timeout=90)
         return run.returncode == 0, run.stdout + run.stderr
     environment = dict(os.environ, UDXG_TEST_UDXGD=str(folder / "build" / "udxgd"))
     try:
         run = subprocess.run([folder / "build/tests/hostile/hostile", test], env=environment, capture_output=True,
-                             text=True, timeout=180)
+                             text=True, timeout=90)
     except subprocess.TimeoutExpired:
         return False, "# it takes for ever"
     return run.returncode == 0 and "\nok" in "\n" + run.stdout, run.stdout + run.stderr
