@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A victim at work: three threads with a device each that make, use, share and destroy everything there is, one that
- * waits for a fence that nobody signals, and the main one, which has the witness's keyed mutex and does what it was
- * started for:
+ * A victim at work: three threads with a device each that make, use, share and destroy everything there is, two that
+ * wait for ever, for a fence that nobody signals and for a keyed mutex that nobody releases, and the main one, which
+ * has the witness's keyed mutex and does what it was started for:
  *
  *     work     nothing more
  *     exec     becomes another program
@@ -23,7 +23,6 @@
 
 #include "gpu.h"
 
-#define WORKERS 3u
 #define BUFFERS 12u
 #define FORKED_US 200000
 
@@ -275,7 +274,7 @@ static void *work(void *argument)
     return NULL;
 }
 
-static void *wait_for_ever(void *argument)
+static void *wait_for_fence(void *argument)
 {
     struct worker *worker = argument;
     D3DKMT_HANDLE fence;
@@ -289,16 +288,33 @@ static void *wait_for_ever(void *argument)
     return NULL;
 }
 
+static void *wait_for_mutex(void *argument)
+{
+    D3DKMT_CREATEKEYEDMUTEX create = {0};
+    D3DKMT_ACQUIREKEYEDMUTEX acquire = {0};
+
+    (void)argument;
+    NEED(D3DKMTCreateKeyedMutex(&create));
+    acquire.hKeyedMutex = create.hKeyedMutex;
+    NEED(D3DKMTAcquireKeyedMutex(&acquire));
+    atomic_fetch_add(&ready, 1);
+    NEED(D3DKMTAcquireKeyedMutex(&acquire)); /* our own, and it does not count */
+    need(STATUS_UNSUCCESSFUL, "a wait that should not end");
+    return NULL;
+}
+
 static void start_threads(uint64_t seed)
 {
-    static struct worker workers[WORKERS + 1];
+    static void *(*const mains[])(void *argument) = {work, work, work, wait_for_fence, wait_for_mutex};
+    enum { THREADS = sizeof mains / sizeof mains[0] };
+    static struct worker workers[THREADS];
     pthread_t thread;
 
-    for (unsigned i = 0; i <= WORKERS; i++) {
+    for (unsigned i = 0; i < THREADS; i++) {
         workers[i].random = seed * 31 + i;
-        if (pthread_create(&thread, NULL, i < WORKERS ? work : wait_for_ever, &workers[i]) != 0) exit(EXIT_FAILURE);
+        if (pthread_create(&thread, NULL, mains[i], &workers[i]) != 0) exit(EXIT_FAILURE);
     }
-    while (atomic_load(&ready) <= WORKERS) usleep(200);
+    while (atomic_load(&ready) < THREADS) usleep(200);
 }
 
 /* ---- the main thread ---- */
