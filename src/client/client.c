@@ -12,7 +12,6 @@
 #include <stdlib.h>
 
 #include "base/os.h"
-#include "client/local.h"
 #include "client/remote.h"
 #include "core/dispatch.h"
 #include "core/kernel.h"
@@ -158,17 +157,6 @@ static udxg_status make_once(void)
     }
     pthread_mutex_unlock(&making);
     return status;
-}
-
-udxg_status udxg_local_process(struct udxg_process **ret_process)
-{
-    udxg_status status = STATUS_SUCCESS;
-
-    *ret_process = atomic_load_explicit(&the_process, memory_order_acquire);
-    if (*ret_process) return STATUS_SUCCESS;
-    if (!atomic_load_explicit(&the_remote, memory_order_acquire)) status = make_once();
-    *ret_process = atomic_load_explicit(&the_process, memory_order_acquire);
-    return *ret_process || udxg_failed(status) ? status : STATUS_NOT_SUPPORTED;
 }
 
 udxg_status udxg_call(enum udxg_thunk_id id, const void *args)
