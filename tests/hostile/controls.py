@@ -41,6 +41,8 @@ CONTROLS = [
      "udxg_service_charge_ring(link->service, request->size_bytes)", "limit_of_ring_memory"),
     ("link-limit", "src/daemon/link.c", "room = service->link_count < UDXG_SERVICE_LINKS;", "room = true;",
      "limit_of_links"),
+    ("device-limit", "src/core/account.c", "if (count > account->limits->most[what] ||", "if (false &&",
+     "limit_of_devices"),
     ("ring-at-most", "src/daemon/link.c", "request->size_bytes > WIRE_ROOM_AT_MOST", "false", "ring_growth"),
     ("read-only", "src/base/os.c", "F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE", "F_SEAL_SHRINK | F_SEAL_GROW",
      "read_only_stays_so"),

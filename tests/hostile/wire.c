@@ -442,6 +442,28 @@ static void limit_of_commit(void)
     NEED(raw_create_allocation(&world.link, world.device, UINT64_C(1) << 62, NULL, &allocation) < 0);
 }
 
+/* Objects that cost the daemon most: there is an end, it is said so, and what is given back can be had again. */
+static void limit_of_devices(void)
+{
+    struct raw_world world;
+    D3DKMT_CREATEDEVICE device = {0};
+    NTSTATUS status = STATUS_SUCCESS;
+    unsigned made = 0;
+
+    raw_make(&world);
+    while (made < 100000 && status == STATUS_SUCCESS) {
+        D3DKMT_CREATEDEVICE args = {.hAdapter = world.adapter};
+        status = RAW_CALL(&world.link, CreateDevice, &args);
+        if (status == STATUS_SUCCESS) device = args;
+        made++;
+    }
+    NEED(status == STATUS_NO_MEMORY && made > 1);
+    D3DKMT_DESTROYDEVICE destroy = {device.hDevice};
+    NEED(RAW_CALL(&world.link, DestroyDevice, &destroy) == STATUS_SUCCESS);
+    device.hAdapter = world.adapter;
+    NEED(RAW_CALL(&world.link, CreateDevice, &device) == STATUS_SUCCESS);
+}
+
 /* ---- 21 ---- */
 
 /* The ends of a session in every order, with a call that waits. */
@@ -577,6 +599,7 @@ const struct hostile_test wire_tests[] = {
     {9, "limit_of_ring_memory", limit_of_ring_memory},
     {9, "limit_of_links", limit_of_links},
     {9, "limit_of_commit", limit_of_commit},
+    {9, "limit_of_devices", limit_of_devices},
     {21, "ends_in_any_order", ends_in_any_order},
     {21, "stops_while_a_ring_is_written", stops_while_a_ring_is_written},
     {0, "stopped_for_a_while", stopped_for_a_while},
