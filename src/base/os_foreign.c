@@ -4,9 +4,11 @@
  * needed, and no process number can come to mean another. And the text of maps files, which says what is mapped.
  *
  * Descriptors come from clients, and text may be anything: a line that is none, or none at all, is a refusal. They are
- * read at positions of our own, because a client has them too, and may move theirs. Locks: none.
+ * read at positions of our own, because a client has them too, and may move theirs. Locks: one for a maps file while
+ * its text is read; innermost.
  */
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <linux/magic.h>
@@ -14,6 +16,9 @@
 #include <unistd.h>
 
 #include "base/os.h"
+
+#define TURNS 64u /* files that share a mutex wait for each other, which is no more than time */
+#define TRIES 3u
 
 /* ---- maps ---- */
 
@@ -81,7 +86,12 @@ static ssize_t read_at(int fd, void *buffer, size_t size_bytes, uint64_t offset)
     return count;
 }
 
-bool udxg_os_maps_cover(int maps_fd, uint64_t first, uint64_t last, bool write)
+/*
+ * The system goes on where the last read of the file ended, by address, so that a text read in parts is whole; another
+ * read in between, or from elsewhere, makes it count bytes again, of a text that may have changed. So threads of ours
+ * take turns with a file, and what looks bad is looked at again: the client itself may have read it.
+ */
+static bool covers(int maps_fd, uint64_t first, uint64_t last, bool write)
 {
     struct maps_search search = {first, last, write};
     char text[8192]; /* longer than any line: paths end at PATH_MAX */
@@ -97,6 +107,18 @@ bool udxg_os_maps_cover(int maps_fd, uint64_t first, uint64_t last, bool write)
         verdict = maps_lines(&search, text, &length);
     }
     return verdict == VERDICT_GOOD;
+}
+
+bool udxg_os_maps_cover(int maps_fd, uint64_t first, uint64_t last, bool write)
+{
+    static pthread_mutex_t turns[TURNS] = {[0 ... TURNS - 1] = PTHREAD_MUTEX_INITIALIZER};
+    pthread_mutex_t *turn = &turns[(unsigned)maps_fd % TURNS];
+    bool covered = false;
+
+    pthread_mutex_lock(turn);
+    for (unsigned i = 0; i < TRIES && !covered; i++) covered = covers(maps_fd, first, last, write);
+    pthread_mutex_unlock(turn);
+    return covered;
 }
 
 udxg_status udxg_os_probe_memory(int maps_fd, uint64_t address, uint64_t size_bytes, bool write)

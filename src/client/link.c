@@ -102,7 +102,8 @@ static udxg_status take_mapped(struct cargo *cargo, uint64_t *value)
     }
     *value = (uintptr_t)udxg_view_address(cargo->link->view, (uint32_t)(*value >> WIRE_OFFSET_BITS), offset, is_over,
                                           cargo->link);
-    return *value ? STATUS_SUCCESS : STATUS_DEVICE_REMOVED;
+    if (*value) return STATUS_SUCCESS;
+    return is_over(cargo->link) ? STATUS_DEVICE_REMOVED : STATUS_INVALID_PARAMETER; /* another thread destroys it */
 }
 
 static udxg_status carry(void *user, enum udxg_cargo what, uint64_t *value)

@@ -47,31 +47,36 @@ static char *base_of(const struct udxg_pane *pane)
 udxg_status udxg_view_add(struct udxg_view *view, uint32_t id, int fd, uint64_t size_bytes, bool writable)
 {
     struct udxg_pane *pane;
+    bool kept = false;
     void *base;
     udxg_status status = udxg_os_map(fd, 0, size_bytes, writable, &base);
 
     if (udxg_failed(status)) return status;
     pthread_mutex_lock(&view->lock);
     pane = make_pane_locked(view, id);
-    if (pane) {
+    if (pane && !pane->gone) {
+        kept = true;
         pane->size_bytes = size_bytes;
         __atomic_store_n(&pane->base, base, __ATOMIC_RELEASE);
     }
     pthread_cond_broadcast(&view->changed);
     pthread_mutex_unlock(&view->lock);
-    if (pane) return STATUS_SUCCESS;
-    udxg_os_unmap(base, size_bytes);
-    return STATUS_NO_MEMORY;
+    if (!kept) udxg_os_unmap(base, size_bytes);
+    return pane ? STATUS_SUCCESS : STATUS_NO_MEMORY;
 }
 
 void udxg_view_remove(struct udxg_view *view, uint32_t id)
 {
-    struct udxg_pane *pane = pane_of(view, id), old = {0};
+    struct udxg_pane *pane, old = {0};
 
-    if (!pane) return;
     pthread_mutex_lock(&view->lock);
-    old = *pane;
-    __atomic_store_n(&pane->base, NULL, __ATOMIC_RELEASE);
+    pane = make_pane_locked(view, id);
+    if (pane) {
+        old = *pane;
+        pane->gone = true;
+        __atomic_store_n(&pane->base, NULL, __ATOMIC_RELEASE);
+    }
+    pthread_cond_broadcast(&view->changed);
     pthread_mutex_unlock(&view->lock);
     if (old.base) udxg_os_unmap(old.base, old.size_bytes);
 }
@@ -83,7 +88,7 @@ static char *wait_for_base(struct udxg_view *view, uint32_t id, bool (*is_over)(
 
     pthread_mutex_lock(&view->lock);
     while (!(pane = pane_of(view, id)) || !(base = base_of(pane))) {
-        if (is_over(user)) break;
+        if ((pane && pane->gone) || is_over(user)) break;
         udxg_os_cond_wait_until(&view->changed, &view->lock, udxg_os_now_ns() + PATIENCE_NS);
     }
     pthread_mutex_unlock(&view->lock);

@@ -19,6 +19,7 @@
 struct udxg_pane {
     char *base; /* NULL: not mapped */
     uint64_t size_bytes;
+    bool gone; /* it was taken away, for good: perhaps before it had come, as two threads hear of these */
 };
 
 /* Embeddable. Windows are looked up without a lock; they are many only where many resources are shared. */
@@ -35,7 +36,7 @@ udxg_status udxg_view_add(struct udxg_view *view, uint32_t id, int fd, uint64_t 
 void udxg_view_remove(struct udxg_view *view, uint32_t id);
 /*
  * The address of OFFSET in window ID. Another thread may be about to map it: waits until it is there, or IS_OVER says
- * that it never will be; NULL then, and for what lies outside of it.
+ * that it never will be; NULL then, for one that was taken away, and for what lies outside of it.
  */
 void *udxg_view_address(struct udxg_view *view, uint32_t id, uint64_t offset, bool (*is_over)(void *user), void *user);
 /* Whether ADDRESS is in a window: it is not the client's to give. */
