@@ -27,7 +27,7 @@ struct udxg_kernel {
     struct udxg_inject inject;                           /* locks for itself */
     struct udxg_globals globals;                         /* locks for itself */
     struct udxg_registry registry;                       /* locks for itself */
-    bool clients_disturb; /* those elsewhere may take adapters away and make calls fail; set before they come */
+    bool clients_disturb; /* those elsewhere may do what all feel: udxg_process_may_disturb(); set before they come */
 };
 
 /*

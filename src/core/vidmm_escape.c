@@ -5,6 +5,9 @@
  * calling process, but for what an adapter has only once: faults, timers, segments. The address space is looked at in
  * vad_escape.c.
  *
+ * Some orders reach further than their caller, or wait for others' work, which the end of the caller does not cut
+ * short: those need the right to disturb (core/process.h). What anybody may order returns at once.
+ *
  * Not there, and says so: eviction by NT handle, and the tests of hardware (types 1 to 4).
  */
 #include "core/vidmm_escape.h"
@@ -284,6 +287,26 @@ static udxg_status not_there(struct escape *escape)
     return STATUS_NOT_SUPPORTED;
 }
 
+/*
+ * Whether anybody may order that, and not only who may disturb. Evicting closes the adapter's gate until what runs is
+ * over, suspending waits for that, and a budget of the caller's own choice takes the others' room.
+ */
+static bool is_open_to_all(const D3DKMT_VIDMM_ESCAPE *data)
+{
+    switch (data->Type) {
+    case D3DKMT_VIDMMESCAPETYPE_GET_VAD_INFO:
+    case D3DKMT_VIDMMESCAPETYPE_GET_BUDGET:
+    case D3DKMT_VIDMMESCAPETYPE_RESUME_PROCESS:
+    case D3DKMT_VIDMMESCAPETYPE_DELAYEXECUTION:
+    case D3DKMT_VIDMMESCAPETYPE_VALIDATE_INTEGRITY:
+        return true;
+    case D3DKMT_VIDMMESCAPETYPE_DEFRAG:
+        return data->Defrag.Operation == D3DKMT_DEFRAG_ESCAPE_GET_FRAGMENTATION_STATS;
+    default:
+        return false;
+    }
+}
+
 typedef udxg_status handler(struct escape *escape);
 
 static handler *const handlers[] = {
@@ -315,6 +338,7 @@ udxg_status udxg_vidmm_escape(struct udxg_process *process, struct udxg_adapter 
 
     if (!data || bytes < sizeof *escape.data) return STATUS_INVALID_PARAMETER;
     if ((uint32_t)escape.data->Type >= sizeof handlers / sizeof *handlers) return STATUS_INVALID_PARAMETER;
+    if (!is_open_to_all(escape.data) && !udxg_process_may_disturb(process)) return STATUS_ACCESS_DENIED;
     status = udxg_process_adapter_get(process, adapter, &escape.pa);
     return udxg_failed(status) ? status : handlers[escape.data->Type](&escape);
 }

@@ -67,7 +67,7 @@ static const struct argp_option options[] = {
     {"idle-exit", KEY_IDLE, "SECONDS", 0, "End when there was no session for so long", 0},
     {"allow-other-users", KEY_OTHERS, NULL, 0, "Serve any user that reaches the socket, not our own alone", 0},
     {"allow-disturbance", KEY_DISTURB, NULL, 0,
-     "Let clients take adapters away and make calls fail, for all: for tests", 0},
+     "Let clients do what all feel, as taking adapters away and making calls fail: for tests", 0},
     {"ready-fd", KEY_READY, "FD", 0,
      "When clients can connect, write the path of the socket and a newline to FD and "
      "close it",

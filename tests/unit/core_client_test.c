@@ -11,6 +11,7 @@
 #include "abi/carry.h"
 #include "abi/control.h"
 #include "vidmm/process.h"
+#include "vidmm/segment.h"
 
 static void drop(const struct udxg_endpoint *endpoint, const struct udxg_notification *notification)
 {
@@ -262,6 +263,145 @@ static void a_process_ends_the_fences_that_it_may_signal(void **state)
     open_and_end(kernel, &at[3], &g, fence, GENERIC_ALL);
     assert_true(*value == UINT64_MAX);
     udxg_process_destroy(living);
+    udxg_kernel_destroy(kernel);
+}
+
+/* ---- what the others would feel ---- */
+
+#define ORDER(type) .Type = D3DKMT_VIDMMESCAPETYPE_##type
+#define DEFRAG_ORDER(operation) ORDER(DEFRAG), .Defrag = {.Operation = D3DKMT_DEFRAG_ESCAPE_##operation, .SegmentId = 1}
+
+/* Each that needs the right to disturb. With it each succeeds. The last leaves the process suspended. */
+static const D3DKMT_VIDMM_ESCAPE disturbing[] = {
+    {ORDER(SETFAULT), .SetFault.NoDemotion = 1},
+    {ORDER(SETFAULT), .SetFault.NeverDiscardOfferedAllocation = 1},
+    {ORDER(EVICT)},
+    {ORDER(EVICT_BY_CRITERIA), .EvictByCriteria.MaximumSize = UINT64_MAX},
+    {ORDER(SET_BUDGET), .SetBudget = {.LocalMemoryBudget = 1, .SystemMemoryBudget = 2}},
+    {ORDER(SET_TRIM_INTERVALS), .SetTrimIntervals = {.MaxTrimInterval = 1, .IdleTrimInterval = 36000}},
+    {ORDER(SET_EVICTION_CONFIG), .DelayedEvictionConfig.TimerValue = 36000},
+    {ORDER(WAKE)},
+    {ORDER(WAKE), .Wake.bFlush = 1},
+    {DEFRAG_ORDER(DEFRAG_UPWARD)},
+    {DEFRAG_ORDER(DEFRAG_DOWNWARD)},
+    {DEFRAG_ORDER(DEFRAG_PASS)},
+    {ORDER(SUSPEND_PROCESS)},
+};
+
+/* Each that anybody may give, and that changes nothing here. */
+static const D3DKMT_VIDMM_ESCAPE harmless[] = {
+    {ORDER(GET_VAD_INFO), .GetVads.Command = D3DKMT_VAD_ESCAPE_GET_SEGMENT_CAPS},
+    {ORDER(GET_BUDGET)},
+    {ORDER(VALIDATE_INTEGRITY)},
+    {ORDER(DELAYEXECUTION)},
+    {DEFRAG_ORDER(GET_FRAGMENTATION_STATS)},
+};
+#define COUNT(orders) (sizeof orders / sizeof *orders)
+
+/* What an order can have changed; all of one size, to be compared at once. */
+struct traces {
+    uint64_t faults, offer_policy, trim_ns, eviction_delay_ns, leave_ns, packing, evicted_bytes, suspended;
+    uint64_t budgets[VIDMM_GROUP_COUNT];
+};
+
+static struct traces traces_of(const struct gpu *g)
+{
+    struct vidmm_process *process = atomic_load(&g->process->adapters[0])->vidmm;
+    struct vidmm_adapter *adapter = process->adapter;
+    struct traces traces = {.faults = atomic_load(&adapter->faults)};
+
+    udxg_lock(VIDMM, &adapter->lock);
+    traces.offer_policy = adapter->offer_policy;
+    traces.trim_ns = adapter->notifier.interval_ns;
+    traces.eviction_delay_ns = adapter->pager.eviction_delay_ns;
+    traces.leave_ns = adapter->pager.leave_ns;
+    traces.suspended = process->suspended;
+    for (uint32_t i = 0; i < adapter->segment_count; i++) traces.packing += adapter->segments[i]->packing;
+    for (unsigned i = 0; i < VIDMM_EVICTIONS; i++) traces.evicted_bytes += process->counters.evicted[i].bytes;
+    for (unsigned i = 0; i < VIDMM_GROUP_COUNT; i++) traces.budgets[i] = process->override_bytes[i];
+    udxg_unlock(VIDMM, &adapter->lock);
+    return traces;
+}
+
+static udxg_status give_order(const struct gpu *g, D3DKMT_VIDMM_ESCAPE *order)
+{
+    D3DKMT_ESCAPE args = {.hAdapter = g->adapter,
+                          .Type = D3DKMT_ESCAPE_VIDMM,
+                          .pPrivateDriverData = order,
+                          .PrivateDriverDataSize = sizeof *order};
+
+    return CALL(g->process, Escape, &args);
+}
+
+/* Puts in what is not known before. */
+static D3DKMT_VIDMM_ESCAPE order_of(const D3DKMT_VIDMM_ESCAPE *pattern, const struct gpu *g, D3DKMT_HANDLE allocation)
+{
+    D3DKMT_VIDMM_ESCAPE order = *pattern;
+
+    if (order.Type == D3DKMT_VIDMMESCAPETYPE_EVICT) order.Evict.AllocationHandle = allocation;
+    if (order.Type == D3DKMT_VIDMMESCAPETYPE_DELAYEXECUTION) order.DelayExecution.hPagingQueue = g->queue;
+    return order;
+}
+
+static void check_refused(const struct gpu *g, D3DKMT_HANDLE allocation)
+{
+    const struct traces before = traces_of(g);
+
+    for (size_t i = 0; i < COUNT(disturbing); i++) {
+        D3DKMT_VIDMM_ESCAPE order = order_of(&disturbing[i], g, allocation), sent = order;
+        struct traces after;
+        assert_int_equal(give_order(g, &order), STATUS_ACCESS_DENIED);
+        assert_memory_equal(&order, &sent, sizeof order);
+        after = traces_of(g);
+        assert_memory_equal(&after, &before, sizeof after);
+    }
+}
+
+static void check_taken(const struct gpu *g, D3DKMT_HANDLE allocation, const D3DKMT_VIDMM_ESCAPE *orders, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        D3DKMT_VIDMM_ESCAPE order = order_of(&orders[i], g, allocation);
+        assert_int_equal(give_order(g, &order), STATUS_SUCCESS);
+    }
+}
+
+/* Something leaves an hour from now, unless somebody has the pager woken. */
+static void let_leave_later(const struct gpu *here, const struct gpu *g)
+{
+    D3DKMT_VIDMM_ESCAPE order = {ORDER(SET_EVICTION_CONFIG), .DelayedEvictionConfig.TimerValue = 36000000000};
+
+    assert_int_equal(give_order(here, &order), STATUS_SUCCESS);
+    assert_int_equal(evict(g, make_buffer(g, 65536).allocation), STATUS_SUCCESS);
+    assert_int_not_equal(traces_of(g).leave_ns, 0);
+}
+
+/* Who is not elsewhere has the right; who is has it when the kernel says so. */
+static void orders_that_others_feel_need_a_right(void **state)
+{
+    const struct udxg_endpoint at = endpoint_of(1);
+    struct udxg_kernel *kernel = make_kernel("soft-discrete");
+    struct udxg_process *client = make_client(kernel, &at), *in_kernel = make_process(kernel);
+    struct gpu g = open_gpu(client), here = open_gpu(in_kernel);
+    D3DKMT_HANDLE allocation = make_buffer(&g, 65536).allocation;
+    D3DKMT_VIDMM_ESCAPE resume = {ORDER(RESUME_PROCESS)};
+    struct traces before, after;
+
+    (void)state;
+    let_leave_later(&here, &g);
+    check_refused(&g, allocation);
+    check_taken(&g, allocation, harmless, COUNT(harmless));
+    before = traces_of(&g);
+    kernel->clients_disturb = true;
+    check_taken(&g, allocation, disturbing, COUNT(disturbing));
+    kernel->clients_disturb = false;
+    after = traces_of(&g);
+    assert_int_not_equal(after.offer_policy, before.offer_policy);
+    assert_int_not_equal(after.evicted_bytes, before.evicted_bytes);
+    assert_true(after.suspended);
+    assert_int_equal(give_order(&g, &resume), STATUS_SUCCESS);
+    assert_false(traces_of(&g).suspended);
+    udxg_process_destroy(client);
+    udxg_process_destroy(in_kernel);
     udxg_kernel_destroy(kernel);
 }
 
@@ -583,6 +723,7 @@ int main(void)
         cmocka_unit_test(descriptors_cross),
         cmocka_unit_test(a_class_is_a_weight),
         cmocka_unit_test(a_process_ends_the_fences_that_it_may_signal),
+        cmocka_unit_test(orders_that_others_feel_need_a_right),
         cmocka_unit_test(devices_have_a_limit),
         cmocka_unit_test(contexts_and_queues_have_a_limit),
         cmocka_unit_test(paging_queues_have_a_limit),
