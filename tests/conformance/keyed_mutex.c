@@ -446,7 +446,7 @@ static void many(void)
         queue.count = 0;
         for (uintptr_t i = 0; i < LENGTH_OF(threads); i++) {
             require_true(pthread_create(&threads[i], NULL, take_a_number, (void *)i) == 0);
-            usleep(20000);
+            usleep(50000); /* it is among the waiters by then, also on a busy machine */
         }
         require_success(acquire(queue.mutex, 0, &poll, NULL));
         require_success(release(queue.mutex, 1, 0));
