@@ -192,7 +192,7 @@ static void refused(void **state)
 }
 
 /* As many as there can be, each shown; and not one more, until one is gone. */
-static void as_many_as_there_can_be(void **state)
+static void as_many_as_there_can_be(void **state) UDXG_NO_TSA
 {
     int file = memory_file();
     struct vidmm_windows windows;
