@@ -36,6 +36,8 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/vfs.h>
+#include <linux/magic.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/stat.h>
@@ -169,10 +171,15 @@ udxg_status udxg_os_map_file(const char *path, uint64_t size_bytes, void **ret_a
     return status;
 }
 
-/* Whether FD is a memory file: only these have seals. */
+/*
+ * Whether FD is a memory file: only these have seals. One of huge pages is none to us: it can be mapped without there
+ * being any, and then its first touch is a signal.
+ */
 static bool is_memory_file(int fd)
 {
-    return fcntl(fd, F_GET_SEALS) >= 0;
+    struct statfs system;
+
+    return fcntl(fd, F_GET_SEALS) >= 0 && fstatfs(fd, &system) == 0 && system.f_type == TMPFS_MAGIC;
 }
 
 static bool may_write(int fd)

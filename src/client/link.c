@@ -86,7 +86,10 @@ static udxg_status name_process(uint64_t *value)
 
 static udxg_status take_made(struct cargo *cargo, uint64_t *value)
 {
-    if (cargo->lost) return STATUS_NO_MEMORY;
+    if (cargo->lost) {
+        *value = 0;
+        return STATUS_NO_MEMORY;
+    }
     if (*value > cargo->made_count) return STATUS_DEVICE_REMOVED;
     *value = (uint64_t)cargo->made[*value - 1];
     return STATUS_SUCCESS;
@@ -172,7 +175,7 @@ static udxg_status take_gifts(struct cargo *cargo, const struct wire_reply *repl
     udxg_status status = STATUS_SUCCESS;
 
     for (uint32_t i = 0; i < reply->answer.gifts && !udxg_failed(status); i++) {
-        struct wire_gift gift;
+        struct wire_gift gift = {0};
         struct udxg_packet packet;
         status = udxg_socket_receive(cargo->link->socket_fd, &gift, sizeof gift, 0, &packet);
         if (status == STATUS_NO_MEMORY && is_handle(&gift)) {

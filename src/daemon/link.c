@@ -146,7 +146,8 @@ static bool receive_given(struct link *link, const struct wire_request *request,
     status = udxg_socket_receive(link->socket_fd, &given, sizeof given, 0, &cargo->given);
     if (status == STATUS_NO_MEMORY) return true; /* they are lost: the call finds none of them */
     if (udxg_failed(status)) return false;
-    return cargo->given.size_bytes == sizeof given && given.kind == WIRE_GIVEN;
+    return cargo->given.size_bytes == sizeof given && given.kind == WIRE_GIVEN &&
+           cargo->given.count == request->descriptors;
 }
 
 /* The call, from the message to what is sent before the reply. NULL, or the breach. */

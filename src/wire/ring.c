@@ -17,6 +17,7 @@
 #define SPINS 64u
 #define LOOK_CALLS 64u
 #define AWAY_NS 500000u
+#define LOOK_SERVER_MS 1000
 #define REST_AT_FIRST 16u
 #define FAILURES_AT_MOST 8u
 
@@ -182,7 +183,8 @@ bool wire_ring_await_request(struct wire_ring *ring, struct wire_spinners *spinn
     if (ring->rest) ring->rest--;
     while ((state = atomic_load_explicit(&ring->header->state, memory_order_acquire)) != WIRE_REQUEST) {
         if (state == WIRE_CLOSED || atomic_load(is_over)) return false;
-        sleep_while(ring, &ring->header->server_sleeps, state, -1);
+        /* With an end: the client can have the system move us to a word of its own (FUTEX_REQUEUE). */
+        sleep_while(ring, &ring->header->server_sleeps, state, LOOK_SERVER_MS);
     }
     if (atomic_load(is_over)) return false;
     /* A client that was away for long is another matter: it may be at work again now. */
@@ -196,7 +198,7 @@ void wire_ring_answer(struct wire_ring *ring, const struct wire_reply *reply)
 {
     ring->header->answer = reply->answer;
     ring->header->answer.cpu = own_cpu(ring);
-    if (reply->answer.gone_count) memcpy(ring->header->gone, reply->gone, sizeof reply->gone);
+    memcpy(ring->header->gone, reply->gone, reply->answer.gone_count * sizeof *reply->gone);
     set_state(ring, WIRE_REPLY, &ring->header->client_sleeps);
 }
 

@@ -102,6 +102,14 @@ static int empty_file(void)
     return create_memory_file(0);
 }
 
+static int huge_pages(void)
+{
+    int fd = memfd_create("huge", MFD_CLOEXEC | MFD_HUGETLB | MFD_ALLOW_SEALING);
+    if (fd < 0) return empty_file(); /* a system without them; refused as well */
+    require_true(ftruncate(fd, 2 << 20) == 0);
+    return fd;
+}
+
 static int one_page_short(void)
 {
     return create_memory_file(BYTES - PAGE_BYTES);
@@ -180,6 +188,7 @@ static const struct {
     {"opened as a path", path_only, STATUS_INVALID_PARAMETER, STATUS_INVALID_PARAMETER},
     {"sealed against writing", sealed_write, STATUS_INVALID_PARAMETER, STATUS_SUCCESS},
     {"sealed against new writers", sealed_future_write, STATUS_INVALID_PARAMETER, STATUS_SUCCESS},
+    {"of huge pages", huge_pages, STATUS_INVALID_PARAMETER, STATUS_INVALID_PARAMETER},
     {"empty", empty_file, STATUS_INVALID_PARAMETER, STATUS_INVALID_PARAMETER},
     {"one page short", one_page_short, STATUS_INVALID_PARAMETER, STATUS_INVALID_PARAMETER},
     {"one byte short", one_byte_short, STATUS_INVALID_PARAMETER, STATUS_INVALID_PARAMETER},
